@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exact accounting of the heap, for maxmemory and INFO.
+//
+// jemalloc counts, per thread, the bytes ever allocated and freed; we add up those counters for the
+// threads that registered and, for the rest (gRPC's), the process total that jemalloc merges when
+// asked. Reading costs one load per registered thread. Under the sanitizers, which bring allocators
+// of their own, the sanitizer's total is used.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace henge {
+
+// Bytes the allocator would really spend on a request of `size` bytes (its size class).
+size_t AllocationSize(size_t size);
+
+// The size class of a live allocation.
+size_t UsableSize(const void* p);
+
+// Registers the calling thread's counters for as long as the object lives. Every thread that
+// allocates on the data path holds one.
+class ThreadMemory {
+ public:
+  ThreadMemory();
+  ~ThreadMemory();
+  ThreadMemory(const ThreadMemory&) = delete;
+  ThreadMemory& operator=(const ThreadMemory&) = delete;
+};
+
+// Bytes allocated in the process now. Any thread.
+size_t UsedMemory();
+
+// Asks the allocator for its merged total, so that memory of unregistered threads is seen; call
+// every 100 ms or so from one thread at a time.
+void RefreshUsedMemory();
+
+struct AllocatorStats {
+  size_t allocated = 0;
+  size_t active = 0;
+  size_t resident = 0;
+  size_t retained = 0;
+  size_t muzzy = 0;
+};
+AllocatorStats ReadAllocatorStats();
+
+// Resident set size of the process, in bytes.
+size_t ResidentMemory();
+
+// Returns dirty pages to the kernel (MEMORY PURGE).
+void PurgeAllocator();
+
+// "jemalloc-5.3.0" or "libc".
+const char* AllocatorName();
+
+}  // namespace henge

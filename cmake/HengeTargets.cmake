@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# henge_floor(NAME floor SOURCES ... USES ...): the library of one folder.
+# henge_test(NAME folder SOURCES ... [USES ...]): its GoogleTest binary, one per folder.
+function(henge_floor)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;USES" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(henge_${ARG_NAME} STATIC ${ARG_SOURCES})
+    target_include_directories(henge_${ARG_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(henge_${ARG_NAME} PUBLIC ${ARG_USES})
+  else()
+    add_library(henge_${ARG_NAME} INTERFACE)
+    target_include_directories(henge_${ARG_NAME} INTERFACE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(henge_${ARG_NAME} INTERFACE ${ARG_USES})
+  endif()
+endfunction()
+
+function(henge_test)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;USES" ${ARGN})
+  if(NOT ARG_SOURCES)
+    return()
+  endif()
+  add_executable(${ARG_NAME}_test ${ARG_SOURCES})
+  target_link_libraries(${ARG_NAME}_test PRIVATE henge_${ARG_NAME} ${ARG_USES} henge_malloc
+                                                 GTest::gmock GTest::gtest_main)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME}_test)
+  set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT 300)
+endfunction()
