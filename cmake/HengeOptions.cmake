@@ -15,7 +15,8 @@ set(HENGE_SANITIZE "" CACHE STRING "address (with undefined), thread, or empty")
 option(HENGE_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 option(HENGE_WERROR "Warnings are errors" ON)
 
-add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion)
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
+                    -Wno-missing-field-initializers)
 if(HENGE_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// ClientState: what commands may know and change of the connection they serve. The session in
+// server/ owns one per connection.
+//
+// Written by the connection's worker only. Fields that CLIENT LIST shows to others are relaxed
+// atomics, or stand under `mu`.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/types.h"
+#include "commands/command_spec.h"
+#include "store/key.h"
+#include "store/watch.h"
+
+namespace henge::commands {
+
+enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkip };
+
+// A command waiting in MULTI: its arguments, owned.
+struct QueuedCommand {
+  const CommandSpec* spec;
+  std::vector<std::string> args;  // With the name.
+};
+
+struct ClientState {
+  // --- Identity -------------------------------------------------------------------------------
+  ClientId id = 0;
+  std::string address;        // "127.0.0.1:50000", or the socket's path and ":0". Fixed.
+  std::string local_address;  // Fixed.
+  int fd = -1;
+  UnixMillis created_at = 0;
+  bool unix_socket = false;
+
+  // --- Seen by others -------------------------------------------------------------------------
+  mutable std::mutex mu;  // Guards the four strings.
+  std::string name;
+  std::string library_name;
+  std::string library_version;
+  std::string user = "default";
+  std::atomic<DbIndex> db{0};
+  std::atomic<UnixMillis> last_interaction{0};
+  std::atomic<const CommandSpec*> last_command{nullptr};
+  std::atomic<const CommandSpec*> last_container{nullptr};  // Of a subcommand.
+  std::atomic<int> protocol{2};
+  std::atomic<bool> authenticated{true};
+  std::atomic<bool> no_evict{false};
+  std::atomic<bool> no_touch{false};
+  std::atomic<bool> monitor{false};
+  std::atomic<bool> readonly{false};  // READONLY: may read from a follower's slots.
+  std::atomic<bool> blocked{false};
+  std::atomic<bool> close_asap{false};  // Killed; the worker closes it when it comes by.
+  std::atomic<bool> in_multi{false};
+  std::atomic<int> queued_commands{0};
+  std::atomic<int> watched_keys{0};
+  std::atomic<uint64_t> query_buffer{0};
+  std::atomic<uint64_t> query_buffer_free{0};
+  std::atomic<uint64_t> output_buffer{0};  // Bytes pending.
+  std::atomic<uint64_t> multi_bytes{0};
+  std::atomic<uint64_t> total_memory{0};
+
+  // --- The worker's alone -----------------------------------------------------------------------
+  ReplyMode reply_mode = ReplyMode::kOn;
+  bool asking = false;             // For the next command.
+  bool close_after_reply = false;  // QUIT, protocol errors, CLIENT KILL of oneself.
+  bool lib_info_set = false;
+
+  // MULTI. `dirty_exec`: a command failed to queue, EXEC will abort.
+  bool dirty_exec = false;
+  std::vector<QueuedCommand> queue;
+
+  // WATCH: registered with the shards under (db, key). `expired_at_watch`: was logically gone then.
+  struct Watched {
+    DbIndex db;
+    std::string key;
+    bool expired_at_watch;
+  };
+  store::WatchFlag watch_flag;
+  std::vector<Watched> watched;
+};
+
+}  // namespace henge::commands

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a handler is given: its client, where to reply, the keyspace under the locks it needs, and
+// the services of the server. Lives for one command.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "commands/arg_reader.h"
+#include "commands/client_state.h"
+#include "commands/command_spec.h"
+#include "commands/errors.h"
+#include "commands/services.h"
+#include "proto/reply_writer.h"
+#include "store/keyspace.h"
+
+namespace henge::commands {
+
+struct CommandContext {
+  ClientState& client;
+  proto::ReplyWriter& reply;
+  store::Keyspace&
+      keyspace;  // The client's selected database; keyspace.now() is the command's time.
+  Services& services;
+  const CommandSpec& spec;
+  std::span<const std::string_view> argv;  // With the name (and container).
+  bool in_exec = false;                    // Running inside EXEC: may not block.
+};
+
+}  // namespace henge::commands

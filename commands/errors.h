@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wire texts of errors, Redis's own, in one place. Code first, no dash.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace henge::commands {
+class ArgReader;
+}
+
+namespace henge::commands::errors {
+
+inline constexpr std::string_view kSyntax = "ERR syntax error";
+inline constexpr std::string_view kWrongType =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
+inline constexpr std::string_view kNotInteger = "ERR value is not an integer or out of range";
+inline constexpr std::string_view kNotFloat = "ERR value is not a valid float";
+inline constexpr std::string_view kNoSuchKey = "ERR no such key";
+inline constexpr std::string_view kOverflow = "ERR increment or decrement would overflow";
+inline constexpr std::string_view kNanOrInfinity = "ERR increment would produce NaN or Infinity";
+inline constexpr std::string_view kOffsetOutOfRange = "ERR offset is out of range";
+inline constexpr std::string_view kBitNotInteger = "ERR bit is not an integer or out of range";
+inline constexpr std::string_view kBitOffset = "ERR bit offset is not an integer or out of range";
+inline constexpr std::string_view kStringTooLong =
+    "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+inline constexpr std::string_view kIndexOutOfRange = "ERR index out of range";
+inline constexpr std::string_view kDbIndexOutOfRange = "ERR DB index is out of range";
+inline constexpr std::string_view kInvalidDbIndex = "ERR invalid DB index";
+inline constexpr std::string_view kSameObject = "ERR source and destination objects are the same";
+inline constexpr std::string_view kOutOfMemory =
+    "OOM command not allowed when used memory > 'maxmemory'.";
+inline constexpr std::string_view kNoAuth = "NOAUTH Authentication required.";
+inline constexpr std::string_view kWrongPass =
+    "WRONGPASS invalid username-password pair or user is disabled.";
+inline constexpr std::string_view kReadOnly =
+    "READONLY You can't write against a read only replica.";
+inline constexpr std::string_view kLoading = "LOADING Redis is loading the dataset in memory";
+inline constexpr std::string_view kExecAbort =
+    "EXECABORT Transaction discarded because of previous errors.";
+inline constexpr std::string_view kCrossSlot =
+    "CROSSSLOT Keys in request don't hash to the same slot";
+inline constexpr std::string_view kClusterDown = "CLUSTERDOWN The cluster is down";
+inline constexpr std::string_view kClusterUnassigned = "CLUSTERDOWN Hash slot not served";
+inline constexpr std::string_view kClusterDisabled =
+    "ERR This instance has cluster support disabled";
+inline constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
+inline constexpr std::string_view kNoMultiInExec = "ERR EXEC without MULTI";
+
+// "ERR invalid expire time in 'set' command"
+std::string InvalidExpire(std::string_view command);
+// "ERR wrong number of arguments for 'get' command"; subcommands as 'client|list'.
+std::string WrongArity(std::string_view full_name);
+// "ERR unknown command 'FOO', with args beginning with: 'a' 'b' "
+std::string UnknownCommand(std::string_view name, const ArgReader& args);
+// "ERR unknown subcommand 'FOO'. Try CLIENT HELP."
+std::string UnknownSubcommand(std::string_view subcommand, std::string_view container);
+
+}  // namespace henge::commands::errors

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/expiry_args.h"
+
+#include <limits>
+
+namespace henge::commands {
+
+std::optional<UnixMillis> Deadline(int64_t value, TimeUnit unit, UnixMillis now, bool allow_past) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
+  if (!allow_past && value <= 0) return std::nullopt;
+  if (unit.seconds) {
+    if (value > kMax / 1000 || value < kMin / 1000) return std::nullopt;
+    value *= 1000;
+  }
+  if (!unit.absolute) {
+    if (value > kMax - now) return std::nullopt;
+    value += now;
+  }
+  return value;
+}
+
+std::optional<TimeUnit> AcceptTimeUnit(ArgReader& args) {
+  if (args.Accept("EX")) return TimeUnit{.seconds = true, .absolute = false};
+  if (args.Accept("PX")) return TimeUnit{.seconds = false, .absolute = false};
+  if (args.Accept("EXAT")) return TimeUnit{.seconds = true, .absolute = true};
+  if (args.Accept("PXAT")) return TimeUnit{.seconds = false, .absolute = true};
+  return std::nullopt;
+}
+
+}  // namespace henge::commands

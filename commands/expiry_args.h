@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deadlines as commands give them: relative or absolute, in seconds or milliseconds.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/types.h"
+#include "commands/arg_reader.h"
+
+namespace henge::commands {
+
+struct TimeUnit {
+  bool seconds;   // Else milliseconds.
+  bool absolute;  // Else from now on.
+};
+
+// The absolute deadline for `value`, or nothing when it overflows or (unless `allow_past`) is not
+// positive: the caller answers "invalid expire time".
+std::optional<UnixMillis> Deadline(int64_t value, TimeUnit unit, UnixMillis now, bool allow_past);
+
+// EX, PX, EXAT or PXAT if the next argument is one of them.
+std::optional<TimeUnit> AcceptTimeUnit(ArgReader& args);
+
+}  // namespace henge::commands

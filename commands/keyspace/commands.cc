@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/command_table.h"
+
+namespace henge::commands {
+
+std::span<const CommandSpec> KeyspaceCommands() { return {}; }
+
+}  // namespace henge::commands

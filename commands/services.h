@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// What commands need of the server they run in: interfaces declared here, by the floor that calls
+// them, and implemented in server/. All are thread-safe unless they say otherwise.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/types.h"
+#include "commands/command_spec.h"
+
+namespace henge::cluster {
+class ClusterView;
+}
+
+namespace henge::commands {
+
+struct ClientState;
+struct CommandContext;
+struct QueuedCommand;
+
+// Numbers that handlers read on the way; CONFIG SET writes them.
+struct CommandSettings {
+  std::atomic<int64_t> proto_max_bulk_len{512 * 1024 * 1024};
+  std::atomic<bool> lazyfree_user_del{false};
+  std::atomic<bool> lazyfree_user_flush{false};
+};
+
+// CONFIG's view of the parameters.
+class ConfigService {
+ public:
+  virtual ~ConfigService() = default;
+  // Parameters whose names match any of the glob patterns.
+  virtual std::vector<std::pair<std::string, std::string>> Get(
+      const std::vector<std::string>& patterns) = 0;
+  // All or nothing. Returns the error's text, or empty.
+  virtual std::string Set(const std::vector<std::pair<std::string, std::string>>& values,
+                          const ClientState& by) = 0;
+  virtual std::string Rewrite() = 0;  // Error's text, or empty.
+  virtual void ResetStats() = 0;
+};
+
+// All connections of the node.
+class ClientsService {
+ public:
+  virtual ~ClientsService() = default;
+  // Calls fn for every connected client, under the registry's lock: fn must be quick and not call
+  // back.
+  virtual void ForEach(const std::function<void(const ClientState&)>& fn) = 0;
+  // Marks the client to be closed by its worker. False if there is none of that id.
+  virtual bool Kill(ClientId id) = 0;
+  // Wakes a client blocked in a command: as by timeout, or with an error. False if it wasn't
+  // blocked.
+  virtual bool Unblock(ClientId id, bool with_error) = 0;
+  enum class PauseMode : uint8_t { kWrite, kAll };
+  virtual void Pause(PauseMode mode, UnixMillis until) = 0;
+  virtual void Unpause() = 0;
+  virtual void SetMonitor(ClientState& client, bool on) = 0;
+};
+
+struct SlowlogEntry {
+  int64_t id;
+  int64_t unix_seconds;
+  int64_t micros;
+  std::vector<std::string> args;
+  std::string client_address;
+  std::string client_name;
+};
+
+// Counters a histogram of a command's latencies is reported with: upper bounds in µs, counts.
+struct LatencyHistogram {
+  uint64_t calls = 0;
+  std::vector<std::pair<uint64_t, uint64_t>> cumulative;
+};
+
+struct LatencyEvent {
+  std::string name;
+  std::vector<std::pair<int64_t, int64_t>> samples;  // (unix seconds, ms), oldest first.
+  int64_t all_time_max_ms = 0;
+};
+
+class StatsService {
+ public:
+  virtual ~StatsService() = default;
+  // INFO's text for the named sections (empty: the default ones), each once.
+  virtual std::string Info(const std::vector<std::string>& sections) = 0;
+  virtual std::vector<SlowlogEntry> Slowlog(int64_t count) = 0;  // Newest first; -1: all.
+  virtual int64_t SlowlogLength() = 0;
+  virtual void SlowlogReset() = 0;
+  virtual std::vector<LatencyEvent> LatencyEvents() = 0;
+  virtual int64_t LatencyReset(const std::vector<std::string>& names) = 0;  // Empty: all.
+  // By full name ("client|list"); nullopt when it never ran.
+  virtual std::optional<LatencyHistogram> CommandLatency(std::string_view full_name) = 0;
+  virtual int64_t StartedAtSeconds() = 0;
+};
+
+class ControlService {
+ public:
+  virtual ~ControlService() = default;
+  struct ShutdownOptions {
+    bool save = false;
+    bool no_save = false;
+    bool now = false;
+    bool force = false;
+  };
+  virtual void Shutdown(const ShutdownOptions& options) = 0;
+  virtual bool AbortShutdown() = 0;  // False if none is under way.
+  virtual void SetActiveExpire(bool on) = 0;
+  // Compares a user's secret; the error's text, or empty. Sets the client's user on success.
+  virtual std::string Authenticate(ClientState& client, std::string_view user,
+                                   std::string_view password) = 0;
+  // Runs `fn` off the data path, for freeing what is large.
+  virtual void Reclaim(std::function<void()> fn) = 0;
+};
+
+// How a parked command ends.
+class BlockedReply {
+ public:
+  virtual ~BlockedReply() = default;
+  virtual bool by_error()
+      const = 0;  // CLIENT UNBLOCK … ERROR: the UNBLOCKED error is written for it.
+  virtual void Integer(int64_t value) = 0;
+  virtual void NullArray() = 0;
+  virtual void Integers(const std::vector<int64_t>& values) = 0;
+};
+
+class Services {
+ public:
+  virtual ~Services() = default;
+  virtual const CommandSettings& settings() const = 0;
+  virtual ConfigService& config() = 0;
+  virtual ClientsService& clients() = 0;
+  virtual StatsService& stats() = 0;
+  virtual ControlService& control() = 0;
+  virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
+
+  // Runs one queued command with the locks EXEC holds; writes its reply.
+  virtual void RunQueued(CommandContext& exec, QueuedCommand& command) = 0;
+  // Parks the client after this command: no reply is written now; when `timeout_ms` has passed (0:
+  // never) or Unblock is called, `done` writes it.
+  // REQUIRES: not in_exec.
+  virtual void Block(ClientState& client, int64_t timeout_ms,
+                     std::function<void(BlockedReply&)> done) = 0;
+};
+
+}  // namespace henge::commands

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/connection.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "net/worker.h"
+
+namespace henge::net {
+namespace {
+
+constexpr size_t kBatch = 128;               // Commands parsed ahead before they are executed.
+constexpr size_t kReadAhead = 16 * 1024;     // Least room for a read behind an incomplete command.
+constexpr size_t kKeepCapacity = 32 * 1024;  // A larger kept buffer is released when it empties.
+constexpr int kMaxVectors = 64;
+
+}  // namespace
+
+Connection::Connection(Worker& worker, int fd, std::string address, std::string local_address,
+                       bool unix_socket)
+    : worker_(worker),
+      fd_(fd),
+      unix_socket_(unix_socket),
+      address_(std::move(address)),
+      local_address_(std::move(local_address)) {}
+
+Connection::~Connection() {
+  handler_.reset();  // May still look at this connection.
+  close(fd_);
+}
+
+void Connection::Resume() {
+  suspended_ = false;
+  if (resume_queued_) return;
+  resume_queued_ = true;
+  worker_.resumed_.push_back(this);
+}
+
+void Connection::FlushSoon() { worker_.QueueFlush(*this); }
+
+ssize_t Connection::Receive(char* to, size_t room) {
+  const ssize_t n = read(fd_, to, room);
+  worker_.stats_.reads.Add();
+  if (n > 0) worker_.stats_.bytes_read.Add(static_cast<uint64_t>(n));
+  return n;
+}
+
+bool Connection::OnReadable() {
+  if (!resumable()) return !doomed_;
+  ssize_t n;
+  if (kept_.empty()) {
+    n = Receive(worker_.scratch_.get(), Worker::kScratch);
+  } else {
+    // Behind an incomplete large value: as much as it is known to need, so that it is moved once.
+    const size_t needed = parser_.needed() > kept_.size() ? parser_.needed() - kept_.size() : 0;
+    char* to = kept_.Reserve(std::max(kReadAhead, needed));
+    n = Receive(to, kept_.room());
+  }
+  if (n == 0) return false;
+  if (n < 0) return errno == EAGAIN || errno == EINTR;
+  if (!kept_.empty()) {
+    kept_.Commit(static_cast<size_t>(n));
+    return ProcessKept();
+  }
+  const std::string_view bytes(worker_.scratch_.get(), static_cast<size_t>(n));
+  const size_t done = Process(bytes);
+  if (done < bytes.size() && !closing_) kept_.Append(bytes.substr(done));
+  return handler_->AfterWork();
+}
+
+bool Connection::ProcessKept() {
+  kept_.Consume(Process(kept_.view()));
+  if (kept_.empty() && kept_.capacity() > 0) {
+    if (kept_.capacity() > kKeepCapacity || resumable()) kept_.Release();
+  }
+  return handler_->AfterWork();
+}
+
+void Connection::Parse(std::string_view bytes, Batch& batch, size_t& parsed, bool& refused) {
+  const proto::ParserLimits limits = handler_->Limits();
+  const size_t most = limits.authenticated ? kBatch : 1;
+  while (parsed < bytes.size() && batch.size() < most) {
+    const auto first = static_cast<uint32_t>(batch.args_.size());
+    switch (parser_.Next(bytes.substr(parsed), limits, batch.args_)) {
+      case proto::RespParser::Result::kNeedMore:
+        return;
+      case proto::RespParser::Result::kEmpty:
+        parsed += parser_.consumed();
+        break;
+      case proto::RespParser::Result::kError:
+        refused = true;
+        return;
+      case proto::RespParser::Result::kCommand:
+        parsed += parser_.consumed();
+        batch.commands_.push_back(
+            {first, static_cast<uint32_t>(batch.args_.size()) - first, parsed});
+        if (parser_.was_inline()) return;  // Its arguments live only until the next is parsed.
+        break;
+    }
+  }
+}
+
+size_t Connection::Process(std::string_view bytes) {
+  Batch& batch = worker_.batch_;
+  size_t done = 0;
+  worker_.QueueFlush(*this);
+  while (resumable() && done < bytes.size()) {
+    batch.Clear();
+    size_t parsed = done;
+    bool refused = false;
+    Parse(bytes, batch, parsed, refused);
+    if (batch.size() > 0) {
+      const size_t taken = handler_->Execute(batch);
+      if (taken < batch.size()) {  // What was parsed beyond is parsed again on resumption.
+        parser_.Reset();
+        return taken == 0 ? done : batch.end(taken - 1);
+      }
+      if (!resumable()) {
+        parser_.Reset();
+        return parsed;
+      }
+    }
+    if (refused) {
+      handler_->OnProtocolError(parser_.error());
+      return bytes.size();
+    }
+    if (parsed == done) return done;
+    done = parsed;
+  }
+  return done;
+}
+
+bool Connection::Flush() {
+  flush_queued_ = false;
+  while (!out_.empty()) {
+    iovec vectors[kMaxVectors];
+    const int count = out_.Vectors(vectors, kMaxVectors);
+    const ssize_t n = writev(fd_, vectors, count);
+    worker_.stats_.writes.Add();
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return false;
+      wants_write_ = true;
+      return true;
+    }
+    worker_.stats_.bytes_written.Add(static_cast<uint64_t>(n));
+    out_.Sent(static_cast<size_t>(n));
+  }
+  wants_write_ = false;
+  worker_.TakeBack(*this);
+  return !closing_;
+}
+
+}  // namespace henge::net

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+namespace henge::net {
+namespace {
+
+constexpr int kMaxWaitMs = 100;
+constexpr size_t kSpareBuffers = 32;
+constexpr size_t kSpareCapacity = 256 * 1024;  // Larger reply buffers go back to the allocator.
+
+// What epoll hands back: a connection, or (low bit set) a watch; null is the mailbox.
+void* TagWatch(void* watch) {
+  return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(watch) | 1);
+}
+
+}  // namespace
+
+Worker::Worker(int index, HandlerFactory& factory)
+    : index_(index), factory_(factory), scratch_(std::make_unique<char[]>(kScratch)) {
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (epoll_fd_ < 0 || event_fd_ < 0) std::abort();
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = nullptr;
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, event_fd_, &event) != 0) std::abort();
+}
+
+Worker::~Worker() {
+  Stop();
+  Join();
+  connections_.clear();
+  close(event_fd_);
+  close(epoll_fd_);
+}
+
+void Worker::Start() {
+  thread_ = std::thread([this] {
+    const std::string name = "worker-" + std::to_string(index_);
+    pthread_setname_np(pthread_self(), name.c_str());
+    const ThreadMemory memory;
+    Run();
+  });
+}
+
+void Worker::Stop() {
+  stop_.store(true, std::memory_order_release);
+  Post([] {});
+}
+
+void Worker::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::Post(Task task) {
+  {
+    std::lock_guard lock(mailbox_mu_);
+    mailbox_.push_back(std::move(task));
+  }
+  if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = write(event_fd_, &one, sizeof(one));
+}
+
+void Worker::Adopt(int fd, std::string address, std::string local_address, bool unix_socket) {
+  connection_count_.fetch_add(1, std::memory_order_relaxed);  // At once, so that load is seen.
+  Post([this, fd, address = std::move(address), local_address = std::move(local_address),
+        unix_socket]() mutable {
+    auto connection = std::make_unique<Connection>(*this, fd, std::move(address),
+                                                   std::move(local_address), unix_socket);
+    connection->index_ = connections_.size();
+    connection->handler_ = factory_.Open(*connection);
+    connection->interest_ = EPOLLIN;
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = connection.get();
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) std::abort();
+    connections_.push_back(std::move(connection));
+  });
+}
+
+Worker::TimerId Worker::AddTimer(int64_t delay_ms, Task task) {
+  const TimerId id{SystemClock().MonotonicMicros() + delay_ms * 1000, ++timer_serial_};
+  timers_.emplace(id, std::move(task));
+  return id;
+}
+
+void Worker::WatchReadable(int fd, Task task) {
+  auto watch = std::make_unique<Watch>(Watch{fd, std::move(task)});
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = TagWatch(watch.get());
+  if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) std::abort();
+  watches_.push_back(std::move(watch));
+}
+
+void Worker::Close(Connection& connection) {
+  if (connection.doomed_) return;
+  connection.doomed_ = true;
+  connection.suspended_ = true;
+  doomed_.push_back(&connection);
+}
+
+void Worker::QueueFlush(Connection& connection) {
+  if (connection.flush_queued_) return;
+  connection.flush_queued_ = true;
+  if (connection.out_.capacity() == 0) LendBuffer(connection);
+  to_flush_.push_back(&connection);
+}
+
+void Worker::LendBuffer(Connection& connection) {
+  if (spare_buffers_.empty()) return;
+  connection.out_.Swap(spare_buffers_.back());
+  spare_buffers_.pop_back();
+}
+
+void Worker::TakeBack(Connection& connection) {
+  proto::ReplyBuffer& out = connection.out_;
+  if (out.capacity() == 0) return;
+  if (spare_buffers_.size() < kSpareBuffers && out.capacity() <= kSpareCapacity) {
+    spare_buffers_.emplace_back();
+    spare_buffers_.back().Swap(out);
+  } else {
+    out = proto::ReplyBuffer();
+  }
+}
+
+void Worker::UpdateInterest(Connection& connection) {
+  uint32_t wanted = 0;
+  if (connection.resumable()) wanted |= EPOLLIN;
+  if (connection.wants_write_) wanted |= EPOLLOUT;
+  if (wanted == connection.interest_) return;
+  connection.interest_ = wanted;
+  epoll_event event{};
+  event.events = wanted;
+  event.data.ptr = &connection;
+  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, connection.fd_, &event);
+}
+
+int Worker::TimeoutMs() const {
+  if (!resumed_.empty()) return 0;
+  if (timers_.empty()) return kMaxWaitMs;
+  const int64_t wait_us = timers_.begin()->first.first - SystemClock().MonotonicMicros();
+  return static_cast<int>(std::clamp<int64_t>((wait_us + 999) / 1000, 0, kMaxWaitMs));
+}
+
+void Worker::Run() {
+  while (!stop_.load(std::memory_order_acquire)) {
+    epoll_event events[kMaxEvents];
+    const int n = epoll_wait(epoll_fd_, events, kMaxEvents, TimeoutMs());
+    round_time_ = SystemClock().NowMillis();
+    stats_.rounds.Add();
+    for (int i = 0; i < n; ++i) {
+      void* tag = events[i].data.ptr;
+      if (tag == nullptr) continue;  // The mailbox is looked at in every round.
+      if ((reinterpret_cast<uintptr_t>(tag) & 1) != 0) {
+        reinterpret_cast<Watch*>(reinterpret_cast<uintptr_t>(tag) & ~uintptr_t{1})->task();
+        continue;
+      }
+      auto& connection = *static_cast<Connection*>(tag);
+      if (connection.doomed_) continue;
+      if ((events[i].events & EPOLLOUT) != 0) QueueFlush(connection);
+      const bool hung_up = (events[i].events & (EPOLLHUP | EPOLLERR)) != 0;
+      if ((events[i].events & EPOLLIN) != 0 || hung_up) {
+        if ((hung_up && !connection.resumable()) || !connection.OnReadable()) Close(connection);
+      }
+    }
+    RunMailbox();
+    RunTimers();
+    RunResumed();
+    FlushAll();
+    CloseDoomed();
+  }
+  RunMailbox();
+  FlushAll();
+  CloseDoomed();
+}
+
+void Worker::RunMailbox() {
+  if (!wake_pending_.load(std::memory_order_acquire)) return;
+  uint64_t drained;
+  [[maybe_unused]] const ssize_t n = read(event_fd_, &drained, sizeof(drained));
+  wake_pending_.store(false, std::memory_order_release);
+  std::vector<Task> tasks;
+  {
+    std::lock_guard lock(mailbox_mu_);
+    tasks.swap(mailbox_);
+  }
+  for (Task& task : tasks) task();
+}
+
+void Worker::RunTimers() {
+  if (timers_.empty()) return;
+  const int64_t now = SystemClock().MonotonicMicros();
+  while (!timers_.empty() && timers_.begin()->first.first <= now) {
+    Task task = std::move(timers_.begin()->second);
+    timers_.erase(timers_.begin());
+    task();
+  }
+}
+
+void Worker::RunResumed() {
+  std::vector<Connection*> resumed;
+  resumed.swap(resumed_);
+  for (Connection* connection : resumed) {
+    connection->resume_queued_ = false;
+    if (connection->doomed_) continue;
+    QueueFlush(*connection);
+    if (!connection->kept_.empty() && connection->resumable() && !connection->ProcessKept()) {
+      Close(*connection);
+    }
+  }
+}
+
+void Worker::FlushAll() {
+  // Flushing may queue no further work, but closing handlers may write to others.
+  for (size_t i = 0; i < to_flush_.size(); ++i) {
+    Connection& connection = *to_flush_[i];
+    if (connection.doomed_) {
+      connection.flush_queued_ = false;
+      continue;
+    }
+    if (!connection.Flush()) {
+      Close(connection);
+    } else {
+      UpdateInterest(connection);
+    }
+  }
+  to_flush_.clear();
+}
+
+void Worker::CloseDoomed() {
+  if (doomed_.empty()) return;
+  std::vector<Connection*> doomed;
+  doomed.swap(doomed_);
+  for (Connection* connection : doomed) {
+    std::erase(resumed_, connection);
+    std::erase(to_flush_, connection);
+    const size_t at = connection->index_;
+    std::unique_ptr<Connection> dying = std::move(connections_[at]);
+    if (at + 1 != connections_.size()) {
+      connections_[at] = std::move(connections_.back());
+      connections_[at]->index_ = at;
+    }
+    connections_.pop_back();
+    connection_count_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace henge::net

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Worker: a thread with an epoll loop that owns connections. Whatever another thread wants of one
+// of them is posted to the mailbox and done by the worker.
+//
+// One round: wait; read, parse and execute every readable connection; run the mailbox and the
+// timers that are due; then send every connection's replies, one writev each.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/counter.h"
+#include "base/types.h"
+#include "net/connection.h"
+#include "net/handler.h"
+
+namespace henge::net {
+
+struct WorkerStats {
+  Counter bytes_read;
+  Counter bytes_written;
+  Counter reads;
+  Counter writes;
+  Counter rounds;
+};
+
+class Worker {
+ public:
+  using Task = std::function<void()>;
+  using TimerId = std::pair<int64_t, uint64_t>;  // Due time in monotonic µs, serial.
+
+  Worker(int index, HandlerFactory& factory);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void Start();
+  // Any thread. The loop ends after its current round; connections are closed by the destructor.
+  void Stop();
+  void Join();
+
+  // Any thread: runs `task` on the worker, soon.
+  void Post(Task task);
+  // Any thread: hands over an accepted socket.
+  void Adopt(int fd, std::string address, std::string local_address, bool unix_socket);
+  size_t connections() const { return connection_count_.load(std::memory_order_relaxed); }
+  const WorkerStats& stats() const { return stats_; }
+  int index() const { return index_; }
+
+  // --- The worker's thread only ---------------------------------------------------------------
+  TimerId AddTimer(int64_t delay_ms, Task task);
+  void CancelTimer(TimerId id) { timers_.erase(id); }
+  // Watches a file descriptor for readability (listeners).
+  void WatchReadable(int fd, Task task);
+  void Close(Connection& connection);  // At the end of the round; safe from its own handler.
+  bool InThread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  // The start of the present round, wall clock: one reading serves a round's commands.
+  UnixMillis round_time() const { return round_time_; }
+  template <class F>
+  void ForEachConnection(F fn) {
+    for (size_t i = 0; i < connections_.size(); ++i) fn(*connections_[i]);
+  }
+
+ private:
+  friend class Connection;
+  struct Watch {
+    int fd;
+    Task task;
+  };
+  static constexpr size_t kScratch = 256 * 1024;
+  static constexpr int kMaxEvents = 512;
+
+  void Run();
+  void RunMailbox();
+  void RunTimers();
+  int TimeoutMs() const;
+  void FlushAll();
+  void CloseDoomed();
+  void RunResumed();
+  void UpdateInterest(Connection& connection);
+  void QueueFlush(Connection& connection);
+  void LendBuffer(Connection& connection);
+  void TakeBack(Connection& connection);
+
+  const int index_;
+  HandlerFactory& factory_;
+  int epoll_fd_ = -1;
+  int event_fd_ = -1;
+  std::thread thread_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> wake_pending_{false};
+  std::mutex mailbox_mu_;
+  std::vector<Task> mailbox_;
+  std::map<TimerId, Task> timers_;
+  uint64_t timer_serial_ = 0;
+  std::vector<std::unique_ptr<Watch>> watches_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::atomic<size_t> connection_count_{0};
+  std::vector<Connection*> to_flush_;
+  std::vector<Connection*> doomed_;
+  std::vector<Connection*> resumed_;
+  std::vector<proto::ReplyBuffer> spare_buffers_;
+  std::unique_ptr<char[]> scratch_;
+  Batch batch_;
+  UnixMillis round_time_ = 0;
+  WorkerStats stats_;
+};
+
+}  // namespace henge::net

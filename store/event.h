@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a mutation reports about itself. Every mutator of the keyspace takes the event that it is
+// (Redis's keyspace-notification name and class), so that no caller can forget to report, and hands
+// it to the `EffectSink`: the one place from which WATCH, notifications, tracking, the dirty count
+// and the wake-up of blocked clients follow.
+#pragma once
+
+#include <string_view>
+
+#include "base/types.h"
+
+namespace henge::store {
+
+struct Key;
+
+// The letters of `notify-keyspace-events`.
+enum class EventClass : char {
+  kGeneric = 'g',
+  kString = '$',
+  kList = 'l',
+  kSet = 's',
+  kHash = 'h',
+  kSortedSet = 'z',
+  kStream = 't',
+  kExpired = 'x',
+  kEvicted = 'e',
+  kModule = 'd',
+};
+
+struct Event {
+  EventClass event_class;
+  std::string_view name;
+};
+
+enum class Change : uint8_t { kCreated, kModified, kDeleted };
+
+class EffectSink {
+ public:
+  virtual ~EffectSink() = default;
+  // Called with the key's shard locked, once per mutation, in order of execution. `key` is valid
+  // during the call only.
+  virtual void OnEffect(DbIndex db, const Key& key, const Event& event, Change change) = 0;
+};
+
+namespace events {
+inline constexpr Event kSet{EventClass::kString, "set"};
+inline constexpr Event kAppend{EventClass::kString, "append"};
+inline constexpr Event kSetRange{EventClass::kString, "setrange"};
+inline constexpr Event kSetBit{EventClass::kString, "setbit"};
+inline constexpr Event kIncrBy{EventClass::kString, "incrby"};
+inline constexpr Event kDecrBy{EventClass::kString, "decrby"};
+inline constexpr Event kIncrByFloat{EventClass::kString, "incrbyfloat"};
+inline constexpr Event kDel{EventClass::kGeneric, "del"};
+inline constexpr Event kExpire{EventClass::kGeneric, "expire"};
+inline constexpr Event kPersist{EventClass::kGeneric, "persist"};
+inline constexpr Event kRenameFrom{EventClass::kGeneric, "rename_from"};
+inline constexpr Event kRenameTo{EventClass::kGeneric, "rename_to"};
+inline constexpr Event kMoveFrom{EventClass::kGeneric, "move_from"};
+inline constexpr Event kMoveTo{EventClass::kGeneric, "move_to"};
+inline constexpr Event kCopyTo{EventClass::kGeneric, "copy_to"};
+inline constexpr Event kRestore{EventClass::kGeneric, "restore"};
+inline constexpr Event kExpired{EventClass::kExpired, "expired"};
+inline constexpr Event kEvicted{EventClass::kEvicted, "evicted"};
+}  // namespace events
+
+}  // namespace henge::store

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/keyspace.h"
+
+#include <cmath>
+
+#include "base/numbers.h"
+#include "base/random.h"
+#include "store/access_clock.h"
+
+namespace henge::store {
+
+// --- Finding ------------------------------------------------------------------------------------
+
+Entry* Keyspace::Peek(const Key& key) {
+  EntryTable* table = TableFor(key);
+  if (table == nullptr) return nullptr;
+  Entry* entry = table->Find(key.bytes, key.hash);
+  if (entry == nullptr || !ExpiredNow(entry)) return entry;
+  DropExpired(key);
+  return nullptr;
+}
+
+Entry* Keyspace::Find(const Key& key) {
+  Entry* entry = Peek(key);
+  if (entry != nullptr) Stamp(entry);
+  return entry;
+}
+
+Entry* Keyspace::Read(const Key& key) {
+  Entry* entry = Peek(key);
+  ShardStats& stats = ShardOf(key).stats;
+  if (entry == nullptr) {
+    stats.misses.Add();
+    return nullptr;
+  }
+  stats.hits.Add();
+  if (!no_touch_) Stamp(entry);
+  return entry;
+}
+
+void Keyspace::Stamp(Entry* entry) {
+  const uint32_t stamp = TouchedAccess(store_.settings(), entry->access(), now_);
+  if (stamp != entry->access()) entry->set_access(stamp);  // Spares the cache line a write.
+}
+
+void Keyspace::DropExpired(const Key& key) {
+  Entry* entry = Detach(key);
+  // The key's bytes may be a view into the entry (the expiry cycle's are): report before freeing.
+  ShardOf(key).stats.expired.Add();
+  Report(key, events::kExpired, Change::kDeleted);
+  Entry::Free(entry);
+}
+
+void Keyspace::Report(const Key& key, const Event& event, Change change) {
+  WatchRegistry& watches = ShardOf(key).watches;
+  if (!watches.empty()) watches.Touch(db_, key.bytes);
+  sink_.OnEffect(db_, key, event, change);
+}
+
+// --- Changing -----------------------------------------------------------------------------------
+
+template <class F>
+void Keyspace::Upsert(const Key& key, const Event& event, F remake) {
+  Shard& shard = ShardOf(key);
+  EntryTable& table = store_.Database(shard, db_).TableOf(key.slot);
+  const auto position = table.FindPosition(key.bytes, key.hash);
+  Entry* old = position ? table.At(position) : nullptr;
+  if (old != nullptr && ExpiredNow(old)) {
+    DropExpired(key);
+    old = nullptr;
+  }
+  const bool had_expiry = old != nullptr && old->has_expiry();
+  const UnixMillis old_expiry = had_expiry ? old->expiry() : kNoExpiry;
+  if (old != nullptr) {
+    shard.entry_bytes.Sub(old->MemoryBytes());
+    table.WillChange(position);
+  }
+  Entry* entry = remake(old);
+  shard.entry_bytes.Add(entry->MemoryBytes());
+  if (old == nullptr) {
+    entry->set_access(FreshAccess(store_.settings(), now_));
+    table.Insert(entry, key.hash);
+    shard.keys[db_].Add();
+  } else if (entry != old) {
+    table.Replace(position, entry);
+  }
+  if (had_expiry != entry->has_expiry()) {
+    entry->has_expiry() ? shard.keys_with_expiry[db_].Add() : shard.keys_with_expiry[db_].Sub();
+  }
+  if (entry->has_expiry() && entry->expiry() != old_expiry) {
+    store_.Database(shard, db_).NoteExpiry(key, entry->expiry());
+  }
+  Report(key, event, old == nullptr ? Change::kCreated : Change::kModified);
+}
+
+Entry* Keyspace::Detach(const Key& key) {
+  EntryTable* table = TableFor(key);
+  Entry* entry = table == nullptr ? nullptr : table->Erase(key.bytes, key.hash);
+  if (entry == nullptr) return nullptr;
+  Shard& shard = ShardOf(key);
+  shard.entry_bytes.Sub(entry->MemoryBytes());
+  shard.keys[db_].Sub();
+  if (entry->has_expiry()) shard.keys_with_expiry[db_].Sub();
+  return entry;
+}
+
+void Keyspace::SetString(const Key& key, std::string_view value, UnixMillis expiry,
+                         const Event& event) {
+  Upsert(key, event, [&](Entry* old) {
+    if (old == nullptr) return Entry::NewString(key.bytes, value, expiry);
+    old->set_access(TouchedAccess(store_.settings(), old->access(), now_));
+    return Entry::Overwrite(old, value, expiry);
+  });
+}
+
+void Keyspace::SetBlob(const Key& key, BlobRef value, UnixMillis expiry, const Event& event) {
+  Upsert(key, event, [&](Entry* old) {
+    Entry* entry = Entry::NewBlob(key.bytes, std::move(value), expiry);
+    if (old != nullptr) {
+      entry->set_access(old->access());
+      Entry::Free(old);
+    }
+    return entry;
+  });
+}
+
+void Keyspace::SetInteger(const Key& key, int64_t value, const Event& event) {
+  Upsert(key, event, [&](Entry* old) {
+    if (old != nullptr && old->is_integer()) {
+      old->set_integer(value);
+      return old;
+    }
+    Entry* entry = Entry::NewInteger(key.bytes, value, old == nullptr ? kNoExpiry : old->expiry());
+    if (old != nullptr) {
+      entry->set_access(old->access());
+      Entry::Free(old);
+    }
+    return entry;
+  });
+}
+
+void Keyspace::SetStringKeepExpiry(const Key& key, std::string_view value, const Event& event,
+                                   bool encode_integers) {
+  Upsert(key, event, [&](Entry* old) {
+    Entry* entry = Entry::NewString(key.bytes, value, old == nullptr ? kNoExpiry : old->expiry(),
+                                    encode_integers);
+    if (old != nullptr) {
+      entry->set_access(old->access());
+      Entry::Free(old);
+    }
+    return entry;
+  });
+}
+
+char* Keyspace::EditString(const Key& key, size_t size, const Event& event) {
+  char* bytes = nullptr;
+  Upsert(key, event, [&](Entry* old) {
+    Entry* entry = old != nullptr ? old : Entry::NewString(key.bytes, "", kNoExpiry, false);
+    entry = Entry::ResizeString(entry, size);
+    bytes = entry->WritableBytes();
+    return entry;
+  });
+  return bytes;
+}
+
+bool Keyspace::Delete(const Key& key, const Event& event) {
+  if (Peek(key) == nullptr) return false;
+  Entry* entry = Detach(key);
+  Report(key, event, Change::kDeleted);
+  Entry::Free(entry);
+  return true;
+}
+
+void Keyspace::SetExpiry(const Key& key, Entry* entry, UnixMillis at, const Event& event) {
+  (void)entry;
+  Upsert(key, event, [&](Entry* old) { return Entry::SetExpiry(old, at); });
+}
+
+void Keyspace::Rename(const Key& from, const Key& to) {
+  Entry* value = Detach(from);
+  if (Entry* replaced = Detach(to)) Entry::Free(replaced);
+  Report(from, events::kRenameFrom, Change::kDeleted);
+  Upsert(to, events::kRenameTo,
+         [&](Entry*) { return Entry::Rebuild(value, to.bytes, value->expiry()); });
+}
+
+void Keyspace::CopyTo(Keyspace& target, const Key& from, const Key& to) {
+  Entry* source = Peek(from);
+  if (Entry* replaced = target.Detach(to)) Entry::Free(replaced);
+  target.Upsert(to, events::kCopyTo,
+                [&](Entry*) { return Entry::Copy(source, to.bytes, source->expiry()); });
+}
+
+void Keyspace::MoveTo(Keyspace& target, const Key& key) {
+  Entry* entry = Detach(key);
+  Report(key, events::kMoveFrom, Change::kDeleted);
+  target.Upsert(key, events::kMoveTo, [&](Entry*) { return entry; });
+}
+
+// --- Walking ------------------------------------------------------------------------------------
+
+std::optional<std::string> Keyspace::RandomKey() {
+  Random& random = ThreadRandom();
+  uint64_t left = store_.KeyCount(db_);
+  // Tries enough shards, weighted by their counts, to pass over keys that have expired meanwhile.
+  for (int attempt = 0; left > 0 && attempt < 100; ++attempt) {
+    uint64_t rank = random.Below(left);
+    for (size_t i = 0; i < store_.shards(); ++i) {
+      const auto index = static_cast<ShardIndex>(i);
+      const uint64_t keys = store_.shard(index).keys[db_].get();
+      if (rank >= keys) {
+        rank -= keys;
+        continue;
+      }
+      const ShardGuard guard(store_, locks_, index);
+      ShardDb* part = store_.shard(index).dbs[db_].get();
+      if (part == nullptr) break;
+      for (EntryTable& table : part->tables()) {
+        if (rank >= table.size()) {
+          rank -= table.size();
+          continue;
+        }
+        Entry* entry = table.RandomItem(random);
+        if (entry != nullptr && !ExpiredNow(entry)) return std::string(entry->key());
+        break;
+      }
+      break;
+    }
+    left = store_.KeyCount(db_);
+  }
+  return std::nullopt;
+}
+
+uint64_t Keyspace::CountInSlot(Slot slot) {
+  uint64_t count = 0;
+  if (store_.table_per_slot()) {
+    const ShardIndex index = store_.ShardOf(slot);
+    const ShardGuard guard(store_, locks_, index);
+    ShardDb* part = store_.shard(index).dbs[db_].get();
+    return part == nullptr ? 0 : part->TableOf(slot).size();
+  }
+  ForEachInSlot(slot, [&](Entry*) {
+    ++count;
+    return true;
+  });
+  return count;
+}
+
+}  // namespace henge::store

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keyspace: one database as one command sees it, under the locks the command holds.
+//
+// Made per command (or per transaction); cheap. Finding honours expiry: a key past its deadline
+// reads as absent and is deleted on sight. Every mutator takes the event it is and reports it to
+// the sink, so no caller can forget; the mutators are also where counts, memory and the expiry
+// index are kept.
+//
+// REQUIRES, for every call: the lock of the key's shard. An Entry* is valid until the next
+// mutation.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/types.h"
+#include "store/event.h"
+#include "store/key.h"
+#include "store/store.h"
+
+namespace henge::store {
+
+class Keyspace {
+ public:
+  Keyspace(Store& store, const LockSet& locks, EffectSink& sink, DbIndex db, UnixMillis now)
+      : store_(store), locks_(locks), sink_(sink), now_(now), db_(db) {}
+
+  Store& store() { return store_; }
+  const LockSet& locks() const { return locks_; }
+  DbIndex db() const { return db_; }
+  UnixMillis now() const { return now_; }
+  // The same locks and moment, another database (SELECT in a transaction, MOVE, COPY … DB).
+  Keyspace InDatabase(DbIndex db) const {
+    Keyspace other = *this;
+    other.db_ = db;
+    return other;
+  }
+  void set_no_touch(bool no_touch) { no_touch_ = no_touch; }  // CLIENT NO-TOUCH
+
+  // --- Finding --------------------------------------------------------------------------------
+  Entry* Read(const Key& key);  // For the client: counts a hit or miss, stamps the access.
+  Entry* Find(const Key& key);  // For a write: stamps the access, counts nothing.
+  Entry* Peek(const Key& key);  // Neither (OBJECT, TTL, TYPE, EXISTS …).
+  bool Exists(const Key& key) { return Peek(key) != nullptr; }
+
+  // --- Strings --------------------------------------------------------------------------------
+  // Replaces whatever is there. `expiry` is absolute or kNoExpiry.
+  void SetString(const Key& key, std::string_view value, UnixMillis expiry, const Event& event);
+  void SetBlob(const Key& key, BlobRef value, UnixMillis expiry, const Event& event);
+  // Keeps an existing key's deadline.
+  void SetInteger(const Key& key, int64_t value, const Event& event);
+  void SetStringKeepExpiry(const Key& key, std::string_view value, const Event& event,
+                           bool encode_integers = true);
+  // The string's bytes, writable, resized to `size` (new bytes zero), created if absent. The caller
+  // has checked the type. `event` is reported.
+  char* EditString(const Key& key, size_t size, const Event& event);
+
+  // --- Keys -----------------------------------------------------------------------------------
+  bool Delete(const Key& key, const Event& event);
+  // REQUIRES: `entry` is what Find or Peek returned for `key`.
+  void SetExpiry(const Key& key, Entry* entry, UnixMillis at,
+                 const Event& event);  // kNoExpiry: none
+  // Moves the value (with its deadline) over whatever `to` holds. REQUIRES: `from` exists.
+  void Rename(const Key& from, const Key& to);
+  // Duplicates `from` here as `to` in `target`, replacing what is there. REQUIRES: `from` exists.
+  void CopyTo(Keyspace& target, const Key& from, const Key& to);
+  // Moves `key` to the same name in `target`. REQUIRES: exists here, absent there.
+  void MoveTo(Keyspace& target, const Key& key);
+
+  // --- Walking: these lock what the command does not hold already, a shard at a time -----------
+  // Any live key, or none. Locks by itself.
+  std::optional<std::string> RandomKey();
+  // One step of SCAN: calls fn(entry) with live entries; returns the next cursor, 0 at the end.
+  // Each entry present throughout an iteration is returned exactly once.
+  template <class F>
+  uint64_t Scan(uint64_t cursor, size_t at_least, F fn);
+  // Every live entry, shard by shard.
+  template <class F>
+  void ForEach(F fn);
+  // Live keys of one slot (cluster mode has a table per slot).
+  uint64_t CountInSlot(Slot slot);
+  template <class F>
+  void ForEachInSlot(Slot slot, F fn);  // fn returns false to stop.
+
+ private:
+  Shard& ShardOf(const Key& key) { return store_.shard(store_.ShardOf(key.slot)); }
+  EntryTable* TableFor(const Key& key) {
+    ShardDb* part = ShardOf(key).dbs[db_].get();
+    return part == nullptr ? nullptr : &part->TableOf(key.slot);
+  }
+  bool ExpiredNow(const Entry* entry) const { return entry->ExpiredAt(now_); }
+  void DropExpired(const Key& key);
+  void Stamp(Entry* entry);
+  void Report(const Key& key, const Event& event, Change change);
+  // Runs `remake(old)` (old is null when absent) and keeps what it returns in the table, with the
+  // counts, memory and expiry index that follow.
+  template <class F>
+  void Upsert(const Key& key, const Event& event, F remake);
+  // Takes the entry out of the table and the counts; the caller owns it.
+  Entry* Detach(const Key& key);
+
+  Store& store_;
+  const LockSet& locks_;
+  EffectSink& sink_;
+  UnixMillis now_;
+  DbIndex db_;
+  bool no_touch_ = false;
+};
+
+}  // namespace henge::store
+
+#include "store/keyspace_walk.h"

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store.h"
+
+#include <algorithm>
+
+namespace henge::store {
+
+ShardDb::ShardDb(size_t shards, bool table_per_slot)
+    : shards_(shards), tables_(table_per_slot ? std::max<size_t>(1, kSlots / shards) : 1) {}
+
+ShardDb::~ShardDb() {
+  for (EntryTable& table : tables_) table.Clear([](Entry* entry) { Entry::Free(entry); });
+}
+
+size_t ShardDb::MemoryBytes() const {
+  size_t bytes = sizeof(*this) + tables_.size() * sizeof(EntryTable);
+  for (const EntryTable& table : tables_) bytes += table.MemoryBytes();
+  return bytes;
+}
+
+Store::Store(const StoreOptions& options)
+    : options_(options), mask_(static_cast<size_t>(options.shards) - 1), shards_(mask_ + 1) {
+  for (Shard& shard : shards_) {
+    shard.dbs.resize(static_cast<size_t>(options.databases));
+    shard.keys = std::vector<Counter>(static_cast<size_t>(options.databases));
+    shard.keys_with_expiry = std::vector<Counter>(static_cast<size_t>(options.databases));
+  }
+}
+
+ShardDb& Store::Database(Shard& shard, DbIndex db) {
+  std::unique_ptr<ShardDb>& part = shard.dbs[db];
+  if (part == nullptr) part = std::make_unique<ShardDb>(shards_.size(), options_.table_per_slot);
+  return *part;
+}
+
+uint64_t Store::KeyCount(DbIndex db) const {
+  uint64_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.keys[db].get();
+  return sum;
+}
+
+uint64_t Store::KeyCountWithExpiry(DbIndex db) const {
+  uint64_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.keys_with_expiry[db].get();
+  return sum;
+}
+
+uint64_t Store::EntryBytes() const {
+  uint64_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.entry_bytes.get();
+  return sum;
+}
+
+void LockSet::AddShard(ShardIndex shard) {
+  if (!shards_.empty() && shards_.back() == shard) return;
+  shards_.push_back(shard);
+}
+
+void LockSet::Lock() {
+  if (all_) {
+    for (size_t i = 0; i < store_.shards(); ++i) store_.shard(static_cast<ShardIndex>(i)).mu.lock();
+  } else {
+    if (shards_.size() > 1) {
+      std::sort(shards_.begin(), shards_.end());
+      shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
+    }
+    for (const ShardIndex i : shards_) store_.shard(i).mu.lock();
+  }
+  locked_ = true;
+}
+
+void LockSet::Unlock() {
+  if (locked_) {
+    if (all_) {
+      for (size_t i = store_.shards(); i-- > 0;) {
+        store_.shard(static_cast<ShardIndex>(i)).mu.unlock();
+      }
+    } else {
+      for (const ShardIndex i : shards_) store_.shard(i).mu.unlock();
+    }
+  }
+  shards_.clear();
+  all_ = false;
+  locked_ = false;
+}
+
+bool LockSet::Holds(ShardIndex shard) const {
+  if (!locked_) return false;
+  return all_ || std::find(shards_.begin(), shards_.end(), shard) != shards_.end();
+}
+
+}  // namespace henge::store

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Store: all data of a node, in shards.
+//
+//   key -> slot = CRC16(hash tag) mod 16384 -> shard = slot mod shards -> one lock
+//                                                 └─ per database: one table, or one per slot
+//
+// All keys of a slot share a shard, so every multi-key command a cluster allows needs one lock. Any
+// thread may execute on any shard, holding its lock. Several shards are locked in ascending order
+// (LockSet); nothing blocks, no I/O happens under a shard's lock.
+#pragma once
+
+#include <absl/container/inlined_vector.h>
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/counter.h"
+#include "base/mutex.h"
+#include "base/types.h"
+#include "store/entry.h"
+#include "store/key.h"
+#include "store/table.h"
+#include "store/watch.h"
+
+namespace henge::store {
+
+struct EntryTraits {
+  using Item = Entry;
+  static std::string_view Key(const Entry* entry) { return entry->key(); }
+  static uint64_t Hash(std::string_view key) { return HashKey(key); }
+};
+using EntryTable = Table<EntryTraits>;
+
+// One database's part of one shard.
+class ShardDb {
+ public:
+  ShardDb(size_t shards, bool table_per_slot);
+  ~ShardDb();  // Frees every entry.
+  ShardDb(const ShardDb&) = delete;
+  ShardDb& operator=(const ShardDb&) = delete;
+
+  EntryTable& TableOf(Slot slot) {
+    return tables_.size() == 1 ? tables_[0] : tables_[slot / shards_];
+  }
+  std::vector<EntryTable>& tables() { return tables_; }
+  size_t MemoryBytes() const;  // Of the tables, without the entries.
+
+  // Files a deadline, so that the expiry cycle finds the key when it is due.
+  void NoteExpiry(const Key& key, UnixMillis at) { (void)key, (void)at; }
+
+ private:
+  size_t shards_;
+  std::vector<EntryTable> tables_;
+};
+
+struct ShardStats {
+  Counter hits;
+  Counter misses;
+  Counter expired;
+  Counter evicted;
+};
+
+struct alignas(64) Shard {
+  SpinFutexMutex mu;
+  std::vector<std::unique_ptr<ShardDb>> dbs;  // Made when first written to; may be null.
+  std::vector<Counter> keys;                  // Per database; readable without the lock.
+  std::vector<Counter> keys_with_expiry;
+  Counter entry_bytes;  // Allocated by entries of all databases.
+  WatchRegistry watches;
+  ShardStats stats;
+};
+
+// How accesses are stamped and entries chosen for eviction; read on the hot path, set by CONFIG.
+enum class EvictionPolicy : uint8_t {
+  kNoEviction,
+  kAllKeysLru,
+  kAllKeysLfu,
+  kAllKeysRandom,
+  kVolatileLru,
+  kVolatileLfu,
+  kVolatileRandom,
+  kVolatileTtl,
+};
+inline bool IsLfu(EvictionPolicy p) {
+  return p == EvictionPolicy::kAllKeysLfu || p == EvictionPolicy::kVolatileLfu;
+}
+
+struct StoreSettings {
+  std::atomic<EvictionPolicy> policy{EvictionPolicy::kNoEviction};
+  std::atomic<int> lfu_log_factor{10};
+  std::atomic<int> lfu_decay_minutes{1};
+  std::atomic<int> samples{5};
+};
+
+struct StoreOptions {
+  int shards = 32;  // A power of two.
+  int databases = 16;
+  bool table_per_slot =
+      false;  // Cluster mode: counting, listing or dropping a slot costs it alone.
+};
+
+class Store {
+ public:
+  explicit Store(const StoreOptions& options);
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  size_t shards() const { return shards_.size(); }
+  DbIndex databases() const { return static_cast<DbIndex>(options_.databases); }
+  bool table_per_slot() const { return options_.table_per_slot; }
+  ShardIndex ShardOf(Slot slot) const { return static_cast<ShardIndex>(slot & mask_); }
+  Shard& shard(ShardIndex index) { return shards_[index]; }
+  const Shard& shard(ShardIndex index) const { return shards_[index]; }
+  StoreSettings& settings() { return settings_; }
+
+  // REQUIRES: the shard's lock. The database's tables, made if absent.
+  ShardDb& Database(Shard& shard, DbIndex db);
+
+  // Sums over the shards' counters; no lock.
+  uint64_t KeyCount(DbIndex db) const;
+  uint64_t KeyCountWithExpiry(DbIndex db) const;
+  // Bytes allocated by entries (not by tables). No lock.
+  uint64_t EntryBytes() const;
+
+ private:
+  StoreOptions options_;
+  size_t mask_;
+  StoreSettings settings_;
+  std::vector<Shard> shards_;
+};
+
+// The shards one command or transaction needs, locked in ascending order.
+class LockSet {
+ public:
+  explicit LockSet(Store& store) : store_(store) {}
+  ~LockSet() { Unlock(); }
+  LockSet(const LockSet&) = delete;
+  LockSet& operator=(const LockSet&) = delete;
+
+  // REQUIRES: not locked.
+  void Add(Slot slot) { AddShard(store_.ShardOf(slot)); }
+  void AddShard(ShardIndex shard);
+  void AddAll() { all_ = true; }
+  void Lock();
+  void Unlock();  // Releases and empties the set.
+
+  bool Holds(ShardIndex shard) const;
+  bool HoldsAll() const { return locked_ && all_; }
+
+ private:
+  Store& store_;
+  absl::InlinedVector<ShardIndex, 6> shards_;  // Sorted, distinct, once locked.
+  bool all_ = false;
+  bool locked_ = false;
+};
+
+// Locks one shard for a command that walks the keyspace, unless its transaction holds it already.
+class ShardGuard {
+ public:
+  ShardGuard(Store& store, const LockSet& held, ShardIndex index)
+      : mu_(held.Holds(index) ? nullptr : &store.shard(index).mu) {
+    if (mu_ != nullptr) mu_->lock();
+  }
+  ~ShardGuard() {
+    if (mu_ != nullptr) mu_->unlock();
+  }
+  ShardGuard(const ShardGuard&) = delete;
+  ShardGuard& operator=(const ShardGuard&) = delete;
+
+ private:
+  SpinFutexMutex* mu_;
+};
+
+}  // namespace henge::store
