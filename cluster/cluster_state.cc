@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/cluster_state.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "base/strings.h"
+
+namespace henge::cluster {
+
+ClusterState::ClusterState(bool enabled, const ClusterOptions& options, const Clock& clock)
+    : ClusterView(enabled), options_(options), clock_(clock), topology_(Topology::Empty()) {}
+
+std::unique_ptr<ClusterState> ClusterState::Standalone(const NodeId& my_id) {
+  std::unique_ptr<ClusterState> state(new ClusterState(false, {.my_id = my_id}, SystemClock()));
+  for (int slot = 0; slot < kSlots; ++slot) state->SetMine(static_cast<Slot>(slot), true);
+  state->SetHealth(ClusterHealth::kOk);
+  return state;
+}
+
+absl::StatusOr<std::unique_ptr<ClusterState>> ClusterState::Make(const ClusterOptions& options,
+                                                                 TopologyPtr topology,
+                                                                 const Clock& clock) {
+  std::unique_ptr<ClusterState> state(new ClusterState(true, options, clock));
+  if (absl::Status status = state->Adopt(std::move(topology)); !status.ok()) return status;
+  return state;
+}
+
+absl::Status ClusterState::Adopt(TopologyPtr topology) {
+  const std::lock_guard lock(mutex_);
+  return AdoptLocked(std::move(topology));
+}
+
+absl::Status ClusterState::AdoptLocked(TopologyPtr topology) {
+  if (!enabled()) return absl::FailedPreconditionError("this node is not in cluster mode");
+  const NodeIndex me = topology->IndexOf(options_.my_id);
+  if (me == kNoNode) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("this node, ", Absl(options_.my_id.view()), ", is not in the topology"));
+  }
+  if (topology->version() <= topology_->version()) {
+    return absl::FailedPreconditionError(absl::StrCat("topology version ", topology->version(),
+                                                      " is not above ", topology_->version()));
+  }
+  topology_ = std::move(topology);
+  for (int i = 0; i < kSlots; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    const bool mine = topology_->OwnerIndex(slot) == me;
+    if (mine != IsMine(slot)) SetMine(slot, mine);
+  }
+  FollowPeers();
+  JudgeHealth();
+  return absl::OkStatus();
+}
+
+void ClusterState::FollowPeers() {
+  std::erase_if(links_, [this](const auto& link) { return !topology_->Find(link.first); });
+  for (const Node& node : topology_->nodes()) {
+    if (node.id == options_.my_id || links_.contains(node.id)) continue;
+    Link link;
+    link.seen.id = node.id;
+    link.seen.since = clock_.NowMillis();
+    link.alive_micros = clock_.MonotonicMicros();
+    links_.emplace(node.id, std::move(link));
+  }
+}
+
+bool ClusterState::IsFailed(const NodeId& id) const {
+  const auto link = links_.find(id);
+  return link != links_.end() && link->second.seen.failed;
+}
+
+void ClusterState::JudgeHealth() {
+  const int64_t now = clock_.MonotonicMicros();
+  for (auto& [id, link] : links_) {
+    link.seen.failed = now - link.alive_micros > options_.node_timeout_ms * 1000;
+  }
+  int reachable = 0;
+  for (NodeIndex i = 0; i < topology_->nodes().size(); ++i) {
+    if (topology_->SlotCount(i) > 0 && !IsFailed(topology_->nodes()[i].id)) ++reachable;
+  }
+  const int owners = topology_->slot_owner_count();
+  const bool covered = topology_->assigned_slots() == kSlots && reachable == owners;
+  const bool majority = reachable > owners / 2;
+  const bool ok = majority && (covered || !options_.require_full_coverage);
+  SetHealth(ok ? ClusterHealth::kOk : ClusterHealth::kFail);
+}
+
+TopologyPtr ClusterState::topology() const {
+  const std::lock_guard lock(mutex_);
+  return topology_;
+}
+
+std::vector<PeerLink> ClusterState::Links() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<PeerLink> links;
+  links.reserve(links_.size());
+  for (const auto& [id, link] : links_) links.push_back(link.seen);
+  return links;
+}
+
+BusStats ClusterState::bus_stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+absl::Status ClusterState::Propose(const Change& change) {
+  const std::lock_guard lock(mutex_);
+  absl::StatusOr<TopologyPtr> next = Apply(*topology_, change);
+  if (!next.ok()) return next.status();
+  return AdoptLocked(*std::move(next));
+}
+
+Beat ClusterState::OwnBeat() const {
+  const TopologyPtr current = topology();
+  return {.sender = options_.my_id,
+          .topology_version = current->version(),
+          .epoch = current->epoch(),
+          .fingerprint = current->fingerprint()};
+}
+
+std::vector<PeerAddress> ClusterState::Peers() const {
+  const TopologyPtr current = topology();
+  std::vector<PeerAddress> peers;
+  for (const Node& node : current->nodes()) {
+    if (node.id != options_.my_id) peers.push_back({node.id, node.host, node.bus_port});
+  }
+  return peers;
+}
+
+void ClusterState::OnRound() {
+  const std::lock_guard lock(mutex_);
+  JudgeHealth();
+}
+
+void ClusterState::OnPingSent(const NodeId& peer) {
+  const std::lock_guard lock(mutex_);
+  ++stats_.pings_sent;
+  const auto link = links_.find(peer);
+  if (link == links_.end()) return;
+  // As in Redis, the oldest ping without an answer: a failed one goes on waiting.
+  UnixMillis& sent = link->second.seen.ping_sent;
+  if (sent == 0) sent = clock_.NowMillis();
+}
+
+void ClusterState::SetConnected(Link& link, bool connected) {
+  if (link.seen.connected == connected) return;
+  link.seen.connected = connected;
+  link.seen.since = clock_.NowMillis();
+}
+
+void ClusterState::Learn(Link& link, const Beat& beat) {
+  link.seen.topology_version = beat.topology_version;
+  link.seen.epoch = beat.epoch;
+  link.seen.agrees = beat.fingerprint == topology_->fingerprint();
+}
+
+void ClusterState::OnPong(const NodeId& peer, const Beat& beat) {
+  const std::lock_guard lock(mutex_);
+  ++stats_.pongs_received;
+  const auto at = links_.find(peer);
+  if (at == links_.end()) return;  // Removed while the ping was on its way.
+  Link& link = at->second;
+  link.seen.ping_sent = 0;
+  link.seen.pong_received = clock_.NowMillis();
+  link.seen.error.clear();
+  link.alive_micros = clock_.MonotonicMicros();
+  SetConnected(link, true);
+  Learn(link, beat);
+  if (link.seen.failed) JudgeHealth();
+}
+
+void ClusterState::OnPingFailed(const NodeId& peer, const std::string& error) {
+  const std::lock_guard lock(mutex_);
+  ++stats_.pings_failed;
+  const auto at = links_.find(peer);
+  if (at == links_.end()) return;
+  at->second.seen.error = error;
+  SetConnected(at->second, false);
+}
+
+bool ClusterState::OnPing(const Beat& beat) {
+  const std::lock_guard lock(mutex_);
+  ++stats_.pings_received;
+  const auto at = links_.find(beat.sender);
+  if (at == links_.end()) return false;
+  Learn(at->second, beat);
+  ++stats_.pongs_sent;
+  return true;
+}
+
+}  // namespace henge::cluster

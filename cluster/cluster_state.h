@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this node holds of the cluster: the topology, and what the bus tells of the peers.
+//
+// Commands see it as a ClusterView, the bus as a BeatListener. Thread-safe; one small lock guards
+// the topology's pointer and the links, and is never held while anything else is waited for. The
+// hot path, IsMine, takes no lock (api.h).
+//
+// A peer is failed when it has not answered for the node timeout, counted on the monotonic clock
+// since its last pong or since it became a peer. Health is
+//   fail  if a slot has no owner, or a failed one, and full coverage is required;
+//   fail  if half or more of the nodes that own slots are failed: this side is a minority;
+//   ok    otherwise.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "cluster/api.h"
+#include "cluster/heartbeat.h"
+
+namespace henge::cluster {
+
+struct ClusterOptions {
+  NodeId my_id;
+  int64_t node_timeout_ms = 15'000;
+  bool require_full_coverage = true;
+};
+
+class ClusterState final : public ClusterView, public BeatListener {
+ public:
+  // Without cluster mode: every slot is mine, there are no nodes, health is ok.
+  static std::unique_ptr<ClusterState> Standalone(const NodeId& my_id);
+
+  // Refuses a topology that does not hold my_id.
+  static absl::StatusOr<std::unique_ptr<ClusterState>> Make(const ClusterOptions& options,
+                                                            TopologyPtr topology,
+                                                            const Clock& clock = SystemClock());
+
+  // Makes a newer topology the current one; an older one, or one without this node, is refused.
+  absl::Status Adopt(TopologyPtr topology);
+
+  const NodeId& my_id() const override { return options_.my_id; }
+  TopologyPtr topology() const override;
+  std::vector<PeerLink> Links() const override;
+  BusStats bus_stats() const override;
+  absl::Status Propose(const Change& change) override;
+
+  Beat OwnBeat() const override;
+  std::vector<PeerAddress> Peers() const override;
+  void OnRound() override;
+  void OnPingSent(const NodeId& peer) override;
+  void OnPong(const NodeId& peer, const Beat& beat) override;
+  void OnPingFailed(const NodeId& peer, const std::string& error) override;
+  bool OnPing(const Beat& beat) override;
+
+ private:
+  struct Link {
+    PeerLink seen;
+    int64_t alive_micros = 0;  // Monotonic; when the timeout last began.
+  };
+
+  ClusterState(bool enabled, const ClusterOptions& options, const Clock& clock);
+
+  // REQUIRES: mutex_ held, for all of these.
+  absl::Status AdoptLocked(TopologyPtr topology);
+  void FollowPeers();
+  void JudgeHealth();
+  bool IsFailed(const NodeId& id) const;
+  void SetConnected(Link& link, bool connected);
+  void Learn(Link& link, const Beat& beat);
+
+  const ClusterOptions options_;
+  const Clock& clock_;
+
+  mutable std::mutex mutex_;
+  TopologyPtr topology_;
+  std::map<NodeId, Link> links_;
+  BusStats stats_;
+};
+
+}  // namespace henge::cluster

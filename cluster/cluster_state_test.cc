@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/cluster_state.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+
+namespace henge::cluster {
+namespace {
+
+NodeId Id(int i) { return NodeId::FromName("n" + std::to_string(i)); }
+
+TopologyPtr Three() {
+  std::vector<Node> nodes;
+  for (int i = 0; i < 3; ++i) {
+    nodes.push_back({.id = Id(i),
+                     .host = "127.0.0.1",
+                     .port = static_cast<uint16_t>(7000 + i),
+                     .bus_port = static_cast<uint16_t>(17000 + i)});
+  }
+  return *Topology::FromMembers(std::move(nodes));
+}
+
+class ClusterStateTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<ClusterState> Make(bool full_coverage = true) {
+    return *ClusterState::Make(
+        {.my_id = Id(0), .node_timeout_ms = 1000, .require_full_coverage = full_coverage},
+        topology_, clock_);
+  }
+  Beat BeatOf(int i) {
+    return {.sender = Id(i),
+            .topology_version = 1,
+            .epoch = 3,
+            .fingerprint = topology_->fingerprint()};
+  }
+  PeerLink LinkOf(const ClusterState& state, int i) {
+    for (const PeerLink& link : state.Links()) {
+      if (link.id == Id(i)) return link;
+    }
+    ADD_FAILURE() << "no link";
+    return {};
+  }
+
+  ManualClock clock_;
+  TopologyPtr topology_ = Three();
+};
+
+TEST_F(ClusterStateTest, StandaloneServesEverything) {
+  const auto state = ClusterState::Standalone(Id(7));
+  EXPECT_FALSE(state->enabled());
+  EXPECT_TRUE(state->IsMine(0));
+  EXPECT_TRUE(state->IsMine(16383));
+  EXPECT_EQ(state->health(), ClusterHealth::kOk);
+  EXPECT_EQ(state->OwnerOf(0), nullptr);
+  EXPECT_FALSE(state->Propose(AddSlots{Id(7), {1}}).ok());
+}
+
+TEST_F(ClusterStateTest, ServesItsSlotsAndNamesTheOthersOwners) {
+  const auto state = Make();
+  for (int i = 0; i < kSlots; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    ASSERT_EQ(state->IsMine(slot), state->OwnerOf(slot)->id == Id(0));
+  }
+  EXPECT_EQ(state->health(), ClusterHealth::kOk);
+  EXPECT_EQ(state->Links().size(), 2u);
+}
+
+TEST_F(ClusterStateTest, RefusesATopologyWithoutItselfOrFromThePast) {
+  EXPECT_FALSE(ClusterState::Make({.my_id = Id(9)}, topology_, clock_).ok());
+  const auto state = Make();
+  EXPECT_FALSE(state->Adopt(topology_).ok());
+}
+
+TEST_F(ClusterStateTest, ProposedChangesShowAtOnce) {
+  const auto state = Make();
+  Slot slot = 0;
+  while (!state->IsMine(slot)) ++slot;
+  EXPECT_TRUE(state->Propose(SetSlotOwner{slot, Id(1)}).ok());
+  EXPECT_FALSE(state->IsMine(slot));
+  EXPECT_EQ(state->OwnerOf(slot)->id, Id(1));
+  EXPECT_TRUE(state->Propose(DelSlots{{slot}}).ok());
+  EXPECT_EQ(state->OwnerOf(slot), nullptr);
+  EXPECT_EQ(state->health(), ClusterHealth::kFail);
+  EXPECT_TRUE(state->Propose(AddSlots{Id(0), {slot}}).ok());
+  EXPECT_TRUE(state->IsMine(slot));
+  EXPECT_EQ(state->health(), ClusterHealth::kOk);
+}
+
+TEST_F(ClusterStateTest, LinksTellWhatTheBusSaw) {
+  const auto state = Make();
+  EXPECT_FALSE(LinkOf(*state, 1).connected);
+  state->OnPingSent(Id(1));
+  const UnixMillis sent = clock_.NowMillis();
+  EXPECT_EQ(LinkOf(*state, 1).ping_sent, sent);
+  clock_.Advance(10);
+  state->OnPingSent(Id(1));
+  EXPECT_EQ(LinkOf(*state, 1).ping_sent, sent);  // The oldest that waits.
+  state->OnPong(Id(1), BeatOf(1));
+  PeerLink link = LinkOf(*state, 1);
+  EXPECT_TRUE(link.connected);
+  EXPECT_TRUE(link.agrees);
+  EXPECT_EQ(link.ping_sent, 0);
+  EXPECT_EQ(link.pong_received, sent + 10);
+  EXPECT_EQ(link.since, sent + 10);
+  EXPECT_EQ(link.topology_version, 1u);
+  clock_.Advance(10);
+  state->OnPingSent(Id(1));
+  state->OnPingFailed(Id(1), "refused");
+  link = LinkOf(*state, 1);
+  EXPECT_FALSE(link.connected);
+  EXPECT_EQ(link.error, "refused");
+  EXPECT_EQ(link.ping_sent, sent + 20);
+  EXPECT_EQ(state->bus_stats().pings_sent, 3u);
+  EXPECT_EQ(state->bus_stats().pongs_received, 1u);
+}
+
+TEST_F(ClusterStateTest, SeesWhoDisagrees) {
+  const auto state = Make();
+  Beat beat = BeatOf(2);
+  beat.fingerprint ^= 1;
+  EXPECT_TRUE(state->OnPing(beat));
+  EXPECT_FALSE(LinkOf(*state, 2).agrees);
+  beat.sender = Id(9);
+  EXPECT_FALSE(state->OnPing(beat));
+}
+
+TEST_F(ClusterStateTest, ASilentOwnerFailsTheClusterUntilItAnswers) {
+  const auto state = Make();
+  clock_.Advance(900);
+  state->OnPong(Id(1), BeatOf(1));
+  clock_.Advance(200);
+  state->OnRound();
+  EXPECT_FALSE(LinkOf(*state, 1).failed);
+  EXPECT_TRUE(LinkOf(*state, 2).failed);
+  EXPECT_EQ(state->health(), ClusterHealth::kFail);
+  state->OnPong(Id(2), BeatOf(2));
+  EXPECT_EQ(state->health(), ClusterHealth::kOk);
+}
+
+TEST_F(ClusterStateTest, WithoutFullCoverageOnlyAMinorityFails) {
+  const auto state = Make(false);
+  clock_.Advance(900);
+  state->OnPong(Id(1), BeatOf(1));
+  clock_.Advance(200);
+  state->OnRound();
+  EXPECT_TRUE(LinkOf(*state, 2).failed);
+  EXPECT_EQ(state->health(), ClusterHealth::kOk);
+  clock_.Advance(1000);
+  state->OnRound();
+  EXPECT_EQ(state->health(), ClusterHealth::kFail);
+}
+
+TEST_F(ClusterStateTest, ReadersRunBesideChanges) {
+  const auto state = Make();
+  std::atomic<bool> stop{false};
+  std::thread reader([&] {
+    while (!stop) {
+      for (int i = 0; i < kSlots; i += 97) {
+        const auto slot = static_cast<Slot>(i);
+        ASSERT_TRUE(state->IsMine(slot) || state->OwnerOf(slot) != nullptr);
+      }
+      state->Links();
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(state->Propose(SetSlotOwner{static_cast<Slot>(i * 97 % kSlots), Id(i % 3)}).ok());
+    state->OnPong(Id(1 + i % 2), BeatOf(1 + i % 2));
+  }
+  stop = true;
+  reader.join();
+}
+
+}  // namespace
+}  // namespace henge::cluster
