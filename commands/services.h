@@ -135,9 +135,7 @@ class Services {
  public:
   virtual ~Services() = default;
   virtual const CommandSettings& settings() const = 0;
-  virtual ConfigService& config() = 0;
   virtual ClientsService& clients() = 0;
-  virtual StatsService& stats() = 0;
   virtual ControlService& control() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
 

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/dispatch.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "base/strings.h"
+#include "commands/errors.h"
+#include "server/node.h"
+#include "server/session.h"
+
+namespace henge::server {
+
+using commands::CommandContext;
+using commands::CommandInfo;
+using commands::QueuedCommand;
+namespace errors = commands::errors;
+
+void EffectRecorder::OnEffect(DbIndex, const store::Key&, const store::Event&, store::Change) {
+  stats_.dirty.Add();
+}
+
+Dispatcher::Dispatcher(Node& node, int)
+    : node_(node),
+      table_(commands::CommandTable::Get()),
+      stats_(table_.all().size()),
+      effects_(stats_),
+      locks_(node.store()) {}
+
+// --- Passes one and two: resolve, hash, prefetch
+// ---------------------------------------------------
+
+Dispatcher::Prepared Dispatcher::Prepare(std::span<const std::string_view> argv,
+                                         std::vector<store::Key>& keys) {
+  const auto [info, unknown_subcommand] = table_.Resolve(argv);
+  Prepared p{info, unknown_subcommand, static_cast<uint32_t>(keys.size()), 0};
+  if (info == nullptr || unknown_subcommand) return p;
+  if (info->simple_single_key) {
+    if (argv.size() > 1) keys.push_back(store::Key::Of(argv[1]));
+  } else if (info->spec->keys[0].begin != commands::KeySpec::Begin::kNone) {
+    positions_.clear();
+    if (commands::FindKeys(*info->spec, argv, positions_)) {
+      for (const auto& [index, flags] : positions_) {
+        keys.push_back(store::Key::Of(argv[static_cast<size_t>(index)]));
+      }
+    }
+  }
+  p.key_count = static_cast<uint32_t>(keys.size()) - p.first_key;
+  return p;
+}
+
+size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
+  keys_.clear();
+  prepared_.clear();
+  for (size_t i = 0; i < batch.size(); ++i) prepared_.push_back(Prepare(batch.argv(i), keys_));
+  if (batch.size() > 1) PrefetchAll(session);
+
+  now_ = session.connection().worker().round_time();
+  last_ticks_ = Ticks();
+  session.state().last_interaction.store(now_, std::memory_order_relaxed);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    // By value: EXEC prepares its queue behind the batch's commands and may move them.
+    const Prepared p = prepared_[i];
+    if (Run(session, p, batch.argv(i)) == Outcome::kHold) return i;
+    if (session.connection().suspended() || session.state().close_after_reply) return i + 1;
+  }
+  return batch.size();
+}
+
+void Dispatcher::PrefetchAll(Session&) {}
+
+// --- Pass three
+// ------------------------------------------------------------------------------------
+
+Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
+                                    std::span<const std::string_view> argv) {
+  commands::ClientState& client = session.state();
+  const auto mark = session.reply().buffer().GetMark();
+  const commands::ReplyMode mode = client.reply_mode;
+  const std::string_view refusal = Refusal(session, p, argv);
+  if (!refusal.empty()) {
+    Refuse(session, p, refusal);
+  } else {
+    const uint32_t flags = p.info->spec->flags;
+    if (client.in_multi.load(std::memory_order_relaxed) && (flags & commands::kRunsInMulti) == 0) {
+      Queue(session, p, argv);
+    } else {
+      if (node_.pause().until.load(std::memory_order_relaxed) > now_) {
+        const bool writes = (flags & (commands::kWrite | commands::kMayReplicate)) != 0 ||
+                            (flags & commands::kLocksQueued) != 0;
+        const bool exempt = (flags & commands::kAdmin) != 0 && p.info->container != nullptr;
+        if (!exempt && (node_.pause().all.load(std::memory_order_relaxed) || writes)) {
+          session.WaitForUnpause();
+          return Outcome::kHold;
+        }
+      }
+      Call(session, p, argv);
+    }
+  }
+  if (mode != commands::ReplyMode::kOn && client.reply_mode != commands::ReplyMode::kOn) {
+    session.reply().buffer().TruncateTo(mark);
+  }
+  if (mode == commands::ReplyMode::kSkip) client.reply_mode = commands::ReplyMode::kOn;
+  if (client.reply_mode == commands::ReplyMode::kSkipNext) {
+    client.reply_mode = commands::ReplyMode::kSkip;
+  }
+  return Outcome::kDone;
+}
+
+std::string_view Dispatcher::RefuseUnknown(const Prepared& p,
+                                           std::span<const std::string_view> argv) {
+  if (p.info == nullptr) {
+    const commands::ArgReader args(argv.subspan(1), {});
+    refusal_ = errors::UnknownCommand(argv[0], args);
+    return refusal_;
+  }
+  const bool bare_container = p.info->container == nullptr && !p.info->spec->subcommands.empty() &&
+                              p.info->spec->handler == nullptr;
+  if (p.unknown_subcommand) {
+    refusal_ = errors::UnknownSubcommand(argv[1], p.info->full_name);
+    return refusal_;
+  }
+  const int arity = p.info->spec->arity;
+  const int count = static_cast<int>(argv.size());
+  if ((arity > 0 && count != arity) || count < -arity || bare_container) {
+    refusal_ = errors::WrongArity(p.info->full_name);
+    return refusal_;
+  }
+  return {};
+}
+
+std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
+                                     std::span<const std::string_view> argv) {
+  if (const auto text = RefuseUnknown(p, argv); !text.empty()) return text;
+  const commands::ClientState& client = session.state();
+  const uint32_t flags = p.info->spec->flags;
+  if (!client.authenticated.load(std::memory_order_relaxed) && (flags & commands::kNoAuth) == 0) {
+    return errors::kNoAuth;
+  }
+  if ((flags & commands::kNoMulti) != 0 && client.in_multi.load(std::memory_order_relaxed)) {
+    return "ERR Command not allowed inside a transaction";
+  }
+  return RefuseBySlot(session, p);
+}
+
+std::string_view Dispatcher::RefuseBySlot(Session&, const Prepared&) { return {}; }
+
+void Dispatcher::Refuse(Session& session, const Prepared& p, std::string_view text) {
+  commands::ClientState& client = session.state();
+  if (client.in_multi.load(std::memory_order_relaxed)) client.dirty_exec = true;
+  if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();
+  stats_.errors.Add();
+  session.reply().Error(text);
+}
+
+void Dispatcher::Queue(Session& session, const Prepared& p,
+                       std::span<const std::string_view> argv) {
+  commands::ClientState& client = session.state();
+  QueuedCommand queued{p.info->spec, {argv.begin(), argv.end()}};
+  size_t bytes = sizeof(queued);
+  for (const std::string_view arg : argv) bytes += sizeof(std::string) + arg.size();
+  client.multi_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  client.queue.push_back(std::move(queued));
+  client.queued_commands.store(static_cast<int>(client.queue.size()), std::memory_order_relaxed);
+  session.reply().Simple("QUEUED");
+}
+
+void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& locks) {
+  const uint32_t flags = p.info->spec->flags;
+  if ((flags & commands::kLocksAll) != 0) return locks.AddAll();
+  for (const store::Key& key : KeysOf(p)) locks.Add(key.slot);
+  if ((flags & commands::kLocksQueued) == 0) return;
+  commands::ClientState& client = session.state();
+  for (const auto& watched : client.watched) locks.Add(store::Key::Of(watched.key).slot);
+  std::vector<std::string_view> argv;
+  std::vector<store::Key> keys;
+  for (const QueuedCommand& queued : client.queue) {
+    if ((queued.spec->flags & (commands::kLocksAll | commands::kWalks)) != 0) {
+      return locks.AddAll();
+    }
+    argv.assign(queued.args.begin(), queued.args.end());
+    keys.clear();
+    Prepare(argv, keys);
+    for (const store::Key& key : keys) locks.Add(key.slot);
+  }
+}
+
+void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
+  commands::ClientState& client = session.state();
+  const commands::CommandSpec& spec = *p.info->spec;
+  client.last_command.store(&spec, std::memory_order_relaxed);
+  client.last_container.store(p.info->container, std::memory_order_relaxed);
+  const uint64_t errors_before = session.reply().errors();
+
+  AddLocks(session, p, locks_);
+  locks_.Lock();
+  store::Keyspace keyspace(node_.store(), locks_, effects_,
+                           client.db.load(std::memory_order_relaxed), now_);
+  keyspace.set_no_touch(client.no_touch.load(std::memory_order_relaxed));
+  commands::ArgReader args(argv.subspan(p.info->container == nullptr ? 1 : 2), KeysOf(p));
+  CommandContext context{client, session.reply(), keyspace, node_.services(), spec, argv};
+  spec.handler(context, args);
+  locks_.Unlock();
+
+  const uint64_t ticks = Ticks();
+  Account(session, *p.info, argv, ticks - last_ticks_, session.reply().errors() != errors_before);
+  last_ticks_ = ticks;
+}
+
+void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
+  const std::vector<std::string_view> argv(command.args.begin(), command.args.end());
+  std::vector<store::Key> keys;
+  const Prepared p = Prepare(argv, keys);
+  commands::ClientState& client = exec.client;
+  client.last_command.store(command.spec, std::memory_order_relaxed);
+  store::Keyspace keyspace = exec.keyspace.InDatabase(client.db.load(std::memory_order_relaxed));
+  const std::span<const std::string_view> all(argv);
+  commands::ArgReader args(all.subspan(p.info->container == nullptr ? 1 : 2), keys);
+  CommandContext context{client, exec.reply, keyspace, exec.services, *command.spec, argv, true};
+  const uint64_t start = Ticks();
+  const uint64_t errors_before = exec.reply.errors();
+  command.spec->handler(context, args);
+  CommandCounters& counters = stats_.by_command[static_cast<size_t>(p.info->index)];
+  counters.Record(TicksToMicros(Ticks() - start));
+  if (exec.reply.errors() != errors_before) counters.failed.Add();
+  stats_.commands.Add();
+}
+
+void Dispatcher::Account(Session&, const CommandInfo& info, std::span<const std::string_view>,
+                         uint64_t ticks, bool failed) {
+  const uint64_t us = TicksToMicros(ticks);
+  CommandCounters& counters = stats_.by_command[static_cast<size_t>(info.index)];
+  counters.Record(us);
+  stats_.commands.Add();
+  if (failed) {
+    counters.failed.Add();
+    stats_.errors.Add();
+  }
+  if (us > 1000) now_ = SystemClock().NowMillis();  // A slow command: the batch's time is stale.
+}
+
+}  // namespace henge::server

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dispatcher: from parsed commands to replies. One per worker, used by its thread alone.
+//
+// A batch goes through three passes, so that memory is on its way while other commands are looked
+// at: resolve and hash every command and prefetch its bucket; prefetch its entry; then, in order,
+// gate, lock, execute. The gate is one list of checks that reads flags and key specs, never a
+// command's name.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "commands/command_table.h"
+#include "commands/context.h"
+#include "net/handler.h"
+#include "server/command_stats.h"
+#include "store/keyspace.h"
+
+namespace henge::server {
+
+class Node;
+class Session;
+
+// Where every mutation is reported: the one place from which consequences are drawn.
+class EffectRecorder final : public store::EffectSink {
+ public:
+  explicit EffectRecorder(ExecutionStats& stats) : stats_(stats) {}
+  void OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
+                store::Change change) override;
+
+ private:
+  ExecutionStats& stats_;
+};
+
+class Dispatcher {
+ public:
+  Dispatcher(Node& node, int worker_index);
+
+  // Returns how many commands were taken; see net::ConnectionHandler.
+  size_t ExecuteBatch(Session& session, const net::Batch& batch);
+  void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command);
+
+  const ExecutionStats& stats() const { return stats_; }
+  EffectRecorder& effects() { return effects_; }
+
+ private:
+  // A command looked up and its keys worked out.
+  struct Prepared {
+    const commands::CommandInfo* info = nullptr;
+    bool unknown_subcommand = false;
+    uint32_t first_key = 0;
+    uint32_t key_count = 0;
+  };
+  enum class Outcome : uint8_t { kDone, kHold };  // kHold: not taken; the connection waits.
+
+  Prepared Prepare(std::span<const std::string_view> argv, std::vector<store::Key>& keys);
+  std::span<const store::Key> KeysOf(const Prepared& p) const {
+    return std::span(keys_).subspan(p.first_key, p.key_count);
+  }
+  void PrefetchAll(Session& session);
+  Outcome Run(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  // The gate: the refusal's text, or empty to go on.
+  std::string_view Refusal(Session& session, const Prepared& p,
+                           std::span<const std::string_view> argv);
+  std::string_view RefuseUnknown(const Prepared& p, std::span<const std::string_view> argv);
+  std::string_view RefuseBySlot(Session& session, const Prepared& p);
+  void Refuse(Session& session, const Prepared& p, std::string_view text);
+  void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
+  void Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  void Account(Session& session, const commands::CommandInfo& info,
+               std::span<const std::string_view> argv, uint64_t ticks, bool failed);
+
+  Node& node_;
+  const commands::CommandTable& table_;
+  ExecutionStats stats_;
+  EffectRecorder effects_;
+  store::LockSet locks_;
+  std::vector<Prepared> prepared_;
+  std::vector<store::Key> keys_;
+  std::vector<commands::KeyPosition> positions_;
+  std::string refusal_;
+  UnixMillis now_ = 0;
+  uint64_t last_ticks_ = 0;
+};
+
+}  // namespace henge::server

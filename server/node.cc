@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/node.h"
+
+#include <bit>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "server/node_services.h"
+#include "server/session.h"
+
+namespace henge::server {
+namespace {
+
+constexpr int kShardsPerWorker = 16;
+
+int ShardsFor(int io_threads) {
+  return static_cast<int>(std::bit_ceil(static_cast<unsigned>(io_threads * kShardsPerWorker)));
+}
+
+}  // namespace
+
+Node::Node(NodeOptions options)
+    : options_(std::move(options)),
+      store_({.shards = ShardsFor(options_.io_threads),
+              .databases = options_.cluster_enabled ? 1 : options_.databases,
+              .table_per_slot = options_.cluster_enabled}),
+      acceptor_(workers_, *this),
+      services_(MakeServices(*this)),
+      run_id_(RandomHex(40)),
+      started_at_us_(SystemClock().NowMicros()) {
+  for (int i = 0; i < options_.io_threads; ++i) {
+    dispatchers_.push_back(std::make_unique<Dispatcher>(*this, i));
+    workers_.push_back(std::make_unique<net::Worker>(i, *this));
+  }
+}
+
+Node::~Node() {
+  for (const auto& worker : workers_) worker->Stop();
+  for (const auto& worker : workers_) worker->Join();
+  acceptor_.Stop();
+  workers_.clear();  // Sessions end before what they refer to.
+}
+
+commands::Services& Node::services() { return *services_; }
+
+absl::Status Node::Start() {
+  if (absl::Status status = acceptor_.Listen(options_.listen); !status.ok()) return status;
+  acceptor_.Start();
+  for (const auto& worker : workers_) worker->Start();
+  return absl::OkStatus();
+}
+
+void Node::RequestShutdown() {
+  std::lock_guard lock(shutdown_mu_);
+  shutdown_requested_ = true;
+  shutdown_cv_.notify_all();
+}
+
+void Node::WaitForShutdown() {
+  std::unique_lock lock(shutdown_mu_);
+  shutdown_cv_.wait(lock, [this] { return shutdown_requested_; });
+}
+
+std::optional<std::string> Node::Admit(std::string_view, bool, size_t open) {
+  if (open >= options_.max_clients) return "-ERR max number of clients reached\r\n";
+  return std::nullopt;
+}
+
+std::unique_ptr<net::ConnectionHandler> Node::Open(net::Connection& connection) {
+  const auto worker = static_cast<size_t>(connection.worker().index());
+  return std::make_unique<Session>(*this, *dispatchers_[worker], connection);
+}
+
+}  // namespace henge::server

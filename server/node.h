@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Node: the whole server in one object. The only place that constructs the floors below and ties
+// them together; implements the interfaces that commands and the front end ask for.
+//
+// Threads: one per worker, plus the main thread, which waits for the end. What several threads
+// touch is atomic or under the leaf mutex named beside it.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "commands/services.h"
+#include "net/listener.h"
+#include "net/worker.h"
+#include "server/client_registry.h"
+#include "server/dispatch.h"
+#include "store/store.h"
+
+namespace henge::server {
+
+struct NodeOptions {
+  net::ListenOptions listen;
+  int io_threads = 1;
+  int databases = 16;
+  bool cluster_enabled = false;
+  size_t max_clients = 10000;
+  std::string require_password;
+};
+
+// What CLIENT PAUSE set; read at the gate.
+struct PauseState {
+  std::atomic<UnixMillis> until{0};
+  std::atomic<bool> all{false};
+};
+
+class Node final : public net::HandlerFactory {
+ public:
+  explicit Node(NodeOptions options);
+  ~Node() override;
+
+  absl::Status Start();
+  // Blocks until a shutdown is asked for by signal or command, then stops everything.
+  void WaitForShutdown();
+  void RequestShutdown();
+
+  // --- net::HandlerFactory -------------------------------------------------------------------
+  std::optional<std::string> Admit(std::string_view address, bool unix_socket,
+                                   size_t open) override;
+  std::unique_ptr<net::ConnectionHandler> Open(net::Connection& connection) override;
+
+  // --- Parts ---------------------------------------------------------------------------------
+  store::Store& store() { return store_; }
+  ClientRegistry& clients() { return clients_; }
+  commands::Services& services();
+  const NodeOptions& options() const { return options_; }
+  NodeOptions& mutable_options() { return options_; }
+  PauseState& pause() { return pause_; }
+  std::vector<std::unique_ptr<net::Worker>>& workers() { return workers_; }
+  std::vector<std::unique_ptr<Dispatcher>>& dispatchers() { return dispatchers_; }
+  const net::Acceptor& acceptor() const { return acceptor_; }
+  const std::string& run_id() const { return run_id_; }
+  int64_t started_at_us() const { return started_at_us_; }
+  commands::CommandSettings& settings() { return settings_; }
+
+ private:
+  NodeOptions options_;
+  commands::CommandSettings settings_;
+  store::Store store_;
+  PauseState pause_;
+  ClientRegistry clients_;
+  std::vector<std::unique_ptr<net::Worker>> workers_;
+  std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
+  net::Acceptor acceptor_;
+  std::unique_ptr<commands::Services> services_;
+  std::string run_id_;
+  int64_t started_at_us_ = 0;
+  std::mutex shutdown_mu_;
+  std::condition_variable shutdown_cv_;
+  bool shutdown_requested_ = false;
+};
+
+}  // namespace henge::server

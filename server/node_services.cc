@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/node_services.h"
+
+#include "base/clock.h"
+#include "commands/errors.h"
+#include "server/node.h"
+#include "server/session.h"
+
+namespace henge::server {
+namespace {
+
+using commands::ClientState;
+
+class Clients final : public commands::ClientsService {
+ public:
+  explicit Clients(Node& node) : node_(node) {}
+
+  void ForEach(const std::function<void(const ClientState&)>& fn) override {
+    node_.clients().ForEach([&](Session& session) {
+      if (!session.state().close_asap.load(std::memory_order_relaxed)) fn(session.state());
+    });
+  }
+
+  bool Kill(ClientId id) override {
+    bool found = false;
+    node_.clients().ForEach([&](Session& session) {
+      if (session.state().id != id) return;
+      found = !session.state().close_asap.exchange(true, std::memory_order_relaxed);
+    });
+    if (!found) return false;
+    node_.clients().RunOn(
+        id, [](Session& session) { session.connection().worker().Close(session.connection()); });
+    return true;
+  }
+
+  bool Unblock(ClientId id, bool with_error) override {
+    bool blocked = false;
+    node_.clients().ForEach([&](Session& session) {
+      if (session.state().id == id) blocked = session.state().blocked;
+    });
+    return blocked && node_.clients().RunOn(
+                          id, [with_error](Session& session) { session.Unblock(with_error); });
+  }
+
+  void Pause(PauseMode mode, UnixMillis until) override {
+    PauseState& pause = node_.pause();
+    // A longer or stronger pause under way is kept, as Redis keeps it.
+    const bool active = pause.until.load() > SystemClock().NowMillis();
+    pause.all.store(mode == PauseMode::kAll || (active && pause.all.load()));
+    if (!active || until > pause.until.load()) pause.until.store(until);
+  }
+
+  void Unpause() override {
+    node_.pause().until.store(0);
+    for (const auto& worker : node_.workers()) {
+      net::Worker* w = worker.get();
+      w->Post([w] {
+        w->ForEachConnection([](net::Connection& connection) {
+          static_cast<Session&>(connection.handler()).CheckPause();
+        });
+      });
+    }
+  }
+
+  void SetMonitor(ClientState& client, bool on) override { client.monitor.store(on); }
+
+ private:
+  Node& node_;
+};
+
+class Control final : public commands::ControlService {
+ public:
+  explicit Control(Node& node) : node_(node) {}
+  void Shutdown(const ShutdownOptions&) override { node_.RequestShutdown(); }
+  bool AbortShutdown() override { return false; }
+  void SetActiveExpire(bool) override {}
+  std::string Authenticate(ClientState& client, std::string_view user,
+                           std::string_view password) override {
+    const std::string& required = node_.options().require_password;
+    if (user != "default" || (!required.empty() && password != required)) {
+      return std::string(commands::errors::kWrongPass);
+    }
+    client.authenticated.store(true, std::memory_order_relaxed);
+    return {};
+  }
+  void Reclaim(std::function<void()> fn) override { fn(); }
+
+ private:
+  Node& node_;
+};
+
+class NodeServices final : public commands::Services {
+ public:
+  explicit NodeServices(Node& node) : node_(node), clients_(node), control_(node) {}
+  const commands::CommandSettings& settings() const override { return node_.settings(); }
+  commands::ClientsService& clients() override { return clients_; }
+  commands::ControlService& control() override { return control_; }
+  cluster::ClusterView* cluster() override { return nullptr; }
+
+  void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
+    Session& session = SessionOf(exec.client);
+    node_.dispatchers()[static_cast<size_t>(session.connection().worker().index())]->RunQueued(
+        exec, command);
+  }
+
+  void Block(ClientState& client, int64_t timeout_ms,
+             std::function<void(commands::BlockedReply&)> done) override {
+    SessionOf(client).Block(timeout_ms, std::move(done));
+  }
+
+ private:
+  // Every ClientState is a Session's member.
+  static Session& SessionOf(ClientState& client) { return Session::Of(client); }
+
+  Node& node_;
+  Clients clients_;
+  Control control_;
+};
+
+}  // namespace
+
+std::unique_ptr<commands::Services> MakeServices(Node& node) {
+  return std::make_unique<NodeServices>(node);
+}
+
+}  // namespace henge::server

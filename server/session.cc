@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/session.h"
+
+#include "base/clock.h"
+#include "commands/errors.h"
+#include "commands/transactions/watch.h"
+#include "net/worker.h"
+#include "server/dispatch.h"
+#include "server/node.h"
+
+namespace henge::server {
+namespace {
+
+// Writes the end of a blocked command as a reply.
+class BlockedEnd final : public commands::BlockedReply {
+ public:
+  BlockedEnd(proto::ReplyWriter& reply, bool by_error) : reply_(reply), by_error_(by_error) {}
+  bool by_error() const override { return by_error_; }
+  void Integer(int64_t value) override { reply_.Integer(value); }
+  void NullArray() override { reply_.NullArray(); }
+  void Integers(const std::vector<int64_t>& values) override {
+    reply_.Array(values.size());
+    for (const int64_t value : values) reply_.Integer(value);
+  }
+
+ private:
+  proto::ReplyWriter& reply_;
+  bool by_error_;
+};
+
+}  // namespace
+
+Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection)
+    : node_(node),
+      dispatcher_(dispatcher),
+      connection_(connection),
+      state_(*this),
+      reply_(connection.out()) {
+  state_.id = node.clients().NextId();
+  state_.address = connection.address();
+  state_.local_address = connection.local_address();
+  state_.fd = connection.fd();
+  state_.unix_socket = connection.unix_socket();
+  state_.created_at = SystemClock().NowMillis();
+  state_.last_interaction.store(state_.created_at, std::memory_order_relaxed);
+  state_.authenticated.store(node.options().require_password.empty(), std::memory_order_relaxed);
+  node.clients().Add(state_.id, this);
+}
+
+Session::~Session() {
+  node_.clients().Remove(state_.id);
+  if (has_timer_) connection_.worker().CancelTimer(timer_);
+  commands::ForgetWatches(state_, node_.store());
+}
+
+size_t Session::Execute(const net::Batch& batch) {
+  const size_t taken = dispatcher_.ExecuteBatch(*this, batch);
+  if (state_.close_after_reply) connection_.CloseAfterFlush();
+  return taken;
+}
+
+void Session::OnProtocolError(std::string_view text) {
+  reply_.Error(text);
+  connection_.CloseAfterFlush();
+}
+
+proto::ParserLimits Session::Limits() const {
+  return {.max_bulk = node_.settings().proto_max_bulk_len.load(std::memory_order_relaxed),
+          .authenticated = state_.authenticated.load(std::memory_order_relaxed)};
+}
+
+bool Session::AfterWork() {
+  state_.query_buffer.store(connection_.query_bytes(), std::memory_order_relaxed);
+  state_.query_buffer_free.store(connection_.query_capacity() - connection_.query_bytes(),
+                                 std::memory_order_relaxed);
+  state_.output_buffer.store(connection_.out().pending(), std::memory_order_relaxed);
+  return !state_.close_asap.load(std::memory_order_relaxed);
+}
+
+void Session::Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done) {
+  blocked_done_ = std::move(done);
+  state_.blocked.store(true, std::memory_order_relaxed);
+  connection_.Suspend();
+  if (timeout_ms <= 0) return;
+  has_timer_ = true;
+  timer_ = connection_.worker().AddTimer(timeout_ms, [this] {
+    has_timer_ = false;
+    Unblock(false);
+  });
+}
+
+void Session::Unblock(bool by_error) {
+  if (!state_.blocked.load(std::memory_order_relaxed)) return;
+  if (has_timer_) connection_.worker().CancelTimer(timer_);
+  has_timer_ = false;
+  state_.blocked.store(false, std::memory_order_relaxed);
+  const auto done = std::move(blocked_done_);
+  if (by_error) {
+    reply_.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  } else {
+    BlockedEnd end(reply_, false);
+    done(end);
+  }
+  connection_.FlushSoon();
+  connection_.Resume();
+}
+
+void Session::WaitForUnpause() {
+  paused_ = true;
+  connection_.Suspend();
+  const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
+  const int64_t wait_ms = std::max<int64_t>(1, until - SystemClock().NowMillis());
+  has_timer_ = true;
+  timer_ = connection_.worker().AddTimer(wait_ms, [this] {
+    has_timer_ = false;
+    CheckPause();
+  });
+}
+
+void Session::CheckPause() {
+  if (!paused_) return;
+  if (has_timer_) connection_.worker().CancelTimer(timer_);
+  has_timer_ = false;
+  paused_ = false;
+  connection_.Resume();  // The gate holds it back again if the pause was prolonged.
+}
+
+}  // namespace henge::server

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: a connection's command state, and the hands by which the front end reaches the
+// dispatcher. One per connection, on its worker's thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "commands/client_state.h"
+#include "commands/services.h"
+#include "net/connection.h"
+#include "net/handler.h"
+#include "proto/reply_writer.h"
+
+namespace henge::server {
+
+class Dispatcher;
+class Node;
+
+class Session final : public net::ConnectionHandler {
+ public:
+  Session(Node& node, Dispatcher& dispatcher, net::Connection& connection);
+  ~Session() override;
+
+  size_t Execute(const net::Batch& batch) override;
+  void OnProtocolError(std::string_view text) override;
+  proto::ParserLimits Limits() const override;
+  bool AfterWork() override;
+
+  // The session whose state() this is.
+  static Session& Of(commands::ClientState& state) {
+    return static_cast<OwnedState&>(state).session;
+  }
+  net::Connection& connection() { return connection_; }
+  proto::ReplyWriter& reply() { return reply_; }
+  commands::ClientState& state() { return state_; }
+  const commands::ClientState& state() const { return state_; }
+
+  // Waits without reply until Unblock or the timeout; see Services::Block.
+  void Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done);
+  // The worker's thread. Ends a Block.
+  void Unblock(bool by_error);
+  // Holds the connection back while clients are paused.
+  void WaitForUnpause();
+  void CheckPause();
+
+ private:
+  struct OwnedState : commands::ClientState {
+    explicit OwnedState(Session& owner) : session(owner) {}
+    Session& session;
+  };
+
+  Node& node_;
+  Dispatcher& dispatcher_;
+  net::Connection& connection_;
+  OwnedState state_;
+  proto::ReplyWriter reply_;
+  std::function<void(commands::BlockedReply&)> blocked_done_;
+  std::pair<int64_t, uint64_t> timer_{};
+  bool has_timer_ = false;
+  bool paused_ = false;
+  UnixMillis soft_limit_since_ = 0;
+};
+
+}  // namespace henge::server
