@@ -34,7 +34,9 @@ size_t FormatInt64(int64_t value, char* out);
 size_t FormatUint64(uint64_t value, char* out);
 
 // The shortest digits that read back as the same value, laid out as Redis 7.2 prints scores:
-// 3, 0.1, 1e+30, 1.5e-9, inf, -inf, nan, -0. At most kDoubleChars bytes, without a terminator.
+// 3, 0.1, 1e+30, 1.5e-9, inf, -inf, nan, -0. (Redis's Grisu2 gives a longer or a neighbouring digit
+// string for about one value in 600; both read back the same.) At most kDoubleChars bytes, without
+// a terminator.
 inline constexpr size_t kDoubleChars = 32;
 size_t FormatDouble(double value, char* out);
 std::string FormatDouble(double value);

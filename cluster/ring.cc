@@ -135,21 +135,30 @@ std::vector<MemberIndex> Ring::Preference(Slot slot, size_t count) const {
 }
 
 std::vector<MemberIndex> Ring::Followers(Slot slot, MemberIndex owner, size_t count) const {
-  std::vector<MemberIndex> rest = Preference(slot, members_.size());
-  std::erase(rest, owner);
+  std::vector<MemberIndex> chosen;  // Those that bring a new zone; the others wait behind.
+  std::vector<MemberIndex> others;
   std::vector<std::string> zones = {members_[owner].zone};
-  // Puts first, in their order, the members that bring a new zone.
-  std::stable_partition(rest.begin(), rest.end(), [&](MemberIndex m) {
-    const std::string& zone = members_[m].zone;
-    if (std::find(zones.begin(), zones.end(), zone) != zones.end()) return false;
-    zones.push_back(zone);
-    return true;
-  });
-  rest.resize(std::min(count, rest.size()));
-  std::stable_sort(rest.begin(), rest.end(), [this](MemberIndex a, MemberIndex b) {
-    return members_[a].priority > members_[b].priority;
-  });
-  return rest;
+  for (const MemberIndex member : Preference(slot, members_.size())) {
+    if (member == owner) continue;
+    const std::string& zone = members_[member].zone;
+    const bool known = std::find(zones.begin(), zones.end(), zone) != zones.end();
+    (known ? others : chosen).push_back(member);
+    if (!known) zones.push_back(zone);
+  }
+  chosen.insert(chosen.end(), others.begin(), others.end());
+  chosen.resize(std::min(count, chosen.size()));
+  return ByPriority(chosen);
+}
+
+std::vector<MemberIndex> Ring::ByPriority(const std::vector<MemberIndex>& chosen) const {
+  std::vector<std::pair<int64_t, size_t>> order;  // Higher priority first, else as chosen.
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    order.emplace_back(-static_cast<int64_t>(members_[chosen[i]].priority), i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<MemberIndex> sorted;
+  for (const auto& [priority, i] : order) sorted.push_back(chosen[i]);
+  return sorted;
 }
 
 // Deferred acceptance between slots and members (see the header).

@@ -91,6 +91,7 @@ class Ring {
   Ring() = default;
   void AddPoints(MemberIndex index);
   void FindHomes();
+  std::vector<MemberIndex> ByPriority(const std::vector<MemberIndex>& chosen) const;
 
   std::vector<Member> members_;
   std::vector<Point> points_;   // Clockwise.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <set>
 #include <string>
 
@@ -210,6 +209,44 @@ TEST(Ring, FollowersPreferOtherZonesThenPriority) {
     ASSERT_EQ(zones.size(), 3u);
     ASSERT_NE(two[1], 5u);  // Whoever has the highest priority stands first.
     ASSERT_EQ(ring->Followers(static_cast<Slot>(slot), owner, 99).size(), 5u);
+  }
+}
+
+// The table in docs/internals/cluster.md:
+//   cluster_test --gtest_also_run_disabled_tests --gtest_filter=Ring.DISABLED_PrintsFigures
+TEST(Ring, DISABLED_PrintsFigures) {
+  constexpr int kClusters = 20;
+  std::printf("points members  min  max displaced  taken between others  ranges\n");
+  for (const uint32_t points : {128u, 512u, 1024u}) {
+    for (const int count : {3, 5, 10, 20, 50, 100}) {
+      double lowest = 9;
+      double highest = 0;
+      double displaced = 0;
+      double ranges = 0;
+      Moves all;
+      for (int cluster = 0; cluster < kClusters; ++cluster) {
+        std::vector<Member> members = Equal(count + 1, std::to_string(cluster) + "-");
+        for (Member& member : members) member.virtual_nodes = points;
+        const Placed after = Place(members);
+        const std::string newcomer = members.back().id;
+        members.pop_back();
+        const Placed before = Place(members);
+        const Moves moves = CountMoves(before, after, newcomer);
+        all.to_newcomer += moves.to_newcomer;
+        all.between_others += moves.between_others;
+        displaced += before.placement.displaced;
+        for (const uint32_t load : before.placement.load) {
+          lowest = std::min(lowest, static_cast<double>(load) * count / kSlots);
+          highest = std::max(highest, static_cast<double>(load) * count / kSlots);
+        }
+        for (int slot = 1; slot < kSlots; ++slot) {
+          ranges += before.owner[slot] == before.owner[slot - 1] ? 0 : 1;
+        }
+      }
+      std::printf("%6u %7d %.2f %.2f %9.1f %6.0f %14.1f %7.0f\n", points, count, lowest, highest,
+                  displaced / kClusters, static_cast<double>(all.to_newcomer) / kClusters,
+                  static_cast<double>(all.between_others) / kClusters, ranges / kClusters);
+    }
   }
 }
 
