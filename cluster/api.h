@@ -86,7 +86,8 @@ class ClusterView {
   virtual BusStats bus_stats() const = 0;
 
   // Changes the topology (CLUSTER ADDSLOTS and the like); the status is Apply's. Until there is a
-  // coordinator the change is this node's alone: peers see it only as PeerLink::agrees turning false.
+  // coordinator the change is this node's alone: peers see it only as PeerLink::agrees turning
+  // false.
   virtual absl::Status Propose(const Change& change) = 0;
 
  protected:
