@@ -80,12 +80,6 @@ struct LatencyHistogram {
   std::vector<std::pair<uint64_t, uint64_t>> cumulative;
 };
 
-struct LatencyEvent {
-  std::string name;
-  std::vector<std::pair<int64_t, int64_t>> samples;  // (unix seconds, ms), oldest first.
-  int64_t all_time_max_ms = 0;
-};
-
 class StatsService {
  public:
   virtual ~StatsService() = default;
@@ -94,11 +88,8 @@ class StatsService {
   virtual std::vector<SlowlogEntry> Slowlog(int64_t count) = 0;  // Newest first; -1: all.
   virtual int64_t SlowlogLength() = 0;
   virtual void SlowlogReset() = 0;
-  virtual std::vector<LatencyEvent> LatencyEvents() = 0;
-  virtual int64_t LatencyReset(const std::vector<std::string>& names) = 0;  // Empty: all.
   // By full name ("client|list"); nullopt when it never ran.
   virtual std::optional<LatencyHistogram> CommandLatency(std::string_view full_name) = 0;
-  virtual int64_t StartedAtSeconds() = 0;
 };
 
 class ControlService {
@@ -136,6 +127,7 @@ class Services {
   virtual ~Services() = default;
   virtual const CommandSettings& settings() const = 0;
   virtual ClientsService& clients() = 0;
+  virtual StatsService& stats() = 0;
   virtual ControlService& control() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
 

@@ -36,8 +36,7 @@ struct ExecutionStats {
   explicit ExecutionStats(size_t rows) : by_command(rows) {}
   std::vector<CommandCounters> by_command;  // By CommandInfo::index.
   Counter commands;                         // All that ran.
-  Counter errors;
-  Counter dirty;  // Mutations.
+  Counter dirty;                            // Mutations.
 };
 
 }  // namespace henge::server

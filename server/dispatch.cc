@@ -149,8 +149,8 @@ void Dispatcher::Refuse(Session& session, const Prepared& p, std::string_view te
   commands::ClientState& client = session.state();
   if (client.in_multi.load(std::memory_order_relaxed)) client.dirty_exec = true;
   if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();
-  stats_.errors.Add();
   session.reply().Error(text);
+  node_.server_stats().errors.Count(session.reply().last_error_code());
 }
 
 void Dispatcher::Queue(Session& session, const Prepared& p,
@@ -220,21 +220,22 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   const uint64_t start = Ticks();
   const uint64_t errors_before = exec.reply.errors();
   command.spec->handler(context, args);
-  CommandCounters& counters = stats_.by_command[static_cast<size_t>(p.info->index)];
-  counters.Record(TicksToMicros(Ticks() - start));
-  if (exec.reply.errors() != errors_before) counters.failed.Add();
-  stats_.commands.Add();
+  Account(Session::Of(client), *p.info, argv, Ticks() - start,
+          exec.reply.errors() != errors_before);
 }
 
-void Dispatcher::Account(Session&, const CommandInfo& info, std::span<const std::string_view>,
-                         uint64_t ticks, bool failed) {
+void Dispatcher::Account(Session& session, const CommandInfo& info,
+                         std::span<const std::string_view> argv, uint64_t ticks, bool failed) {
   const uint64_t us = TicksToMicros(ticks);
   CommandCounters& counters = stats_.by_command[static_cast<size_t>(info.index)];
   counters.Record(us);
   stats_.commands.Add();
   if (failed) {
     counters.failed.Add();
-    stats_.errors.Add();
+    node_.server_stats().errors.Count(session.reply().last_error_code());
+  }
+  if (node_.slowlog().IsSlow(us) && (info.spec->flags & commands::kSkipSlowlog) == 0) {
+    node_.slowlog().Enter(argv, us, now_ / 1000, session.state());
   }
   if (us > 1000) now_ = SystemClock().NowMillis();  // A slow command: the batch's time is stale.
 }

@@ -4,14 +4,17 @@
 #include <bit>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "server/node_services.h"
 #include "server/session.h"
+#include "server/totals.h"
 
 namespace henge::server {
 namespace {
 
 constexpr int kShardsPerWorker = 16;
+constexpr int64_t kTickMs = 100;
 
 int ShardsFor(int io_threads) {
   return static_cast<int>(std::bit_ceil(static_cast<unsigned>(io_threads * kShardsPerWorker)));
@@ -46,8 +49,26 @@ commands::Services& Node::services() { return *services_; }
 absl::Status Node::Start() {
   if (absl::Status status = acceptor_.Listen(options_.listen); !status.ok()) return status;
   acceptor_.Start();
+  RefreshUsedMemory();
+  startup_memory_ = UsedMemory();
+  workers_[0]->Post([this] { Tick(); });
   for (const auto& worker : workers_) worker->Start();
   return absl::OkStatus();
+}
+
+void Node::Tick() {
+  RefreshUsedMemory();
+  const uint64_t used = UsedMemory();
+  if (used > server_stats_.peak_memory.load()) {
+    server_stats_.peak_memory.store(used);
+    server_stats_.peak_memory_at.store(SystemClock().NowMillis() / 1000);
+  }
+  const Totals totals = SumTotals(*this);
+  const int64_t now_us = SystemClock().MonotonicMicros();
+  server_stats_.ops.Sample(totals.commands, now_us);
+  server_stats_.input.Sample(totals.bytes_read, now_us);
+  server_stats_.output.Sample(totals.bytes_written, now_us);
+  workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
 }
 
 void Node::RequestShutdown() {

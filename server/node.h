@@ -20,6 +20,8 @@
 #include "net/worker.h"
 #include "server/client_registry.h"
 #include "server/dispatch.h"
+#include "server/server_stats.h"
+#include "server/slowlog.h"
 #include "store/store.h"
 
 namespace henge::server {
@@ -67,11 +69,19 @@ class Node final : public net::HandlerFactory {
   const std::string& run_id() const { return run_id_; }
   int64_t started_at_us() const { return started_at_us_; }
   commands::CommandSettings& settings() { return settings_; }
+  ServerStats& server_stats() { return server_stats_; }
+  Slowlog& slowlog() { return slowlog_; }
+  uint64_t startup_memory() const { return startup_memory_; }
 
  private:
+  // On the first worker, each 100 ms: samples rates and memory.
+  void Tick();
+
   NodeOptions options_;
   commands::CommandSettings settings_;
   store::Store store_;
+  ServerStats server_stats_;
+  Slowlog slowlog_;
   PauseState pause_;
   ClientRegistry clients_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
@@ -80,6 +90,7 @@ class Node final : public net::HandlerFactory {
   std::unique_ptr<commands::Services> services_;
   std::string run_id_;
   int64_t started_at_us_ = 0;
+  uint64_t startup_memory_ = 0;
   std::mutex shutdown_mu_;
   std::condition_variable shutdown_cv_;
   bool shutdown_requested_ = false;

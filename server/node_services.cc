@@ -2,9 +2,12 @@
 #include "server/node_services.h"
 
 #include "base/clock.h"
+#include "commands/command_table.h"
 #include "commands/errors.h"
+#include "server/info.h"
 #include "server/node.h"
 #include "server/session.h"
+#include "server/totals.h"
 
 namespace henge::server {
 namespace {
@@ -89,11 +92,42 @@ class Control final : public commands::ControlService {
   Node& node_;
 };
 
+class Stats final : public commands::StatsService {
+ public:
+  explicit Stats(Node& node) : node_(node) {}
+  std::string Info(const std::vector<std::string>& sections) override {
+    return InfoText(node_, sections);
+  }
+  std::vector<commands::SlowlogEntry> Slowlog(int64_t count) override {
+    return node_.slowlog().Newest(count);
+  }
+  int64_t SlowlogLength() override { return node_.slowlog().size(); }
+  void SlowlogReset() override { node_.slowlog().Clear(); }
+  std::optional<commands::LatencyHistogram> CommandLatency(std::string_view name) override {
+    const commands::CommandInfo* info = commands::CommandTable::Get().Find(name);
+    if (info == nullptr) return std::nullopt;
+    const CommandTotals totals = SumCommand(node_, info->index);
+    if (totals.calls == 0) return std::nullopt;
+    commands::LatencyHistogram histogram{.calls = totals.calls};
+    uint64_t cumulative = 0;
+    for (size_t i = 0; i < kLatencyBuckets; ++i) {
+      if (totals.latency[i] == 0) continue;
+      cumulative += totals.latency[i];
+      histogram.cumulative.emplace_back(uint64_t{1} << i, cumulative);
+    }
+    return histogram;
+  }
+
+ private:
+  Node& node_;
+};
+
 class NodeServices final : public commands::Services {
  public:
-  explicit NodeServices(Node& node) : node_(node), clients_(node), control_(node) {}
+  explicit NodeServices(Node& node) : node_(node), clients_(node), stats_(node), control_(node) {}
   const commands::CommandSettings& settings() const override { return node_.settings(); }
   commands::ClientsService& clients() override { return clients_; }
+  commands::StatsService& stats() override { return stats_; }
   commands::ControlService& control() override { return control_; }
   cluster::ClusterView* cluster() override { return nullptr; }
 
@@ -114,6 +148,7 @@ class NodeServices final : public commands::Services {
 
   Node& node_;
   Clients clients_;
+  Stats stats_;
   Control control_;
 };
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/server/control.h"
+
+#include "commands/context.h"
+
+namespace henge::commands {
+
+void Shutdown(CommandContext& ctx, ArgReader& args) {
+  ControlService::ShutdownOptions options;
+  bool abort = false;
+  while (args.ok() && !args.empty()) {
+    if (args.Accept("NOSAVE")) {
+      options.no_save = true;
+    } else if (args.Accept("SAVE")) {
+      options.save = true;
+    } else if (args.Accept("NOW")) {
+      options.now = true;
+    } else if (args.Accept("FORCE")) {
+      options.force = true;
+    } else if (args.Accept("ABORT")) {
+      abort = true;
+    } else {
+      args.FailSyntax();
+    }
+  }
+  const bool others = options.no_save || options.save || options.now || options.force;
+  if ((abort && others) || (options.no_save && options.save)) args.FailSyntax();
+  if (!args.Done()) return ctx.reply.Error(args.error());
+  if (abort) {
+    if (ctx.services.control().AbortShutdown()) return ctx.reply.Ok();
+    return ctx.reply.Error("ERR No shutdown in progress.");
+  }
+  ctx.services.control().Shutdown(options);  // No reply: the connection ends with the server.
+}
+
+void Role(CommandContext& ctx, ArgReader&) {
+  ctx.reply.Array(3);
+  ctx.reply.Bulk("master");
+  ctx.reply.Integer(0);
+  ctx.reply.Array(0);
+}
+
+}  // namespace henge::commands

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handlers that act on the server as a whole: SHUTDOWN, ROLE.
+#pragma once
+
+namespace henge::commands {
+
+struct CommandContext;
+class ArgReader;
+
+void Shutdown(CommandContext& ctx, ArgReader& args);
+void Role(CommandContext& ctx, ArgReader& args);
+
+}  // namespace henge::commands

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's own numbers: what INFO shows beyond the per-worker command counters. Counters are
+// atomics or under a leaf lock; any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/strings.h"
+
+namespace henge::server {
+
+// A rate over the last 1.6 seconds: the mean of sixteen samples taken each 100 ms, as Redis's
+// instantaneous_* fields. Written by one thread.
+class RateMeter {
+ public:
+  void Sample(uint64_t total, int64_t now_us);
+  uint64_t per_second() const { return rate_.load(std::memory_order_relaxed); }
+
+ private:
+  static constexpr size_t kSamples = 16;
+  std::array<uint64_t, kSamples> samples_{};
+  size_t next_ = 0;
+  uint64_t last_total_ = 0;
+  int64_t last_us_ = 0;
+  std::atomic<uint64_t> rate_{0};
+};
+
+// Errors answered, by code.
+class ErrorCounts {
+ public:
+  void Count(std::string_view code);
+  std::vector<std::pair<std::string, uint64_t>> Sorted() const;
+  uint64_t total() const { return total_.load(std::memory_order_relaxed); }
+  void Clear();
+
+ private:
+  // A hostile client can make up codes by way of scripts; past this many, new ones are not kept.
+  static constexpr size_t kMaxCodes = 128;
+  mutable std::mutex mu_;
+  StringMap<uint64_t> counts_;
+  std::atomic<uint64_t> total_{0};
+};
+
+struct ServerStats {
+  ErrorCounts errors;
+  RateMeter ops;
+  RateMeter input;
+  RateMeter output;
+  std::atomic<uint64_t> peak_memory{0};
+  std::atomic<int64_t> peak_memory_at{0};
+};
+
+}  // namespace henge::server

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums over workers and shards of what each counts for itself; for INFO and the metrics. Any
+// thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "server/command_stats.h"
+
+namespace henge::server {
+
+class Node;
+
+struct Totals {
+  uint64_t commands = 0;
+  uint64_t bytes_read = 0;
+  uint64_t bytes_written = 0;
+  uint64_t reads = 0;
+  uint64_t writes = 0;
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+  uint64_t expired = 0;
+  uint64_t evicted = 0;
+};
+Totals SumTotals(Node& node);
+
+uint64_t SumOver(Node& node, Counter ExecutionStats::* counter);
+
+struct CommandTotals {
+  uint64_t calls = 0;
+  uint64_t micros = 0;
+  uint64_t rejected = 0;
+  uint64_t failed = 0;
+  std::array<uint64_t, kLatencyBuckets> latency{};
+
+  // The upper bound, in µs, of the bucket that holds the percentile.
+  double Percentile(double percent) const;
+};
+CommandTotals SumCommand(Node& node, int command_index);
+
+}  // namespace henge::server
