@@ -40,6 +40,12 @@ class EffectSink {
   // Called with the key's shard locked, once per mutation, in order of execution. `key` is valid
   // during the call only.
   virtual void OnEffect(DbIndex db, const Key& key, const Event& event, Change change) = 0;
+  // Databases first … last were emptied of `keys` keys. Called with every shard locked.
+  virtual void OnFlush(DbIndex first, DbIndex last, uint64_t keys) {
+    (void)first, (void)last, (void)keys;
+  }
+  // Two databases changed places. Called with every shard locked.
+  virtual void OnSwap(DbIndex a, DbIndex b) { (void)a, (void)b; }
 };
 
 namespace events {

@@ -16,7 +16,7 @@ Entry* Keyspace::Peek(const Key& key) {
   if (table == nullptr) return nullptr;
   Entry* entry = table->Find(key.bytes, key.hash);
   if (entry == nullptr || !ExpiredNow(entry)) return entry;
-  DropExpired(key);
+  Expire(key);
   return nullptr;
 }
 
@@ -38,17 +38,38 @@ Entry* Keyspace::Read(const Key& key) {
   return entry;
 }
 
+Entry* Keyspace::Inspect(const Key& key) {
+  Entry* entry = Peek(key);
+  ShardStats& stats = ShardOf(key).stats;
+  (entry == nullptr ? stats.misses : stats.hits).Add();
+  return entry;
+}
+
 void Keyspace::Stamp(Entry* entry) {
   const uint32_t stamp = TouchedAccess(store_.settings(), entry->access(), now_);
   if (stamp != entry->access()) entry->set_access(stamp);  // Spares the cache line a write.
 }
 
-void Keyspace::DropExpired(const Key& key) {
+void Keyspace::Expire(const Key& key) {
   Entry* entry = Detach(key);
   // The key's bytes may be a view into the entry (the expiry cycle's are): report before freeing.
   ShardOf(key).stats.expired.Add();
   Report(key, events::kExpired, Change::kDeleted);
-  Entry::Free(entry);
+  Dispose(entry);
+}
+
+void Keyspace::Dispose(Entry* entry) {
+  if (entry->FreeEffort() <= kInlineFreeEffort) return Entry::Free(entry);
+  store_.reclaimer().Submit([entry] { Entry::Free(entry); }, 1);
+}
+
+bool Keyspace::Evict(const Key& key) {
+  Entry* entry = Detach(key);
+  if (entry == nullptr) return false;
+  ShardOf(key).stats.evicted.Add();
+  Report(key, events::kEvicted, Change::kDeleted);
+  Dispose(entry);
+  return true;
 }
 
 void Keyspace::Report(const Key& key, const Event& event, Change change) {
@@ -66,19 +87,20 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake) {
   const auto position = table.FindPosition(key.bytes, key.hash);
   Entry* old = position ? table.At(position) : nullptr;
   if (old != nullptr && ExpiredNow(old)) {
-    DropExpired(key);
+    Expire(key);
     old = nullptr;
   }
   const bool had_expiry = old != nullptr && old->has_expiry();
   const UnixMillis old_expiry = had_expiry ? old->expiry() : kNoExpiry;
   if (old != nullptr) {
-    shard.entry_bytes.Sub(old->MemoryBytes());
+    shard.entry_bytes[db_].Sub(old->MemoryBytes());
     table.WillChange(position);
   }
   Entry* entry = remake(old);
-  shard.entry_bytes.Add(entry->MemoryBytes());
+  shard.entry_bytes[db_].Add(entry->MemoryBytes());
   if (old == nullptr) {
-    entry->set_access(FreshAccess(store_.settings(), now_));
+    // A value that only changed its name or database keeps its stamp.
+    if (entry->access() == 0) entry->set_access(FreshAccess(store_.settings(), now_));
     table.Insert(entry, key.hash);
     shard.keys[db_].Add();
   } else if (entry != old) {
@@ -88,7 +110,7 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake) {
     entry->has_expiry() ? shard.keys_with_expiry[db_].Add() : shard.keys_with_expiry[db_].Sub();
   }
   if (entry->has_expiry() && entry->expiry() != old_expiry) {
-    store_.Database(shard, db_).NoteExpiry(key, entry->expiry());
+    store_.Database(shard, db_).deadlines().Note(key, entry->expiry(), old_expiry, now_);
   }
   Report(key, event, old == nullptr ? Change::kCreated : Change::kModified);
 }
@@ -98,7 +120,7 @@ Entry* Keyspace::Detach(const Key& key) {
   Entry* entry = table == nullptr ? nullptr : table->Erase(key.bytes, key.hash);
   if (entry == nullptr) return nullptr;
   Shard& shard = ShardOf(key);
-  shard.entry_bytes.Sub(entry->MemoryBytes());
+  shard.entry_bytes[db_].Sub(entry->MemoryBytes());
   shard.keys[db_].Sub();
   if (entry->has_expiry()) shard.keys_with_expiry[db_].Sub();
   return entry;
@@ -167,7 +189,7 @@ bool Keyspace::Delete(const Key& key, const Event& event) {
   if (Peek(key) == nullptr) return false;
   Entry* entry = Detach(key);
   Report(key, event, Change::kDeleted);
-  Entry::Free(entry);
+  Dispose(entry);
   return true;
 }
 
@@ -178,7 +200,7 @@ void Keyspace::SetExpiry(const Key& key, Entry* entry, UnixMillis at, const Even
 
 void Keyspace::Rename(const Key& from, const Key& to) {
   Entry* value = Detach(from);
-  if (Entry* replaced = Detach(to)) Entry::Free(replaced);
+  if (Entry* replaced = Detach(to)) Dispose(replaced);
   Report(from, events::kRenameFrom, Change::kDeleted);
   Upsert(to, events::kRenameTo,
          [&](Entry*) { return Entry::Rebuild(value, to.bytes, value->expiry()); });
@@ -186,9 +208,12 @@ void Keyspace::Rename(const Key& from, const Key& to) {
 
 void Keyspace::CopyTo(Keyspace& target, const Key& from, const Key& to) {
   Entry* source = Peek(from);
-  if (Entry* replaced = target.Detach(to)) Entry::Free(replaced);
-  target.Upsert(to, events::kCopyTo,
-                [&](Entry*) { return Entry::Copy(source, to.bytes, source->expiry()); });
+  if (Entry* replaced = target.Detach(to)) Dispose(replaced);
+  target.Upsert(to, events::kCopyTo, [&](Entry*) {
+    Entry* copy = Entry::Copy(source, to.bytes, source->expiry());
+    copy->set_access(FreshAccess(store_.settings(), now_));
+    return copy;
+  });
 }
 
 void Keyspace::MoveTo(Keyspace& target, const Key& key) {

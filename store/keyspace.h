@@ -21,6 +21,10 @@
 
 namespace henge::store {
 
+// Who frees what a flush throws out: the reclaimer, this thread once the locks are released, or
+// whichever suits the amount.
+enum class FlushMode : uint8_t { kLazy, kEager, kBySize };
+
 class Keyspace {
  public:
   Keyspace(Store& store, const LockSet& locks, EffectSink& sink, DbIndex db, UnixMillis now)
@@ -39,9 +43,10 @@ class Keyspace {
   void set_no_touch(bool no_touch) { no_touch_ = no_touch; }  // CLIENT NO-TOUCH
 
   // --- Finding --------------------------------------------------------------------------------
-  Entry* Read(const Key& key);  // For the client: counts a hit or miss, stamps the access.
-  Entry* Find(const Key& key);  // For a write: stamps the access, counts nothing.
-  Entry* Peek(const Key& key);  // Neither (OBJECT, TTL, TYPE, EXISTS …).
+  Entry* Read(const Key& key);     // For the client: counts a hit or miss, stamps the access.
+  Entry* Find(const Key& key);     // For a write: stamps the access, counts nothing.
+  Entry* Inspect(const Key& key);  // Counts, doesn't stamp (TTL, TYPE, EXISTS …).
+  Entry* Peek(const Key& key);     // Neither (OBJECT, conditions of writes).
   bool Exists(const Key& key) { return Peek(key) != nullptr; }
 
   // --- Strings --------------------------------------------------------------------------------
@@ -58,6 +63,11 @@ class Keyspace {
 
   // --- Keys -----------------------------------------------------------------------------------
   bool Delete(const Key& key, const Event& event);
+  // The key's time is up: deletes it with event "expired". REQUIRES: it exists. The key's bytes
+  // may be the entry's own.
+  void Expire(const Key& key);
+  // Deletes the key with event "evicted"; false if there is none. The key's bytes as in Expire.
+  bool Evict(const Key& key);
   // REQUIRES: `entry` is what Find or Peek returned for `key`.
   void SetExpiry(const Key& key, Entry* entry, UnixMillis at,
                  const Event& event);  // kNoExpiry: none
@@ -67,6 +77,13 @@ class Keyspace {
   void CopyTo(Keyspace& target, const Key& from, const Key& to);
   // Moves `key` to the same name in `target`. REQUIRES: exists here, absent there.
   void MoveTo(Keyspace& target, const Key& key);
+
+  // --- Whole databases; REQUIRE: every shard locked ---------------------------------------------
+  // Empties databases first … last; returns how many keys there were. Watches of keys that existed
+  // are touched.
+  uint64_t FlushDatabases(DbIndex first, DbIndex last, FlushMode mode);
+  // Exchanges two databases. Watches of keys that exist in either are touched.
+  void SwapDatabases(DbIndex a, DbIndex b);
 
   // --- Walking: these lock what the command does not hold already, a shard at a time -----------
   // Any live key, or none. Locks by itself.
@@ -84,13 +101,14 @@ class Keyspace {
   void ForEachInSlot(Slot slot, F fn);  // fn returns false to stop.
 
  private:
+  static constexpr size_t kInlineFreeEffort = 64;  // Allocations, as Redis's lazy-free threshold.
+
   Shard& ShardOf(const Key& key) { return store_.shard(store_.ShardOf(key.slot)); }
   EntryTable* TableFor(const Key& key) {
     ShardDb* part = ShardOf(key).dbs[db_].get();
     return part == nullptr ? nullptr : &part->TableOf(key.slot);
   }
   bool ExpiredNow(const Entry* entry) const { return entry->ExpiredAt(now_); }
-  void DropExpired(const Key& key);
   void Stamp(Entry* entry);
   void Report(const Key& key, const Event& event, Change change);
   // Runs `remake(old)` (old is null when absent) and keeps what it returns in the table, with the
@@ -99,6 +117,8 @@ class Keyspace {
   void Upsert(const Key& key, const Event& event, F remake);
   // Takes the entry out of the table and the counts; the caller owns it.
   Entry* Detach(const Key& key);
+  // Frees a detached entry, on the reclaimer's thread if it would take long.
+  void Dispose(Entry* entry);
 
   Store& store_;
   const LockSet& locks_;

@@ -22,7 +22,7 @@ uint64_t Keyspace::Scan(uint64_t cursor, size_t at_least, F fn) {
     const auto index = static_cast<ShardIndex>(ordinal / per_shard);
     const ShardGuard guard(store_, locks_, index);
     ShardDb* part = store_.shard(index).dbs[db_].get();
-    if (part == nullptr) {
+    if (part == nullptr || store_.shard(index).keys[db_].get() == 0) {
       ordinal = (index + uint64_t{1}) * per_shard;
       position = 0;
       continue;

@@ -13,7 +13,7 @@ ShardDb::~ShardDb() {
 }
 
 size_t ShardDb::MemoryBytes() const {
-  size_t bytes = sizeof(*this) + tables_.size() * sizeof(EntryTable);
+  size_t bytes = sizeof(*this) + tables_.size() * sizeof(EntryTable) + deadlines_.MemoryBytes();
   for (const EntryTable& table : tables_) bytes += table.MemoryBytes();
   return bytes;
 }
@@ -23,6 +23,7 @@ Store::Store(const StoreOptions& options)
   for (Shard& shard : shards_) {
     shard.dbs.resize(static_cast<size_t>(options.databases));
     shard.keys = std::vector<Counter>(static_cast<size_t>(options.databases));
+    shard.entry_bytes = std::vector<Counter>(static_cast<size_t>(options.databases));
     shard.keys_with_expiry = std::vector<Counter>(static_cast<size_t>(options.databases));
   }
 }
@@ -47,7 +48,9 @@ uint64_t Store::KeyCountWithExpiry(DbIndex db) const {
 
 uint64_t Store::EntryBytes() const {
   uint64_t sum = 0;
-  for (const Shard& shard : shards_) sum += shard.entry_bytes.get();
+  for (const Shard& shard : shards_) {
+    for (const Counter& bytes : shard.entry_bytes) sum += bytes.get();
+  }
   return sum;
 }
 
@@ -82,6 +85,7 @@ void LockSet::Unlock() {
   shards_.clear();
   all_ = false;
   locked_ = false;
+  if (!garbage_.empty()) garbage_.clear();
 }
 
 bool LockSet::Holds(ShardIndex shard) const {

@@ -18,8 +18,10 @@
 #include "base/counter.h"
 #include "base/mutex.h"
 #include "base/types.h"
+#include "store/deadlines.h"
 #include "store/entry.h"
 #include "store/key.h"
+#include "store/reclaimer.h"
 #include "store/table.h"
 #include "store/watch.h"
 
@@ -46,12 +48,13 @@ class ShardDb {
   std::vector<EntryTable>& tables() { return tables_; }
   size_t MemoryBytes() const;  // Of the tables, without the entries.
 
-  // Files a deadline, so that the expiry cycle finds the key when it is due.
-  void NoteExpiry(const Key& key, UnixMillis at) { (void)key, (void)at; }
+  // Every deadline is noted here, so that the expiry cycle finds the key when it is due.
+  Deadlines& deadlines() { return deadlines_; }
 
  private:
   size_t shards_;
   std::vector<EntryTable> tables_;
+  Deadlines deadlines_;
 };
 
 struct ShardStats {
@@ -66,7 +69,7 @@ struct alignas(64) Shard {
   std::vector<std::unique_ptr<ShardDb>> dbs;  // Made when first written to; may be null.
   std::vector<Counter> keys;                  // Per database; readable without the lock.
   std::vector<Counter> keys_with_expiry;
-  Counter entry_bytes;  // Allocated by entries of all databases.
+  std::vector<Counter> entry_bytes;  // Per database: allocated by its entries.
   WatchRegistry watches;
   ShardStats stats;
 };
@@ -91,6 +94,9 @@ struct StoreSettings {
   std::atomic<int> lfu_log_factor{10};
   std::atomic<int> lfu_decay_minutes{1};
   std::atomic<int> samples{5};
+  std::atomic<uint64_t> max_memory{0};       // Bytes; 0: no limit.
+  std::atomic<int> eviction_budget_us{500};  // What one command may spend on evicting.
+  std::atomic<bool> active_expiry{true};     // Off: keys expire when touched only.
 };
 
 struct StoreOptions {
@@ -113,6 +119,7 @@ class Store {
   Shard& shard(ShardIndex index) { return shards_[index]; }
   const Shard& shard(ShardIndex index) const { return shards_[index]; }
   StoreSettings& settings() { return settings_; }
+  Reclaimer& reclaimer() { return reclaimer_; }
 
   // REQUIRES: the shard's lock. The database's tables, made if absent.
   ShardDb& Database(Shard& shard, DbIndex db);
@@ -128,6 +135,7 @@ class Store {
   size_t mask_;
   StoreSettings settings_;
   std::vector<Shard> shards_;
+  Reclaimer reclaimer_;
 };
 
 // The shards one command or transaction needs, locked in ascending order.
@@ -145,6 +153,11 @@ class LockSet {
   void Lock();
   void Unlock();  // Releases and empties the set.
 
+  // Keeps what commands threw out until the locks are released; freed then, by this thread.
+  void FreeAfterUnlock(std::shared_ptr<void> garbage) const {
+    garbage_.push_back(std::move(garbage));
+  }
+
   bool Holds(ShardIndex shard) const;
   bool HoldsAll() const { return locked_ && all_; }
 
@@ -153,6 +166,7 @@ class LockSet {
   absl::InlinedVector<ShardIndex, 6> shards_;  // Sorted, distinct, once locked.
   bool all_ = false;
   bool locked_ = false;
+  mutable std::vector<std::shared_ptr<void>> garbage_;
 };
 
 // Locks one shard for a command that walks the keyspace, unless its transaction holds it already.

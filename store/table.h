@@ -50,6 +50,13 @@ class Table {
     map_.erase(p.it);
     return item;
   }
+  // Every item whose hash has the same top 50 bits as `hash_prefix`.
+  template <class F>
+  void VisitHashPrefix(uint64_t hash_prefix, F fn) const {
+    constexpr uint64_t kLow = (uint64_t{1} << 14) - 1;
+    const auto end = map_.upper_bound(hash_prefix | kLow);
+    for (auto it = map_.lower_bound(hash_prefix & ~kLow); it != end; ++it) fn(it->second);
+  }
   void Prefetch(uint64_t) const {}
   void PrefetchItem(uint64_t) const {}
   Item* RandomItem(Random& random) const {

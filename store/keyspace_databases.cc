@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keyspace's operations on whole databases. Under the locks databases only change hands.
+#include <utility>
+#include <vector>
+
+#include "store/keyspace.h"
+
+namespace henge::store {
+namespace {
+
+// About 10 ms of freeing: more than that goes to the reclaimer when nobody asked otherwise.
+constexpr uint64_t kFreedInline = 100'000;
+
+bool Holds(ShardDb* part, const Key& key) {
+  return part != nullptr && part->TableOf(key.slot).Find(key.bytes, key.hash) != nullptr;
+}
+
+bool HoldsLive(ShardDb* part, const Key& key, UnixMillis now) {
+  if (part == nullptr) return false;
+  const Entry* entry = part->TableOf(key.slot).Find(key.bytes, key.hash);
+  return entry != nullptr && !entry->ExpiredAt(now);
+}
+
+void Raise(const std::vector<WatchFlag*>& flags) {
+  for (WatchFlag* flag : flags) flag->raised.store(true, std::memory_order_relaxed);
+}
+
+// What watchers of `db` notice when its contents are replaced by those of `replacement` (null:
+// nothing). A key that was there and has expired meanwhile is still the key they saw.
+void TouchReplaced(Shard& shard, DbIndex db, ShardDb* replacement, UnixMillis now) {
+  if (shard.watches.empty()) return;
+  ShardDb* part = shard.dbs[db].get();
+  shard.watches.ForEach(db, [&](std::string_view name, const std::vector<WatchFlag*>& flags) {
+    const Key key = Key::Of(name);
+    if (Holds(part, key) || HoldsLive(replacement, key, now)) Raise(flags);
+  });
+}
+
+}  // namespace
+
+uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
+  auto garbage = std::make_shared<std::vector<std::unique_ptr<ShardDb>>>();
+  uint64_t removed = 0;
+  for (size_t i = 0; i < store_.shards(); ++i) {
+    Shard& shard = store_.shard(static_cast<ShardIndex>(i));
+    for (DbIndex db = first; db <= last; ++db) {
+      if (shard.dbs[db] == nullptr) continue;
+      TouchReplaced(shard, db, nullptr, now_);
+      removed += shard.keys[db].get();
+      garbage->push_back(std::move(shard.dbs[db]));
+      shard.keys[db].Set(0);
+      shard.keys_with_expiry[db].Set(0);
+      shard.entry_bytes[db].Set(0);
+    }
+  }
+  if (mode == FlushMode::kLazy || (mode == FlushMode::kBySize && removed > kFreedInline)) {
+    store_.reclaimer().Submit([garbage] { garbage->clear(); }, removed);
+  } else {
+    locks_.FreeAfterUnlock(std::move(garbage));
+  }
+  sink_.OnFlush(first, last, removed);
+  return removed;
+}
+
+void Keyspace::SwapDatabases(DbIndex a, DbIndex b) {
+  if (a != b) {
+    for (size_t i = 0; i < store_.shards(); ++i) {
+      Shard& shard = store_.shard(static_cast<ShardIndex>(i));
+      TouchReplaced(shard, a, shard.dbs[b].get(), now_);
+      TouchReplaced(shard, b, shard.dbs[a].get(), now_);
+      std::swap(shard.dbs[a], shard.dbs[b]);
+      for (auto* counters : {&shard.keys, &shard.keys_with_expiry, &shard.entry_bytes}) {
+        const uint64_t of_a = (*counters)[a].get();
+        (*counters)[a].Set((*counters)[b].get());
+        (*counters)[b].Set(of_a);
+      }
+    }
+  }
+  sink_.OnSwap(a, b);
+}
+
+}  // namespace henge::store
