@@ -31,6 +31,7 @@ struct CommandSettings {
   std::atomic<int64_t> proto_max_bulk_len{512 * 1024 * 1024};
   std::atomic<bool> lazyfree_user_del{false};
   std::atomic<bool> lazyfree_user_flush{false};
+  std::atomic<bool> append_only{false};
 };
 
 // CONFIG's view of the parameters.

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// OBJECT: how a value is kept and when it was last used. None of it counts as a use.
+#include "commands/context.h"
+#include "commands/keyspace/handlers.h"
+#include "store/access_clock.h"
+
+namespace henge::commands {
+namespace {
+
+constexpr std::string_view kIdleUnderLfu =
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+    "switching between policies at runtime LRU and LFU data will take some time to adjust.";
+constexpr std::string_view kFreqUnderLru =
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
+    "when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
+bool LfuSelected(CommandContext& ctx) {
+  return store::IsLfu(ctx.keyspace.store().settings().policy.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
+void ObjectEncoding(CommandContext& ctx, ArgReader& args) {
+  const store::Entry* entry = ctx.keyspace.Peek(args.Key());
+  if (entry == nullptr) return ctx.reply.Null();
+  ctx.reply.Bulk(store::EncodingName(entry->encoding()));
+}
+
+void ObjectFreq(CommandContext& ctx, ArgReader& args) {
+  const store::Entry* entry = ctx.keyspace.Peek(args.Key());
+  if (entry == nullptr) return ctx.reply.Null();
+  if (!LfuSelected(ctx)) return ctx.reply.Error(kFreqUnderLru);
+  ctx.reply.Integer(
+      store::LfuFrequency(ctx.keyspace.store().settings(), entry->access(), ctx.keyspace.now()));
+}
+
+void ObjectIdleTime(CommandContext& ctx, ArgReader& args) {
+  const store::Entry* entry = ctx.keyspace.Peek(args.Key());
+  if (entry == nullptr) return ctx.reply.Null();
+  if (LfuSelected(ctx)) return ctx.reply.Error(kIdleUnderLfu);
+  ctx.reply.Integer(static_cast<int64_t>(store::IdleSeconds(entry->access(), ctx.keyspace.now())));
+}
+
+void ObjectRefCount(CommandContext& ctx, ArgReader& args) {
+  const store::Entry* entry = ctx.keyspace.Peek(args.Key());
+  if (entry == nullptr) return ctx.reply.Null();
+  ctx.reply.Integer(1);  // Values are not shared between keys in any way a client could see.
+}
+
+void ObjectHelp(CommandContext& ctx, ArgReader&) {
+  static constexpr std::string_view kLines[] = {
+      "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+      "ENCODING <key>",
+      "    How the value is laid out in memory.",
+      "FREQ <key>",
+      "    The logarithmic counter of the key's uses, kept under an LFU policy.",
+      "IDLETIME <key>",
+      "    Seconds since the key was last used, kept unless an LFU policy is set.",
+      "REFCOUNT <key>",
+      "    How many references hold the value.",
+      "HELP",
+      "    Prints this help.",
+  };
+  ctx.reply.Array(std::size(kLines));
+  for (const std::string_view line : kLines) ctx.reply.Simple(line);
+}
+
+}  // namespace henge::commands
