@@ -84,7 +84,7 @@ void ClientsSection(Node& node, Lines& out) {
   });
   out("connected_clients", connected);
   out("cluster_connections", 0);
-  out("maxclients", node.options().max_clients);
+  out("maxclients", node.limits().max_clients.load());
   out("client_recent_max_input_buffer", largest_in);
   out("client_recent_max_output_buffer", largest_out);
   out("blocked_clients", blocked);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kShardsPerWorker = 16;
 constexpr int64_t kTickMs = 100;
+constexpr int64_t kIdleCheckMs = 1000;
 
 int ShardsFor(int io_threads) {
   return static_cast<int>(std::bit_ceil(static_cast<unsigned>(io_threads * kShardsPerWorker)));
@@ -52,6 +53,10 @@ absl::Status Node::Start() {
   RefreshUsedMemory();
   startup_memory_ = UsedMemory();
   workers_[0]->Post([this] { Tick(); });
+  for (const auto& worker : workers_) {
+    net::Worker* w = worker.get();
+    w->Post([this, w] { CloseIdle(*w); });
+  }
   for (const auto& worker : workers_) worker->Start();
   return absl::OkStatus();
 }
@@ -71,6 +76,21 @@ void Node::Tick() {
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
 }
 
+void Node::CloseIdle(net::Worker& worker) {
+  const int64_t limit_ms = limits_.idle_seconds.load(std::memory_order_relaxed) * 1000;
+  if (limit_ms > 0) {
+    const UnixMillis now = SystemClock().NowMillis();
+    worker.ForEachConnection([&](net::Connection& connection) {
+      const auto& client = static_cast<Session&>(connection.handler()).state();
+      const bool waits = client.blocked.load(std::memory_order_relaxed) ||
+                         client.monitor.load(std::memory_order_relaxed);
+      const UnixMillis since = client.last_interaction.load(std::memory_order_relaxed);
+      if (!waits && now - since > limit_ms) worker.Close(connection);
+    });
+  }
+  worker.AddTimer(kIdleCheckMs, [this, &worker] { CloseIdle(worker); });
+}
+
 void Node::RequestShutdown() {
   std::lock_guard lock(shutdown_mu_);
   shutdown_requested_ = true;
@@ -83,7 +103,8 @@ void Node::WaitForShutdown() {
 }
 
 std::optional<std::string> Node::Admit(std::string_view, bool, size_t open) {
-  if (open >= options_.max_clients) return "-ERR max number of clients reached\r\n";
+  if (open >= limits_.max_clients.load(std::memory_order_relaxed))
+    return "-ERR max number of clients reached\r\n";
   return std::nullopt;
 }
 

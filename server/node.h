@@ -18,6 +18,7 @@
 #include "commands/services.h"
 #include "net/listener.h"
 #include "net/worker.h"
+#include "server/client_limits.h"
 #include "server/client_registry.h"
 #include "server/dispatch.h"
 #include "server/server_stats.h"
@@ -31,7 +32,6 @@ struct NodeOptions {
   int io_threads = 1;
   int databases = 16;
   bool cluster_enabled = false;
-  size_t max_clients = 10000;
   std::string require_password;
 };
 
@@ -63,6 +63,7 @@ class Node final : public net::HandlerFactory {
   const NodeOptions& options() const { return options_; }
   NodeOptions& mutable_options() { return options_; }
   PauseState& pause() { return pause_; }
+  ClientLimits& limits() { return limits_; }
   std::vector<std::unique_ptr<net::Worker>>& workers() { return workers_; }
   std::vector<std::unique_ptr<Dispatcher>>& dispatchers() { return dispatchers_; }
   const net::Acceptor& acceptor() const { return acceptor_; }
@@ -76,6 +77,8 @@ class Node final : public net::HandlerFactory {
  private:
   // On the first worker, each 100 ms: samples rates and memory.
   void Tick();
+  // On each worker, once a second: closes clients that have been idle for too long.
+  void CloseIdle(net::Worker& worker);
 
   NodeOptions options_;
   commands::CommandSettings settings_;
@@ -83,6 +86,7 @@ class Node final : public net::HandlerFactory {
   ServerStats server_stats_;
   Slowlog slowlog_;
   PauseState pause_;
+  ClientLimits limits_;
   ClientRegistry clients_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;

@@ -56,6 +56,7 @@ Session::~Session() {
 size_t Session::Execute(const net::Batch& batch) {
   const size_t taken = dispatcher_.ExecuteBatch(*this, batch);
   if (state_.close_after_reply) connection_.CloseAfterFlush();
+  if (OverLimits()) connection_.worker().Close(connection_);  // Not sent: it would not be read.
   return taken;
 }
 
@@ -69,12 +70,29 @@ proto::ParserLimits Session::Limits() const {
           .authenticated = state_.authenticated.load(std::memory_order_relaxed)};
 }
 
+bool Session::OverLimits() {
+  const ClientLimits& limits = node_.limits();
+  if (connection_.query_bytes() > limits.query_buffer.load(std::memory_order_relaxed)) return true;
+  const OutputLimit& output = limits.normal_output;
+  const uint64_t pending = connection_.out().pending();
+  const uint64_t hard = output.hard.load(std::memory_order_relaxed);
+  if (hard != 0 && pending > hard) return true;
+  const uint64_t soft = output.soft.load(std::memory_order_relaxed);
+  if (soft == 0 || pending <= soft) {
+    soft_limit_since_ = 0;
+    return false;
+  }
+  const UnixMillis now = connection_.worker().round_time();
+  if (soft_limit_since_ == 0) soft_limit_since_ = now;
+  return now - soft_limit_since_ > output.soft_seconds.load(std::memory_order_relaxed) * 1000;
+}
+
 bool Session::AfterWork() {
   state_.query_buffer.store(connection_.query_bytes(), std::memory_order_relaxed);
   state_.query_buffer_free.store(connection_.query_capacity() - connection_.query_bytes(),
                                  std::memory_order_relaxed);
   state_.output_buffer.store(connection_.out().pending(), std::memory_order_relaxed);
-  return !state_.close_asap.load(std::memory_order_relaxed);
+  return !state_.close_asap.load(std::memory_order_relaxed) && !OverLimits();
 }
 
 void Session::Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done) {

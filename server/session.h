@@ -46,6 +46,9 @@ class Session final : public net::ConnectionHandler {
   void CheckPause();
 
  private:
+  // Whether the client costs more than it may.
+  bool OverLimits();
+
   struct OwnedState : commands::ClientState {
     explicit OwnedState(Session& owner) : session(owner) {}
     Session& session;
