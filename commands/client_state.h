@@ -73,6 +73,7 @@ struct ClientState {
 
   // MULTI. `dirty_exec`: a command failed to queue, EXEC will abort.
   bool dirty_exec = false;
+  std::string exec_refusal;  // Why, when it is EXEC itself that was refused.
   std::vector<QueuedCommand> queue;
 
   // WATCH: registered with the shards under (db, key). `expired_at_watch`: was logically gone then.

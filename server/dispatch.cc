@@ -20,11 +20,12 @@ void EffectRecorder::OnEffect(DbIndex, const store::Key&, const store::Event&, s
   stats_.dirty.Add();
 }
 
-Dispatcher::Dispatcher(Node& node, int)
+Dispatcher::Dispatcher(Node& node, int worker_index)
     : node_(node),
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
       effects_(stats_),
+      upkeep_(node.store(), effects_, worker_index, node.options().io_threads),
       locks_(node.store()) {}
 
 // --- Passes one and two: resolve, hash, prefetch
@@ -79,7 +80,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   const commands::ReplyMode mode = client.reply_mode;
   const std::string_view refusal = Refusal(session, p, argv);
   if (!refusal.empty()) {
-    Refuse(session, p, refusal);
+    Refuse(session, p, argv, refusal);
   } else {
     const uint32_t flags = p.info->spec->flags;
     if (client.in_multi.load(std::memory_order_relaxed) && (flags & commands::kRunsInMulti) == 0) {
@@ -140,14 +141,39 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   if ((flags & commands::kNoMulti) != 0 && client.in_multi.load(std::memory_order_relaxed)) {
     return "ERR Command not allowed inside a transaction";
   }
+  if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
   return RefuseBySlot(session, p);
+}
+
+bool Dispatcher::OutOfMemory(const commands::ClientState& client,
+                             const commands::CommandSpec& spec) {
+  if (node_.store().settings().max_memory.load(std::memory_order_relaxed) == 0) return false;
+  bool needs_memory = (spec.flags & commands::kDenyOom) != 0;
+  if (client.in_multi.load(std::memory_order_relaxed)) {
+    if ((spec.flags & commands::kLocksQueued) != 0) {
+      for (const QueuedCommand& queued : client.queue) {
+        needs_memory = needs_memory || (queued.spec->flags & commands::kDenyOom) != 0;
+      }
+    } else {
+      // A transaction's queue takes memory itself.
+      needs_memory = needs_memory || (spec.flags & commands::kRunsInMulti) == 0;
+    }
+  }
+  return needs_memory && !upkeep_.MakeRoom(now_);
 }
 
 std::string_view Dispatcher::RefuseBySlot(Session&, const Prepared&) { return {}; }
 
-void Dispatcher::Refuse(Session& session, const Prepared& p, std::string_view text) {
+void Dispatcher::Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
+                        std::string_view text) {
   commands::ClientState& client = session.state();
-  if (client.in_multi.load(std::memory_order_relaxed)) client.dirty_exec = true;
+  if (client.in_multi.load(std::memory_order_relaxed)) {
+    client.dirty_exec = true;
+    if (p.info != nullptr && (p.info->spec->flags & commands::kLocksQueued) != 0) {
+      client.exec_refusal = text;
+      return Call(session, p, argv);  // EXEC itself discards the transaction and says why.
+    }
+  }
   if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();
   session.reply().Error(text);
   node_.server_stats().errors.Count(session.reply().last_error_code());

@@ -16,6 +16,7 @@
 #include "commands/context.h"
 #include "net/handler.h"
 #include "server/command_stats.h"
+#include "server/upkeep.h"
 #include "store/keyspace.h"
 
 namespace henge::server {
@@ -44,6 +45,7 @@ class Dispatcher {
 
   const ExecutionStats& stats() const { return stats_; }
   EffectRecorder& effects() { return effects_; }
+  Upkeep& upkeep() { return upkeep_; }
 
  private:
   // A command looked up and its keys worked out.
@@ -65,8 +67,11 @@ class Dispatcher {
   std::string_view Refusal(Session& session, const Prepared& p,
                            std::span<const std::string_view> argv);
   std::string_view RefuseUnknown(const Prepared& p, std::span<const std::string_view> argv);
+  // Whether memory is short, as far as this command cares.
+  bool OutOfMemory(const commands::ClientState& client, const commands::CommandSpec& spec);
   std::string_view RefuseBySlot(Session& session, const Prepared& p);
-  void Refuse(Session& session, const Prepared& p, std::string_view text);
+  void Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
+              std::string_view text);
   void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
   void Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
@@ -77,6 +82,7 @@ class Dispatcher {
   const commands::CommandTable& table_;
   ExecutionStats stats_;
   EffectRecorder effects_;
+  Upkeep upkeep_;
   store::LockSet locks_;
   std::vector<Prepared> prepared_;
   std::vector<store::Key> keys_;

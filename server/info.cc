@@ -129,8 +129,9 @@ void MemorySection(Node& node, Lines& out) {
   out("number_of_cached_scripts", 0);
   out("number_of_functions", 0);
   out("number_of_libraries", 0);
-  human("maxmemory", 0);
-  out("maxmemory_policy", "noeviction");
+  const store::StoreSettings& settings = node.store().settings();
+  human("maxmemory", settings.max_memory.load());
+  out("maxmemory_policy", store::EvictionPolicyName(settings.policy.load()));
   const double fragmentation = used == 0 ? 0 : static_cast<double>(rss) / static_cast<double>(used);
   out("mem_fragmentation_ratio", fmt::format("{:.2f}", fragmentation));
   out("mem_fragmentation_bytes", static_cast<int64_t>(rss) - static_cast<int64_t>(used));
@@ -141,8 +142,8 @@ void MemorySection(Node& node, Lines& out) {
   out("mem_aof_buffer", 0);
   out("mem_allocator", AllocatorName());
   out("active_defrag_running", 0);
-  out("lazyfree_pending_objects", 0);
-  out("lazyfreed_objects", 0);
+  out("lazyfree_pending_objects", node.store().reclaimer().pending());
+  out("lazyfreed_objects", node.store().reclaimer().freed());
 }
 
 void PersistenceSection(Node& node, Lines& out) {
@@ -182,6 +183,14 @@ void StatsSection(Node& node, Lines& out) {
   out("sync_partial_err", 0);
   out("expired_keys", totals.expired);
   out("expired_stale_perc", "0.00");
+  uint64_t cap_reached = 0;
+  int64_t lag_ms = 0;
+  for (const auto& dispatcher : node.dispatchers()) {
+    cap_reached += dispatcher->upkeep().expiry().time_limit_reached();
+    lag_ms = std::max(lag_ms, dispatcher->upkeep().expiry().lag_ms());
+  }
+  out("expired_time_cap_reached_count", cap_reached);
+  out("expiry_lag_ms", lag_ms);
   out("evicted_keys", totals.evicted);
   out("evicted_clients", 0);
   out("keyspace_hits", totals.hits);

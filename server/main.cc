@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "server/node.h"
 
 namespace {
@@ -23,6 +24,13 @@ henge::server::NodeOptions ReadFlags(int argc, char** argv) {
     if (name == "--port") options.listen.port = std::atoi(argv[i + 1]);
     if (name == "--bind") options.listen.bind = {argv[i + 1]};
     if (name == "--io-threads") options.io_threads = std::atoi(argv[i + 1]);
+    if (name == "--maxmemory") {
+      options.max_memory = static_cast<uint64_t>(henge::ParseMemory(argv[i + 1]).value_or(0));
+    }
+    if (name == "--maxmemory-policy") {
+      options.eviction_policy = henge::store::ParseEvictionPolicy(argv[i + 1])
+                                    .value_or(henge::store::EvictionPolicy::kNoEviction);
+    }
   }
   return options;
 }

@@ -32,6 +32,8 @@ Node::Node(NodeOptions options)
       services_(MakeServices(*this)),
       run_id_(RandomHex(40)),
       started_at_us_(SystemClock().NowMicros()) {
+  store_.settings().max_memory.store(options_.max_memory);
+  store_.settings().policy.store(options_.eviction_policy);
   for (int i = 0; i < options_.io_threads; ++i) {
     dispatchers_.push_back(std::make_unique<Dispatcher>(*this, i));
     workers_.push_back(std::make_unique<net::Worker>(i, *this));
@@ -56,6 +58,7 @@ absl::Status Node::Start() {
   for (const auto& worker : workers_) {
     net::Worker* w = worker.get();
     w->Post([this, w] { CloseIdle(*w); });
+    w->Post([this, w] { dispatchers_[static_cast<size_t>(w->index())]->upkeep().Start(*w); });
   }
   for (const auto& worker : workers_) worker->Start();
   return absl::OkStatus();

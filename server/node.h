@@ -33,6 +33,8 @@ struct NodeOptions {
   int databases = 16;
   bool cluster_enabled = false;
   std::string require_password;
+  uint64_t max_memory = 0;
+  store::EvictionPolicy eviction_policy = store::EvictionPolicy::kNoEviction;
 };
 
 // What CLIENT PAUSE set; read at the gate.

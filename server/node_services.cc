@@ -76,7 +76,7 @@ class Control final : public commands::ControlService {
   explicit Control(Node& node) : node_(node) {}
   void Shutdown(const ShutdownOptions&) override { node_.RequestShutdown(); }
   bool AbortShutdown() override { return false; }
-  void SetActiveExpire(bool) override {}
+  void SetActiveExpire(bool on) override { node_.store().settings().active_expiry.store(on); }
   std::string Authenticate(ClientState& client, std::string_view user,
                            std::string_view password) override {
     const std::string& required = node_.options().require_password;
@@ -86,7 +86,9 @@ class Control final : public commands::ControlService {
     client.authenticated.store(true, std::memory_order_relaxed);
     return {};
   }
-  void Reclaim(std::function<void()> fn) override { fn(); }
+  void Reclaim(std::function<void()> fn) override {
+    node_.store().reclaimer().Submit(std::move(fn), 1);
+  }
 
  private:
   Node& node_;

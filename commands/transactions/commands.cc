@@ -31,6 +31,7 @@ void LeaveMulti(CommandContext& ctx) {
   ClientState& client = ctx.client;
   client.in_multi.store(false, std::memory_order_relaxed);
   client.dirty_exec = false;
+  client.exec_refusal.clear();
   client.queue.clear();
   client.queued_commands.store(0, std::memory_order_relaxed);
   client.multi_bytes.store(0, std::memory_order_relaxed);
@@ -72,7 +73,11 @@ void Exec(CommandContext& ctx, ArgReader&) {
   }
   const bool failed = WatchesFailed(ctx);
   if (client.dirty_exec || failed) {
-    client.dirty_exec ? ctx.reply.Error(errors::kExecAbort) : ctx.reply.NullArray();
+    if (!client.exec_refusal.empty()) {
+      ctx.reply.Error("EXECABORT Transaction discarded because of: " + client.exec_refusal);
+    } else {
+      client.dirty_exec ? ctx.reply.Error(errors::kExecAbort) : ctx.reply.NullArray();
+    }
     return LeaveMulti(ctx);
   }
   std::vector<QueuedCommand> queue = std::move(client.queue);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/upkeep.h"
+
+#include "base/clock.h"
+#include "base/random.h"
+
+namespace henge::server {
+namespace {
+
+using store::Evictor;
+
+constexpr int64_t kPeriodMs = 50;
+constexpr int64_t kBusyPeriodMs = 1;  // While there is a backlog.
+constexpr uint64_t kBudgetUs = 1000;
+// A backlog older than this is worth more of the worker's time.
+constexpr int64_t kLateMs = 500;
+constexpr uint64_t kLateBudgetUs = 2000;
+
+store::ShardRange ShareOf(const store::Store& store, int index, int workers) {
+  const size_t shards = store.shards();
+  const auto i = static_cast<size_t>(index);
+  const auto n = static_cast<size_t>(workers);
+  return {static_cast<ShardIndex>(shards * i / n), static_cast<ShardIndex>(shards * (i + 1) / n)};
+}
+
+}  // namespace
+
+Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, int index, int workers)
+    : store_(store),
+      expiry_(store, ShareOf(store, index, workers), sink),
+      evictor_(store, sink, EntropySeed()) {}
+
+void Upkeep::Round(net::Worker& worker) {
+  const UnixMillis now = SystemClock().NowMillis();
+  bool busy = false;
+  if (store_.settings().active_expiry.load(std::memory_order_relaxed)) {
+    busy = expiry_.Run(now, expiry_.lag_ms() > kLateMs ? kLateBudgetUs : kBudgetUs);
+  }
+  if (const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed)) {
+    busy |= evictor_.FreeToLimit(limit, now, kBudgetUs) == Evictor::Result::kMoreToDo;
+  }
+  worker.AddTimer(busy ? kBusyPeriodMs : kPeriodMs, [this, &worker] { Round(worker); });
+}
+
+bool Upkeep::MakeRoom(UnixMillis now) {
+  const store::StoreSettings& settings = store_.settings();
+  const uint64_t limit = settings.max_memory.load(std::memory_order_relaxed);
+  if (limit == 0) return true;
+  const auto budget = settings.eviction_budget_us.load(std::memory_order_relaxed);
+  return evictor_.FreeToLimit(limit, now, static_cast<uint64_t>(budget)) !=
+         Evictor::Result::kOutOfMemory;
+}
+
+}  // namespace henge::server

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Upkeep: what a worker does for the store beside serving clients: deletes keys that expired in its
+// share of the shards, and makes room when memory is short. One per worker, on its thread.
+#pragma once
+
+#include "base/types.h"
+#include "net/worker.h"
+#include "store/eviction.h"
+#include "store/expiry_cycle.h"
+
+namespace henge::server {
+
+class Upkeep {
+ public:
+  // Worker `index` of `workers`.
+  Upkeep(store::Store& store, store::EffectSink& sink, int index, int workers);
+
+  // On the worker's thread: runs now and from then on by a timer.
+  void Start(net::Worker& worker) { Round(worker); }
+
+  // Evicts until memory is within maxmemory, for as long as one command may be delayed. False: it
+  // can't be had, and what would need more memory must be refused.
+  bool MakeRoom(UnixMillis now);
+
+  const store::ExpiryCycle& expiry() const { return expiry_; }
+
+ private:
+  void Round(net::Worker& worker);
+
+  store::Store& store_;
+  store::ExpiryCycle expiry_;
+  store::Evictor evictor_;
+};
+
+}  // namespace henge::server
