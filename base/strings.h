@@ -11,6 +11,7 @@
 #include <absl/hash/hash.h>
 #include <absl/strings/string_view.h>
 
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,11 @@ constexpr bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
     if (AsciiLower(a[i]) != AsciiLower(b[i])) return false;
   }
   return true;
+}
+
+// memcpy that allows an empty view, whose data may be null.
+inline void CopyBytes(char* to, std::string_view from) {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
 }
 
 std::string ToLower(std::string_view s);

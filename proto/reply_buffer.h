@@ -38,6 +38,7 @@ class ReplyBuffer {
   }
   void Commit(size_t n) { size_ += n; }
   void Append(std::string_view bytes) {
+    if (bytes.empty()) return;  // Its data may be null.
     std::memcpy(Reserve(bytes.size()), bytes.data(), bytes.size());
     size_ += bytes.size();
   }

@@ -28,7 +28,7 @@ void ReplyWriter::Header(char kind, size_t size) {
 void ReplyWriter::Simple(std::string_view text) {
   char* p = out_->Reserve(text.size() + 3);
   *p++ = '+';
-  std::memcpy(p, text.data(), text.size());
+  if (!text.empty()) std::memcpy(p, text.data(), text.size());
   std::memcpy(p + text.size(), "\r\n", 2);
   out_->Commit(text.size() + 3);
 }
@@ -51,7 +51,7 @@ void ReplyWriter::Integer(int64_t value) {
 void ReplyWriter::Bulk(std::string_view bytes) {
   char* start = out_->Reserve(bytes.size() + kMaxHeader + 2);
   char* p = PutLine(start, '$', static_cast<int64_t>(bytes.size()));
-  std::memcpy(p, bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(p, bytes.data(), bytes.size());
   p += bytes.size();
   *p++ = '\r';
   *p++ = '\n';

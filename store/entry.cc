@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/numbers.h"
+#include "base/strings.h"
 
 namespace henge::store {
 namespace {
@@ -54,7 +55,7 @@ Entry* Entry::Make(Type type, Encoding encoding, std::string_view key, UnixMilli
     std::memcpy(p, &size, 4);
     p += 4;
   }
-  std::memcpy(p, key.data(), key.size());
+  CopyBytes(p, key);
   return entry;
 }
 
@@ -72,12 +73,12 @@ Entry* Entry::NewString(std::string_view key, std::string_view value, UnixMillis
   const Encoding encoding = value.size() <= kMaxEmbedded ? Encoding::kEmbedded : Encoding::kRaw;
   if (value.size() > kMaxInlineValue) {
     Blob* blob = Blob::New(value.size(), value.size());
-    std::memcpy(blob->data(), value.data(), value.size());
+    CopyBytes(blob->data(), value);
     return NewBlob(key, BlobRef::Adopt(blob), expiry);
   }
   Entry* entry = Make(Type::kString, encoding, key, expiry, value.size());
   entry->inline_size_ = static_cast<uint16_t>(value.size());
-  std::memcpy(entry->Value(), value.data(), value.size());
+  CopyBytes(entry->Value(), value);
   return entry;
 }
 
@@ -176,11 +177,11 @@ Entry* Entry::ResizeString(Entry* entry, size_t size) {
     if (size > kMaxInlineValue || entry->is_external()) {
       // Appending is amortized: half as much again, as far as it is not a fresh value.
       Blob* blob = Blob::New(size, size + (old.size() < size ? size / 2 : 0));
-      std::memcpy(blob->data(), old.data(), kept);
+      CopyBytes(blob->data(), old.substr(0, kept));
       grown = NewBlob(entry->key(), BlobRef::Adopt(blob), entry->expiry());
     } else {
       grown = Make(Type::kString, Encoding::kRaw, entry->key(), entry->expiry(), size);
-      std::memcpy(grown->Value(), old.data(), kept);
+      CopyBytes(grown->Value(), old.substr(0, kept));
     }
     grown->set_access(entry->access());
     Free(entry);
