@@ -63,6 +63,12 @@ void Keyspace::Dispose(Entry* entry) {
   store_.reclaimer().Submit([entry] { Entry::Free(entry); }, 1);
 }
 
+Entry* Keyspace::Supersede(Entry* old, Entry* entry) {
+  entry->set_access(old->access());
+  Dispose(old);
+  return entry;
+}
+
 bool Keyspace::Evict(const Key& key) {
   Entry* entry = Detach(key);
   if (entry == nullptr) return false;
@@ -131,6 +137,9 @@ void Keyspace::SetString(const Key& key, std::string_view value, UnixMillis expi
   Upsert(key, event, [&](Entry* old) {
     if (old == nullptr) return Entry::NewString(key.bytes, value, expiry);
     old->set_access(TouchedAccess(store_.settings(), old->access(), now_));
+    if (old->FreeEffort() > kInlineFreeEffort) {
+      return Supersede(old, Entry::NewString(key.bytes, value, expiry));
+    }
     return Entry::Overwrite(old, value, expiry);
   });
 }
@@ -138,11 +147,7 @@ void Keyspace::SetString(const Key& key, std::string_view value, UnixMillis expi
 void Keyspace::SetBlob(const Key& key, BlobRef value, UnixMillis expiry, const Event& event) {
   Upsert(key, event, [&](Entry* old) {
     Entry* entry = Entry::NewBlob(key.bytes, std::move(value), expiry);
-    if (old != nullptr) {
-      entry->set_access(old->access());
-      Entry::Free(old);
-    }
-    return entry;
+    return old == nullptr ? entry : Supersede(old, entry);
   });
 }
 
@@ -153,11 +158,7 @@ void Keyspace::SetInteger(const Key& key, int64_t value, const Event& event) {
       return old;
     }
     Entry* entry = Entry::NewInteger(key.bytes, value, old == nullptr ? kNoExpiry : old->expiry());
-    if (old != nullptr) {
-      entry->set_access(old->access());
-      Entry::Free(old);
-    }
-    return entry;
+    return old == nullptr ? entry : Supersede(old, entry);
   });
 }
 
@@ -166,11 +167,7 @@ void Keyspace::SetStringKeepExpiry(const Key& key, std::string_view value, const
   Upsert(key, event, [&](Entry* old) {
     Entry* entry = Entry::NewString(key.bytes, value, old == nullptr ? kNoExpiry : old->expiry(),
                                     encode_integers);
-    if (old != nullptr) {
-      entry->set_access(old->access());
-      Entry::Free(old);
-    }
-    return entry;
+    return old == nullptr ? entry : Supersede(old, entry);
   });
 }
 

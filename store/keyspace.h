@@ -119,6 +119,8 @@ class Keyspace {
   Entry* Detach(const Key& key);
   // Frees a detached entry, on the reclaimer's thread if it would take long.
   void Dispose(Entry* entry);
+  // Disposes of `old`; returns `entry`, which takes its place.
+  Entry* Supersede(Entry* old, Entry* entry);
 
   Store& store_;
   const LockSet& locks_;

@@ -2,7 +2,6 @@
 // Commands that walk a database. They lock a shard at a time, and only for a batch of keys, so a
 // walk over millions of keys delays nobody; what changes during it may or may not be seen.
 #include <array>
-#include <cctype>
 #include <optional>
 #include <string>
 
@@ -36,12 +35,15 @@ class KeyList {
   size_t size_ = 0;
 };
 
-// A cursor as clients give it: decimal digits, what strtoul takes but nothing behind it.
+// A cursor as clients give it: what strtoul takes, sign and leading zeros included, but nothing
+// behind the digits.
 std::optional<uint64_t> ParseCursor(std::string_view text) {
   if (text.empty()) return 0;
-  if (text[0] == '+') text.remove_prefix(1);
+  const bool negative = text[0] == '-';
+  if (negative || text[0] == '+') text.remove_prefix(1);
   while (text.size() > 1 && text[0] == '0') text.remove_prefix(1);
-  return ParseUint64(text);
+  const auto value = ParseUint64(text);
+  return value && negative ? uint64_t{0} - *value : value;
 }
 
 struct ScanFilter {
