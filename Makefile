@@ -1,13 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-.PHONY: deps build test format lint
+# What a newcomer types. Every target works on a fresh Debian 12: `deps` installs what is missing.
+# Arguments for the targets below that take some: make bench ARGS='--pipeline 64'
+.PHONY: help deps configure build run stop test differential fuzz bench format format-check lint clean
+
+help:
+	@echo 'make build   the release build, in build/release/bin'
+	@echo 'make run     three nodes on loopback, ports 7000 to 7002; make stop ends them'
+	@echo 'make test    every test, in three builds (release, ASan+UBSan, TSan), and fuzzing'
+	@echo 'make lint    the house rules; make format applies the code style'
+	@echo 'make differential   the transcripts against Henge and Debian's redis-server'
+
 deps:
-	scripts/deps
-build: deps
-	cmake --preset release
+	@scripts/deps
+
+# Left out once configured: ninja itself sees when CMake files change.
+build/%/build.ninja: | deps
+	cmake --preset $*
+
+configure: build/release/build.ninja
+
+build: deps configure
 	cmake --build --preset release
+
+run: build
+	@scripts/run
+
+stop:
+	@scripts/stop
+
 test:
 	scripts/test
-format:
+
+differential: build
+	/usr/bin/python3 tests/compat/run.py --target both $(ARGS)
+
+fuzz: deps
+	scripts/fuzz $(ARGS)
+
+bench: build
+	scripts/bench $(ARGS)
+
+format: deps
 	git ls-files '*.h' '*.cc' | xargs clang-format-19 -i
-lint:
-	python3 tests/lint/lint.py .
+
+format-check: deps
+	git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run --Werror
+
+lint: deps
+	/usr/bin/python3 tests/lint/lint.py .
+
+clean:
+	rm -rf build

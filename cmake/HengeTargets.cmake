@@ -23,5 +23,5 @@ function(henge_test)
   target_link_libraries(${ARG_NAME}_test PRIVATE henge_${ARG_NAME} ${ARG_USES} henge_malloc
                                                  GTest::gmock GTest::gtest_main)
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME}_test)
-  set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()

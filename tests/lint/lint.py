@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Checks the house rules that a compiler does not: floors, sizes, opening comments."""
 import sys
