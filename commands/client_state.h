@@ -67,13 +67,19 @@ struct ClientState {
 
   // --- The worker's alone -----------------------------------------------------------------------
   ReplyMode reply_mode = ReplyMode::kOn;
-  bool asking = false;             // For the next command.
+  // ASKING holds for the command that follows it: how many commands, its own included, are left.
+  static constexpr uint8_t kAskingOnce = 2;
+  uint8_t asking = 0;
   bool close_after_reply = false;  // QUIT, protocol errors, CLIENT KILL of oneself.
   bool lib_info_set = false;
 
   // MULTI. `dirty_exec`: a command failed to queue, EXEC will abort.
   bool dirty_exec = false;
-  std::string exec_refusal;  // Why, when it is EXEC itself that was refused.
+  std::string exec_refusal;  // The whole error, when it is EXEC itself that was refused.
+  // Cluster mode: the one slot of all queued keys, or one of these.
+  static constexpr int kNoSlot = -1;
+  static constexpr int kManySlots = -2;
+  int queued_slot = kNoSlot;
   std::vector<QueuedCommand> queue;
 
   // WATCH: registered with the shards under (db, key). `expired_at_watch`: was logically gone then.

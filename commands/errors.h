@@ -41,6 +41,8 @@ inline constexpr std::string_view kExecAbort =
 inline constexpr std::string_view kCrossSlot =
     "CROSSSLOT Keys in request don't hash to the same slot";
 inline constexpr std::string_view kClusterDown = "CLUSTERDOWN The cluster is down";
+inline constexpr std::string_view kClusterDownForWrites =
+    "CLUSTERDOWN The cluster is down and only accepts read commands";
 inline constexpr std::string_view kClusterUnassigned = "CLUSTERDOWN Hash slot not served";
 inline constexpr std::string_view kClusterDisabled =
     "ERR This instance has cluster support disabled";

@@ -8,6 +8,7 @@
 #include "commands/errors.h"
 #include "server/node.h"
 #include "server/session.h"
+#include "server/slot_gate.h"
 
 namespace henge::server {
 
@@ -98,6 +99,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
       Call(session, p, argv);
     }
   }
+  if (client.asking != 0 && !client.in_multi.load(std::memory_order_relaxed)) --client.asking;
   if (mode != commands::ReplyMode::kOn && client.reply_mode != commands::ReplyMode::kOn) {
     session.reply().buffer().TruncateTo(mark);
   }
@@ -132,6 +134,7 @@ std::string_view Dispatcher::RefuseUnknown(const Prepared& p,
 
 std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
                                      std::span<const std::string_view> argv) {
+  redirected_ = false;
   if (const auto text = RefuseUnknown(p, argv); !text.empty()) return text;
   const commands::ClientState& client = session.state();
   const uint32_t flags = p.info->spec->flags;
@@ -141,8 +144,9 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   if ((flags & commands::kNoMulti) != 0 && client.in_multi.load(std::memory_order_relaxed)) {
     return "ERR Command not allowed inside a transaction";
   }
+  if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
-  return RefuseBySlot(session, p);
+  return {};
 }
 
 bool Dispatcher::OutOfMemory(const commands::ClientState& client,
@@ -162,7 +166,26 @@ bool Dispatcher::OutOfMemory(const commands::ClientState& client,
   return needs_memory && !upkeep_.MakeRoom(now_);
 }
 
-std::string_view Dispatcher::RefuseBySlot(Session&, const Prepared&) { return {}; }
+std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
+  const cluster::ClusterView* view = node_.cluster();
+  if (view == nullptr) return {};
+  const commands::ClientState& client = session.state();
+  const std::span<const store::Key> keys = KeysOf(p);
+  const bool exec = (p.info->spec->flags & commands::kLocksQueued) != 0;
+  const int slot = exec ? client.queued_slot : SlotOf(keys);
+  if (slot == commands::ClientState::kNoSlot) return {};
+  const bool served = slot >= 0 && view->IsMine(static_cast<Slot>(slot)) &&
+                      view->health() == cluster::ClusterHealth::kOk;
+  if (served) return {};
+  bool writes = (p.info->spec->flags & commands::kWrite) != 0;
+  for (const QueuedCommand& queued : client.queue) {
+    writes = writes || (exec && (queued.spec->flags & commands::kWrite) != 0);
+  }
+  refusal_ = RefuseSlot(*view, {slot, keys.empty() ? slot : keys.front().slot, writes},
+                        node_.options().cluster.allow_reads_when_down);
+  redirected_ = !refusal_.empty();
+  return refusal_;
+}
 
 void Dispatcher::Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
                         std::string_view text) {
@@ -170,7 +193,9 @@ void Dispatcher::Refuse(Session& session, const Prepared& p, std::span<const std
   if (client.in_multi.load(std::memory_order_relaxed)) {
     client.dirty_exec = true;
     if (p.info != nullptr && (p.info->spec->flags & commands::kLocksQueued) != 0) {
-      client.exec_refusal = text;
+      // A client follows a redirection only if it is the whole error.
+      client.exec_refusal = redirected_ ? "" : "EXECABORT Transaction discarded because of: ";
+      client.exec_refusal += text;
       return Call(session, p, argv);  // EXEC itself discards the transaction and says why.
     }
   }
@@ -187,6 +212,8 @@ void Dispatcher::Queue(Session& session, const Prepared& p,
   for (const std::string_view arg : argv) bytes += sizeof(std::string) + arg.size();
   client.multi_bytes.fetch_add(bytes, std::memory_order_relaxed);
   client.queue.push_back(std::move(queued));
+  if (node_.cluster() != nullptr)
+    client.queued_slot = JoinSlots(client.queued_slot, SlotOf(KeysOf(p)));
   client.queued_commands.store(static_cast<int>(client.queue.size()), std::memory_order_relaxed);
   session.reply().Simple("QUEUED");
 }

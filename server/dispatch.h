@@ -67,9 +67,10 @@ class Dispatcher {
   std::string_view Refusal(Session& session, const Prepared& p,
                            std::span<const std::string_view> argv);
   std::string_view RefuseUnknown(const Prepared& p, std::span<const std::string_view> argv);
+  // The slot check of cluster mode; sets `redirected_` when it refuses.
+  std::string_view RefuseBySlot(Session& session, const Prepared& p);
   // Whether memory is short, as far as this command cares.
   bool OutOfMemory(const commands::ClientState& client, const commands::CommandSpec& spec);
-  std::string_view RefuseBySlot(Session& session, const Prepared& p);
   void Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
               std::string_view text);
   void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
@@ -88,6 +89,7 @@ class Dispatcher {
   std::vector<store::Key> keys_;
   std::vector<commands::KeyPosition> positions_;
   std::string refusal_;
+  bool redirected_ = false;  // The last refusal was the slot check's.
   UnixMillis now_ = 0;
   uint64_t last_ticks_ = 0;
 };

@@ -24,6 +24,8 @@ henge::server::NodeOptions ReadFlags(int argc, char** argv) {
     if (name == "--port") options.listen.port = std::atoi(argv[i + 1]);
     if (name == "--bind") options.listen.bind = {argv[i + 1]};
     if (name == "--io-threads") options.io_threads = std::atoi(argv[i + 1]);
+    if (name == "--cluster-enabled")
+      options.cluster_enabled = argv[i + 1] == std::string_view("yes");
     if (name == "--maxmemory") {
       options.max_memory = static_cast<uint64_t>(henge::ParseMemory(argv[i + 1]).value_or(0));
     }

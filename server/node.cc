@@ -51,6 +51,12 @@ commands::Services& Node::services() { return *services_; }
 
 absl::Status Node::Start() {
   if (absl::Status status = acceptor_.Listen(options_.listen); !status.ok()) return status;
+  if (options_.cluster_enabled) {
+    auto member =
+        ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port);
+    if (!member.ok()) return member.status();
+    cluster_ = *std::move(member);
+  }
   acceptor_.Start();
   RefreshUsedMemory();
   startup_memory_ = UsedMemory();

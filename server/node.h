@@ -20,6 +20,7 @@
 #include "net/worker.h"
 #include "server/client_limits.h"
 #include "server/client_registry.h"
+#include "server/cluster_member.h"
 #include "server/dispatch.h"
 #include "server/server_stats.h"
 #include "server/slowlog.h"
@@ -32,6 +33,7 @@ struct NodeOptions {
   int io_threads = 1;
   int databases = 16;
   bool cluster_enabled = false;
+  ClusterConfig cluster;
   std::string require_password;
   uint64_t max_memory = 0;
   store::EvictionPolicy eviction_policy = store::EvictionPolicy::kNoEviction;
@@ -62,6 +64,8 @@ class Node final : public net::HandlerFactory {
   store::Store& store() { return store_; }
   ClientRegistry& clients() { return clients_; }
   commands::Services& services();
+  // Null outside cluster mode; fixed by Start.
+  cluster::ClusterView* cluster() { return cluster_ == nullptr ? nullptr : &cluster_->view(); }
   const NodeOptions& options() const { return options_; }
   NodeOptions& mutable_options() { return options_; }
   PauseState& pause() { return pause_; }
@@ -90,6 +94,7 @@ class Node final : public net::HandlerFactory {
   PauseState pause_;
   ClientLimits limits_;
   ClientRegistry clients_;
+  std::unique_ptr<ClusterMember> cluster_;
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
   net::Acceptor acceptor_;

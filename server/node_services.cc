@@ -131,7 +131,7 @@ class NodeServices final : public commands::Services {
   commands::ClientsService& clients() override { return clients_; }
   commands::StatsService& stats() override { return stats_; }
   commands::ControlService& control() override { return control_; }
-  cluster::ClusterView* cluster() override { return nullptr; }
+  cluster::ClusterView* cluster() override { return node_.cluster(); }
 
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
     Session& session = SessionOf(exec.client);

@@ -32,6 +32,7 @@ void LeaveMulti(CommandContext& ctx) {
   client.in_multi.store(false, std::memory_order_relaxed);
   client.dirty_exec = false;
   client.exec_refusal.clear();
+  client.queued_slot = ClientState::kNoSlot;
   client.queue.clear();
   client.queued_commands.store(0, std::memory_order_relaxed);
   client.multi_bytes.store(0, std::memory_order_relaxed);
@@ -74,7 +75,7 @@ void Exec(CommandContext& ctx, ArgReader&) {
   const bool failed = WatchesFailed(ctx);
   if (client.dirty_exec || failed) {
     if (!client.exec_refusal.empty()) {
-      ctx.reply.Error("EXECABORT Transaction discarded because of: " + client.exec_refusal);
+      ctx.reply.Error(client.exec_refusal);
     } else {
       client.dirty_exec ? ctx.reply.Error(errors::kExecAbort) : ctx.reply.NullArray();
     }

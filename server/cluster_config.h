@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the configuration says of the cluster: a plain value, read once at the start.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/ring.h"
+
+namespace henge::server {
+
+struct ClusterNodeConfig {
+  std::string id;  // The operator's name for it, or 40 hex digits.
+  std::string host;
+  uint16_t port = 0;
+  uint16_t bus_port = 0;  // 0: port + 10000.
+  int32_t priority = 0;
+  std::string zone;
+  double weight = 1;
+};
+
+// Without nodes: a cluster of this node alone, without slots and with a new id, as Redis starts.
+struct ClusterConfig {
+  std::string self;  // Which of the nodes this is.
+  std::vector<ClusterNodeConfig> nodes;
+  uint32_t virtual_nodes = cluster::kDefaultVirtualNodes;
+  int64_t node_timeout_ms = 15'000;
+  bool require_full_coverage = true;
+  bool allow_reads_when_down = false;
+  // For a node alone; else the node's own entry says it.
+  std::string announce_host;  // Empty: clients stay with the address they connected to.
+  uint16_t announce_port = 0;
+  uint16_t bus_port = 0;
+};
+
+}  // namespace henge::server

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// ClusterMember: this node's part in a cluster: what it knows, the bus it answers on, and the
+// heartbeat by which it asks. Made before the workers start, destroyed after they have stopped; the
+// heartbeat ends first, the state last. Thread-safe where ClusterView is.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cluster/bus_server.h"
+#include "cluster/cluster_state.h"
+#include "cluster/heartbeat.h"
+#include "server/cluster_config.h"
+
+namespace henge::server {
+
+class ClusterMember {
+ public:
+  // `bind` in Redis's notation, as the client port has it; `port` is the client port.
+  static absl::StatusOr<std::unique_ptr<ClusterMember>> Start(const ClusterConfig& config,
+                                                              const std::vector<std::string>& bind,
+                                                              int port);
+
+  cluster::ClusterView& view() { return *state_; }
+
+ private:
+  ClusterMember() = default;
+  std::unique_ptr<cluster::ClusterState> state_;
+  std::unique_ptr<cluster::BusServer> bus_;
+  std::unique_ptr<cluster::Heartbeat> heartbeat_;
+};
+
+}  // namespace henge::server
