@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts the tests inside a CTest run: count_tests.py LastTest.log.
 
-CTest counts programs; a program here holds many tests. A GoogleTest binary counts by its own
-summary, another program by its last line "N passed, N failed", and one with neither (or one that
-died half way) as a single test with CTest's verdict.
+CTest counts programs; a program here holds many tests. A GoogleTest binary and a unittest program
+count by their own summary, another by its last line "N passed, N failed", and one with neither (or
+one that died half way) as a single test with CTest's verdict.
 """
 import re
 import sys
@@ -12,6 +12,8 @@ import sys
 PROGRAM = re.compile(r"^\d+/\d+ Testing: (.*)$", re.M)
 OWN_LINE = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 GTEST_PASSED = re.compile(r"^\[  PASSED  \] (\d+) tests?\.$", re.M)
+UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in", re.M)
+UNITTEST_FAILED = re.compile(r"(?:failures|errors)=(\d+)")
 GTEST_FAILED = re.compile(r"^\[  FAILED  \] (\d+) tests?, listed below:$", re.M)
 
 
@@ -24,6 +26,9 @@ def count_program(output):
     elif gtest:
         bad = GTEST_FAILED.search(output)
         passed, failed = int(gtest[1]), int(bad[1]) if bad else 0
+    elif UNITTEST_RAN.search(output):
+        failed = sum(map(int, UNITTEST_FAILED.findall(output)))
+        passed = int(UNITTEST_RAN.search(output)[1]) - failed
     else:
         passed, failed = int(ok), int(not ok)
     if not ok and failed == 0:

@@ -21,9 +21,11 @@ henge::server::NodeOptions ReadFlags(int argc, char** argv) {
   options.io_threads = static_cast<int>(std::thread::hardware_concurrency());
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
-    if (name == "--port") options.listen.port = std::atoi(argv[i + 1]);
+    if (name == "--port")
+      options.listen.port = static_cast<int>(henge::ParseInt64(argv[i + 1]).value_or(0));
     if (name == "--bind") options.listen.bind = {argv[i + 1]};
-    if (name == "--io-threads") options.io_threads = std::atoi(argv[i + 1]);
+    if (name == "--io-threads")
+      options.io_threads = static_cast<int>(henge::ParseInt64(argv[i + 1]).value_or(0));
     if (name == "--cluster-enabled")
       options.cluster_enabled = argv[i + 1] == std::string_view("yes");
     if (name == "--maxmemory") {
