@@ -12,11 +12,14 @@ namespace {
 constexpr std::string_view kIntRange =
     "ERR value is out of range, value must between -2147483648 and 2147483647";
 
-// A database's number, checked against those there are.
+// A database's number, checked against those there are. A cluster has but one, though Redis says
+// so in other words there.
 DbIndex ReadDatabase(CommandContext& ctx, ArgReader& args) {
   const int64_t index = args.Integer();
   if (index < INT_MIN || index > INT_MAX) {
     args.Fail(kIntRange);
+  } else if (ctx.services.cluster() != nullptr && index > 0) {
+    args.Fail("ERR Copying to another database is not allowed in cluster mode");
   } else if (index < 0 || index >= ctx.keyspace.store().databases()) {
     args.Fail(errors::kDbIndexOutOfRange);
   }
@@ -90,9 +93,6 @@ void Copy(CommandContext& ctx, ArgReader& args) {
     }
   }
   if (!args.Done()) return ctx.reply.Error(args.error());
-  if (ctx.services.cluster() != nullptr && (db != 0 || ctx.keyspace.db() != 0)) {
-    return ctx.reply.Error("ERR Copying to another database is not allowed in cluster mode");
-  }
   if (db == ctx.keyspace.db() && from.bytes == to.bytes) {
     return ctx.reply.Error(errors::kSameObject);
   }
