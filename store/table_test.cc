@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "store/key.h"
+
+namespace henge::store {
+namespace {
+
+struct Thing {
+  std::string key;
+  int value = 0;
+};
+struct ThingTraits {
+  using Item = Thing;
+  static std::string_view Key(const Thing* thing) { return thing->key; }
+  static uint64_t Hash(std::string_view key) { return HashKey(key); }
+};
+// Keys "<hash>:<rest>" carry their hash, so that tests can make hashes agree.
+struct ChosenTraits {
+  using Item = Thing;
+  static std::string_view Key(const Thing* thing) { return thing->key; }
+  static uint64_t Hash(std::string_view key) {
+    return std::strtoull(std::string(key).c_str(), nullptr, 10);
+  }
+};
+
+template <class Traits>
+class Owned {
+ public:
+  Thing* Insert(const std::string& key, int value = 0) {
+    auto thing = std::make_unique<Thing>(Thing{key, value});
+    table.Insert(thing.get(), Traits::Hash(key));
+    return (things[key] = std::move(thing)).get();
+  }
+  bool Erase(const std::string& key) {
+    Thing* thing = table.Erase(key, Traits::Hash(key));
+    EXPECT_EQ(thing != nullptr, things.contains(key));
+    return things.erase(key) == 1;
+  }
+  Thing* Find(const std::string& key) const { return table.Find(key, Traits::Hash(key)); }
+
+  Table<Traits> table;
+  std::unordered_map<std::string, std::unique_ptr<Thing>> things;
+};
+using Things = Owned<ThingTraits>;
+
+std::string KeyNumber(uint64_t n) { return "key:" + std::to_string(n); }
+
+TEST(Table, CostsNothingWhileEmpty) {
+  Things t;
+  EXPECT_EQ(t.table.MemoryBytes(), 0u);
+  EXPECT_EQ(t.Find("a"), nullptr);
+  EXPECT_EQ(t.table.Scan(0, [](Thing*) { FAIL(); }), 0u);
+  t.Insert("a");
+  EXPECT_LE(t.table.MemoryBytes(), 160u);
+  t.Erase("a");
+  EXPECT_EQ(t.table.MemoryBytes(), 0u);
+}
+
+TEST(Table, AgreesWithAModel) {
+  for (const uint64_t seed : {1, 2, 3}) {
+    Random random(seed);
+    Things t;
+    // Waves of growing and shrinking, so that segments of every size come and go.
+    for (int step = 0; step < 300'000; ++step) {
+      const bool growing = step / 30'000 % 2 == 0;
+      const std::string key = KeyNumber(random.Below(40'000));
+      if (random.Below(10) < (growing ? 7u : 2u)) {
+        if (t.Find(key) == nullptr) t.Insert(key);
+      } else {
+        t.Erase(key);
+      }
+      ASSERT_EQ(t.table.size(), t.things.size());
+      ASSERT_EQ(t.Find(key) != nullptr, t.things.contains(key));
+    }
+    for (const auto& [key, thing] : t.things) ASSERT_EQ(t.Find(key), thing.get());
+    size_t walked = 0;
+    t.table.ForEach([&](Thing*) { ++walked; });
+    EXPECT_EQ(walked, t.things.size());
+  }
+}
+
+TEST(Table, KeepsItsLoadAsItGrows) {
+  Things t;
+  double sum = 0;
+  int samples = 0;
+  for (uint64_t i = 0; i < 400'000; ++i) {
+    t.Insert(KeyNumber(i));
+    if (i < 50'000 || i % 10'000 != 0) continue;
+    const double load =
+        static_cast<double>(t.table.size()) / static_cast<double>(t.table.capacity());
+    EXPECT_GT(load, 0.60);
+    sum += load;
+    ++samples;
+  }
+  const double mean = sum / samples;
+  RecordProperty("mean_load", std::to_string(mean));
+  EXPECT_GT(mean, 0.70);
+  EXPECT_LT(static_cast<double>(t.table.MemoryBytes()) / static_cast<double>(t.table.size()), 14.5);
+}
+
+TEST(Table, ReplacesAnItemThatMoved) {
+  Things t;
+  t.Insert("a", 1);
+  const auto position = t.table.FindPosition("a", HashKey("a"));
+  ASSERT_TRUE(position);
+  auto moved = std::make_unique<Thing>(Thing{"a", 2});
+  t.table.WillChange(position);
+  t.table.Replace(position, moved.get());
+  EXPECT_EQ(t.Find("a")->value, 2);
+  EXPECT_FALSE(t.table.FindPosition("b", HashKey("b")));
+  t.table.Erase("a", HashKey("a"));
+}
+
+// Hashes that agree in all bits, or in all that splitting looks at.
+TEST(Table, StaysRightWhenHashesAgree) {
+  for (const int equal_bits : {64, 56, 48, 40, 30}) {
+    Random random(9);
+    Owned<ChosenTraits> t;
+    for (int i = 0; i < 1500; ++i) {
+      const uint64_t low = equal_bits == 64 ? 0 : random.Next() >> equal_bits;
+      t.Insert(std::to_string(
+                   uint64_t{0x123456789abcdef0} >> (64 - equal_bits) << (64 - equal_bits) | low) +
+               ":" + std::to_string(i));
+    }
+    EXPECT_LT(t.table.MemoryBytes(), 4u << 20);
+    std::multiset<std::string> seen;
+    uint64_t cursor = 0;
+    do {
+      cursor = t.table.Scan(cursor, [&](Thing* thing) { seen.insert(thing->key); });
+    } while (cursor != 0);
+    EXPECT_EQ(seen.size(), 1500u) << equal_bits;
+    std::vector<std::string> keys;
+    for (const auto& [key, thing] : t.things) keys.push_back(key);
+    for (const std::string& key : keys) {
+      ASSERT_NE(t.Find(key), nullptr);
+      ASSERT_TRUE(t.Erase(key));
+      ASSERT_EQ(t.Find(key), nullptr);
+    }
+    EXPECT_EQ(t.table.size(), 0u);
+  }
+}
+
+// What is there from start to end is returned exactly once, though the table grows a hundredfold,
+// or shrinks, between the calls.
+TEST(Table, ScanReturnsWhatStaysExactlyOnce) {
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    Random random(seed);
+    Things t;
+    const uint64_t stay = 1 + random.Below(3000);
+    for (uint64_t i = 0; i < stay; ++i) t.Insert(KeyNumber(i), 1);
+    uint64_t extra = 1'000'000;
+    uint64_t oldest = extra;
+    std::map<std::string, int> seen;
+    uint64_t cursor = 0;
+    do {
+      cursor = t.table.Scan(cursor, [&](Thing* thing) {
+        if (thing->value == 1) ++seen[thing->key];
+      });
+      ASSERT_LT(cursor, uint64_t{1} << 48);
+      const bool growing = seed % 2 == 1;
+      for (uint64_t i = random.Below(25); i > 0; --i) t.Insert(KeyNumber(extra++));
+      for (uint64_t i = random.Below(growing ? 5 : 50); i > 0 && oldest < extra; --i) {
+        t.Erase(KeyNumber(oldest++));
+      }
+    } while (cursor != 0);
+    EXPECT_EQ(seen.size(), stay);
+    for (const auto& [key, times] : seen) ASSERT_EQ(times, 1) << key;
+  }
+}
+
+TEST(Table, FindsItemsByTheirHashPrefix) {
+  Things t;
+  for (uint64_t i = 0; i < 20'000; ++i) t.Insert(KeyNumber(i));
+  for (uint64_t i = 0; i < 20'000; i += 7) {
+    const std::string key = KeyNumber(i);
+    const uint64_t prefix = HashKey(key) >> 14 << 14;
+    bool found = false;
+    t.table.VisitHashPrefix(prefix, [&](Thing* thing) { found = found || thing->key == key; });
+    ASSERT_TRUE(found);
+  }
+}
+
+TEST(Table, DrawsItemsFairly) {
+  Things t;
+  for (uint64_t i = 0; i < 1000; ++i) t.Insert(KeyNumber(i));
+  Random random(5);
+  std::map<Thing*, int> drawn;
+  for (int i = 0; i < 200'000; ++i) ++drawn[t.table.RandomItem(random)];
+  EXPECT_EQ(drawn.size(), 1000u);
+  for (const auto& [thing, times] : drawn) {
+    EXPECT_GT(times, 70) << thing->key;
+    EXPECT_LT(times, 480) << thing->key;
+  }
+  for (uint64_t i = 1; i < 1000; ++i) t.Erase(KeyNumber(i));
+  EXPECT_EQ(t.table.RandomItem(random)->key, KeyNumber(0));
+}
+
+class Photograph final : public Table<ThingTraits>::BucketObserver {
+ public:
+  void Save(Thing* thing) override { saved.emplace(thing->key, thing->value); }
+  std::multimap<std::string, int> saved;
+};
+
+// A snapshot taken piece by piece while a writer changes, adds, moves and removes holds exactly
+// what was there at its start.
+TEST(Table, SnapshotHoldsTheStateAtItsStart) {
+  Random random(17);
+  Things t;
+  for (uint64_t i = 0; i < 5000; ++i) t.Insert(KeyNumber(i), 0);
+  for (SnapshotEpoch epoch = 1; epoch <= 12; ++epoch) {
+    std::multimap<std::string, int> expected;
+    for (const auto& [key, thing] : t.things) expected.emplace(key, thing->value);
+    Photograph photograph;
+    t.table.BeginSnapshot(epoch, &photograph);
+    uint64_t cursor = 0;
+    do {
+      for (int i = 0; i < 400; ++i) {
+        const std::string key = KeyNumber(random.Below(12'000));
+        const auto position = t.table.FindPosition(key, HashKey(key));
+        if (!position) {
+          t.Insert(key, epoch);
+        } else if (random.Below(2) == 0) {
+          t.Erase(key);
+        } else {
+          t.table.WillChange(position);
+          t.table.At(position)->value = epoch * 1000 + i;
+        }
+      }
+      cursor = t.table.SaveSegment(cursor);
+    } while (cursor != 0);
+    t.table.FinishSnapshot();
+    ASSERT_EQ(photograph.saved, expected) << "epoch " << int{epoch};
+  }
+}
+
+}  // namespace
+}  // namespace henge::store
