@@ -29,8 +29,7 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       upkeep_(node.store(), effects_, worker_index, node.options().io_threads),
       locks_(node.store()) {}
 
-// --- Passes one and two: resolve, hash, prefetch
-// ---------------------------------------------------
+// --- Passes one and two: resolve, hash, prefetch ---
 
 Dispatcher::Prepared Dispatcher::Prepare(std::span<const std::string_view> argv,
                                          std::vector<store::Key>& keys) {
@@ -69,10 +68,27 @@ size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
   return batch.size();
 }
 
-void Dispatcher::PrefetchAll(Session&) {}
+void Dispatcher::PrefetchAll(Session& session) {
+  store::Store& store = node_.store();
+  const DbIndex db = session.state().db.load(std::memory_order_relaxed);
+  // A table may only be looked at under its shard's lock, unless no other worker could change it. A
+  // hint is not worth waiting for: a shard that is busy is passed over.
+  const bool alone = node_.workers().size() == 1;
+  const auto with_table = [&](const store::Key& key, auto hint) {
+    store::Shard& shard = store.shard(store.ShardOf(key.slot));
+    if (!alone && !shard.mu.try_lock()) return;
+    if (store::ShardDb* part = shard.dbs[db].get()) hint(part->TableOf(key.slot));
+    if (!alone) shard.mu.unlock();
+  };
+  for (const store::Key& key : keys_) {
+    with_table(key, [&](store::EntryTable& table) { table.Prefetch(key.hash); });
+  }
+  for (const store::Key& key : keys_) {
+    with_table(key, [&](store::EntryTable& table) { table.PrefetchItem(key.hash); });
+  }
+}
 
-// --- Pass three
-// ------------------------------------------------------------------------------------
+// --- Pass three ---
 
 Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
                                     std::span<const std::string_view> argv) {
