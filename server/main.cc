@@ -2,17 +2,58 @@
 // henge-server: one node.
 #include <signal.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "server/node.h"
 
 namespace {
+
+uint16_t ToPort(std::string_view text) {
+  return static_cast<uint16_t>(henge::ParseUint64(text).value_or(0));
+}
+
+// "a=127.0.0.1:7000@17000,b=…": the members of a cluster.
+std::vector<henge::server::ClusterNodeConfig> ReadNodes(std::string_view text) {
+  std::vector<henge::server::ClusterNodeConfig> nodes;
+  while (!text.empty()) {
+    const std::string_view item = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), item.size() + 1));
+    const size_t host = item.find('=');
+    const size_t bus_port = item.rfind('@');
+    const size_t port = item.rfind(':');
+    if (host == item.npos || bus_port == item.npos || port == item.npos) continue;
+    nodes.push_back({.id = std::string(item.substr(0, host)),
+                     .host = std::string(item.substr(host + 1, port - host - 1)),
+                     .port = ToPort(item.substr(port + 1, bus_port - port - 1)),
+                     .bus_port = ToPort(item.substr(bus_port + 1))});
+  }
+  return nodes;
+}
+
+void ReadClusterFlag(std::string_view name, std::string_view value,
+                     henge::server::NodeOptions& options) {
+  henge::server::ClusterConfig& cluster = options.cluster;
+  if (name == "--cluster-enabled") options.cluster_enabled = value == "yes";
+  if (name == "--cluster-self") cluster.self = value;
+  if (name == "--cluster-nodes") cluster.nodes = ReadNodes(value);
+  if (name == "--cluster-port") cluster.bus_port = ToPort(value);
+  if (name == "--cluster-announce-ip") cluster.announce_host = value;
+  if (name == "--cluster-announce-port") cluster.announce_port = ToPort(value);
+  if (name == "--cluster-require-full-coverage") cluster.require_full_coverage = value == "yes";
+  if (name == "--cluster-allow-reads-when-down") cluster.allow_reads_when_down = value == "yes";
+  if (name == "--cluster-node-timeout") {
+    cluster.node_timeout_ms = henge::ParseInt64(value).value_or(cluster.node_timeout_ms);
+  }
+}
 
 henge::server::NodeOptions ReadFlags(int argc, char** argv) {
   henge::server::NodeOptions options;
@@ -26,8 +67,7 @@ henge::server::NodeOptions ReadFlags(int argc, char** argv) {
     if (name == "--bind") options.listen.bind = {argv[i + 1]};
     if (name == "--io-threads")
       options.io_threads = static_cast<int>(henge::ParseInt64(argv[i + 1]).value_or(0));
-    if (name == "--cluster-enabled")
-      options.cluster_enabled = argv[i + 1] == std::string_view("yes");
+    ReadClusterFlag(name, argv[i + 1], options);
     if (name == "--maxmemory") {
       options.max_memory = static_cast<uint64_t>(henge::ParseMemory(argv[i + 1]).value_or(0));
     }
