@@ -35,6 +35,7 @@
 #include <vector>
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "base/random.h"
 #include "base/types.h"
 #include "store/table_bucket.h"

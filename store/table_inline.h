@@ -55,8 +55,8 @@ void Table<Traits>::Prefetch(uint64_t hash) const {
   const Segment segment = SegmentOf(hash);
   if (!segment) return;
   const TableBucket* bucket = &segment.buckets()[segment.HomeOf(TagOf(hash, segment.depth()))];
-  __builtin_prefetch(bucket);
-  __builtin_prefetch(reinterpret_cast<const char*>(bucket) + 64);
+  PrefetchLine(bucket);
+  PrefetchLine(reinterpret_cast<const char*>(bucket) + 64);
 }
 
 template <class Traits>
@@ -69,8 +69,8 @@ void Table<Traits>::PrefetchItem(uint64_t hash) const {
        mask &= mask - 1) {
     const uint64_t slot = bucket.slots[std::countr_zero(mask)];
     if (TableBucket::TagOf(slot) != tag) continue;
-    __builtin_prefetch(TableBucket::ItemOf(slot));
-    __builtin_prefetch(static_cast<const char*>(TableBucket::ItemOf(slot)) + 64);
+    PrefetchLine(TableBucket::ItemOf(slot));
+    PrefetchLine(static_cast<const char*>(TableBucket::ItemOf(slot)) + 64);
     return;
   }
 }
@@ -284,7 +284,7 @@ void Table<Traits>::Split(uint64_t hash, Segment old) {
     // The next bucket's items are on their way while this one's keys are hashed.
     if (b + 1 < old.count()) {
       ForEachIn(old.buckets()[b + 1],
-                [](uint64_t slot) { __builtin_prefetch(TableBucket::ItemOf(slot)); });
+                [](uint64_t slot) { PrefetchLine(TableBucket::ItemOf(slot)); });
     }
     ForEachIn(old.buckets()[b], [&](uint64_t slot) {
       const uint64_t item_hash = Traits::Hash(Traits::Key(AsItem(slot)));
