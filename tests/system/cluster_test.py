@@ -291,16 +291,27 @@ class ClusterTest(unittest.TestCase):
 class LonelyNodeTest(unittest.TestCase):
     """--cluster-enabled without members: Redis's cluster of one, without slots."""
 
-    def setUp(self):
+    def start(self, *options):
         self.cluster = Cluster()
         self.addCleanup(self.cluster.stop)
         node = self.node = self.cluster.nodes[0]
         self.cluster.arguments = lambda _: ["--port", str(node.port), "--bind", "127.0.0.1",
-                                            "--cluster-enabled", "yes"]
+                                            "--cluster-enabled", "yes", *options]
         node.start()
         until(lambda: node.command("PING"), "the node answers")
 
+    def test_a_hostname_is_an_endpoint_with_metadata(self):
+        self.start("--cluster-announce-ip", "localhost")
+        self.node.command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+        [[first, last, endpoint]] = self.node.command("CLUSTER", "SLOTS")
+        self.assertEqual((first, last), (0, SLOTS - 1))
+        self.assertEqual(endpoint, ["localhost", self.node.port, self.node.command(
+            "CLUSTER", "MYID"), ["hostname", "localhost"]])
+        self.assertEqual(self.node.nodes()[self.node.port][1],
+                         f"localhost:{self.node.port}@{self.node.bus_port},localhost")
+
     def test_slots_come_and_go(self):
+        self.start()
         self.assertEqual(self.node.info()["cluster_state"], "fail")
         with self.assertRaisesRegex(redis.RedisError, "slot not served"):
             self.node.command("SET", "a", 1)
