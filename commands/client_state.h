@@ -23,6 +23,9 @@ namespace henge::commands {
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkip };
 
+// What CLIENT LIST and KILL call TYPE, where it doesn't follow from subscriptions.
+enum class ClientClass : uint8_t { kNormal, kReplica, kMaster };
+
 // A command waiting in MULTI: its arguments, owned.
 struct QueuedCommand {
   const CommandSpec* spec;
@@ -55,6 +58,11 @@ struct ClientState {
   std::atomic<bool> monitor{false};
   std::atomic<bool> readonly{false};  // READONLY: may read from a follower's slots.
   std::atomic<bool> blocked{false};
+  std::atomic<bool> paused{false};  // Held back at the gate by CLIENT PAUSE.
+  std::atomic<ClientClass> client_class{ClientClass::kNormal};
+  std::atomic<int> channels{0};  // Subscriptions, by kind.
+  std::atomic<int> patterns{0};
+  std::atomic<int> shard_channels{0};
   std::atomic<bool> close_asap{false};  // Killed; the worker closes it when it comes by.
   std::atomic<bool> in_multi{false};
   std::atomic<int> queued_commands{0};
@@ -71,11 +79,9 @@ struct ClientState {
   static constexpr uint8_t kAskingOnce = 2;
   uint8_t asking = 0;
   bool close_after_reply = false;  // QUIT, protocol errors, CLIENT KILL of oneself.
-  bool lib_info_set = false;
 
   // MULTI. `dirty_exec`: a command failed to queue, EXEC will abort.
   bool dirty_exec = false;
-  std::string exec_refusal;  // The whole error, when it is EXEC itself that was refused.
   // Cluster mode: the one slot of all queued keys, or one of these.
   static constexpr int kNoSlot = -1;
   static constexpr int kManySlots = -2;

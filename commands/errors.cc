@@ -11,6 +11,11 @@ constexpr size_t kShownBytes = 128;  // How much of an unknown command's words a
 
 }  // namespace
 
+std::string ExecAbort(std::string_view refusal) {
+  if (refusal.starts_with("ERR ")) refusal.remove_prefix(4);
+  return "EXECABORT Transaction discarded because of: " + std::string(refusal);
+}
+
 std::string InvalidExpire(std::string_view command) {
   return "ERR invalid expire time in '" + std::string(command) + "' command";
 }
@@ -36,6 +41,11 @@ std::string UnknownCommand(std::string_view name, const ArgReader& args) {
 std::string UnknownSubcommand(std::string_view subcommand, std::string_view container) {
   return "ERR unknown subcommand '" + std::string(subcommand.substr(0, kShownBytes)) + "'. Try " +
          ToUpper(container) + " HELP.";
+}
+
+std::string SubcommandSyntax(std::string_view subcommand, std::string_view container) {
+  return "ERR unknown subcommand or wrong number of arguments for '" +
+         std::string(subcommand.substr(0, kShownBytes)) + "'. Try " + ToUpper(container) + " HELP.";
 }
 
 }  // namespace henge::commands::errors

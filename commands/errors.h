@@ -49,6 +49,8 @@ inline constexpr std::string_view kClusterDisabled =
 inline constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
 inline constexpr std::string_view kNoMultiInExec = "ERR EXEC without MULTI";
 
+// "EXECABORT Transaction discarded because of: " and the refusal, without its "ERR ".
+std::string ExecAbort(std::string_view refusal);
 // "ERR invalid expire time in 'set' command"
 std::string InvalidExpire(std::string_view command);
 // "ERR wrong number of arguments for 'get' command"; subcommands as 'client|list'.
@@ -57,5 +59,7 @@ std::string WrongArity(std::string_view full_name);
 std::string UnknownCommand(std::string_view name, const ArgReader& args);
 // "ERR unknown subcommand 'FOO'. Try CLIENT HELP."
 std::string UnknownSubcommand(std::string_view subcommand, std::string_view container);
+// "ERR unknown subcommand or wrong number of arguments for 'foo'. Try CLIENT HELP."
+std::string SubcommandSyntax(std::string_view subcommand, std::string_view container);
 
 }  // namespace henge::commands::errors

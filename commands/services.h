@@ -108,6 +108,11 @@ class ControlService {
   // Compares a user's secret; the error's text, or empty. Sets the client's user on success.
   virtual std::string Authenticate(ClientState& client, std::string_view user,
                                    std::string_view password) = 0;
+  // Whether the default user has a password, and whether there is a user of that name.
+  virtual bool PasswordRequired() const = 0;
+  virtual bool HasUser(std::string_view name) const = 0;
+  // As on a new connection: the default user, authenticated if that needs no password.
+  virtual void ResetUser(ClientState& client) = 0;
   // Runs `fn` off the data path, for freeing what is large.
   virtual void Reclaim(std::function<void()> fn) = 0;
 };

@@ -141,6 +141,8 @@ void Worker::TakeBack(Connection& connection) {
 void Worker::UpdateInterest(Connection& connection) {
   uint32_t wanted = 0;
   if (connection.resumable()) wanted |= EPOLLIN;
+  // A client that waits and goes away is not waited for.
+  if (connection.suspended_ && !connection.closing_) wanted |= EPOLLRDHUP;
   if (connection.wants_write_) wanted |= EPOLLOUT;
   if (wanted == connection.interest_) return;
   connection.interest_ = wanted;
@@ -173,7 +175,7 @@ void Worker::Run() {
       auto& connection = *static_cast<Connection*>(tag);
       if (connection.doomed_) continue;
       if ((events[i].events & EPOLLOUT) != 0) QueueFlush(connection);
-      const bool hung_up = (events[i].events & (EPOLLHUP | EPOLLERR)) != 0;
+      const bool hung_up = (events[i].events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
       if ((events[i].events & EPOLLIN) != 0 || hung_up) {
         if ((hung_up && !connection.resumable()) || !connection.OnReadable()) Close(connection);
       }

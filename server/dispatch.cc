@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/strings.h"
 #include "commands/errors.h"
+#include "commands/transactions/watch.h"
 #include "server/node.h"
 #include "server/session.h"
 #include "server/slot_gate.h"
@@ -97,21 +98,16 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   const commands::ReplyMode mode = client.reply_mode;
   const std::string_view refusal = Refusal(session, p, argv);
   if (!refusal.empty()) {
-    Refuse(session, p, argv, refusal);
+    Refuse(session, p, refusal);
   } else {
+    if (Paused(client, *p.info->spec)) {
+      session.WaitForUnpause();
+      return Outcome::kHold;
+    }
     const uint32_t flags = p.info->spec->flags;
     if (client.in_multi.load(std::memory_order_relaxed) && (flags & commands::kRunsInMulti) == 0) {
       Queue(session, p, argv);
     } else {
-      if (node_.pause().until.load(std::memory_order_relaxed) > now_) {
-        const bool writes = (flags & (commands::kWrite | commands::kMayReplicate)) != 0 ||
-                            (flags & commands::kLocksQueued) != 0;
-        const bool exempt = (flags & commands::kAdmin) != 0 && p.info->container != nullptr;
-        if (!exempt && (node_.pause().all.load(std::memory_order_relaxed) || writes)) {
-          session.WaitForUnpause();
-          return Outcome::kHold;
-        }
-      }
       Call(session, p, argv);
     }
   }
@@ -119,8 +115,9 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   if (mode != commands::ReplyMode::kOn && client.reply_mode != commands::ReplyMode::kOn) {
     session.reply().buffer().TruncateTo(mark);
   }
-  if (mode == commands::ReplyMode::kSkip) client.reply_mode = commands::ReplyMode::kOn;
-  if (client.reply_mode == commands::ReplyMode::kSkipNext) {
+  if (client.reply_mode == commands::ReplyMode::kSkip) {
+    client.reply_mode = commands::ReplyMode::kOn;
+  } else if (client.reply_mode == commands::ReplyMode::kSkipNext) {
     client.reply_mode = commands::ReplyMode::kSkip;
   }
   return Outcome::kDone;
@@ -165,6 +162,22 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   return {};
 }
 
+bool Dispatcher::Paused(const commands::ClientState& client,
+                        const commands::CommandSpec& spec) const {
+  const PauseState& pause = node_.pause();
+  if (pause.until.load(std::memory_order_relaxed) <= now_) return false;
+  if (client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica) {
+    return false;
+  }
+  if (pause.all.load(std::memory_order_relaxed)) return true;
+  constexpr uint32_t kWrites = commands::kWrite | commands::kMayReplicate;
+  if ((spec.flags & commands::kLocksQueued) == 0) return (spec.flags & kWrites) != 0;
+  for (const QueuedCommand& queued : client.queue) {
+    if ((queued.spec->flags & kWrites) != 0) return true;
+  }
+  return false;
+}
+
 bool Dispatcher::OutOfMemory(const commands::ClientState& client,
                              const commands::CommandSpec& spec) {
   if (node_.store().settings().max_memory.load(std::memory_order_relaxed) == 0) return false;
@@ -203,17 +216,19 @@ std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
   return refusal_;
 }
 
-void Dispatcher::Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
-                        std::string_view text) {
+void Dispatcher::Refuse(Session& session, const Prepared& p, std::string_view text) {
   commands::ClientState& client = session.state();
-  if (client.in_multi.load(std::memory_order_relaxed)) {
-    client.dirty_exec = true;
-    if (p.info != nullptr && (p.info->spec->flags & commands::kLocksQueued) != 0) {
-      // A client follows a redirection only if it is the whole error.
-      client.exec_refusal = redirected_ ? "" : "EXECABORT Transaction discarded because of: ";
-      client.exec_refusal += text;
-      return Call(session, p, argv);  // EXEC itself discards the transaction and says why.
+  std::string exec_text;
+  if (p.info != nullptr && (p.info->spec->flags & commands::kLocksQueued) != 0) {
+    // A transaction whose EXEC is refused is over, and the reply says why; a redirection stays as it
+    // is, for clients to follow.
+    commands::DropTransaction(client, node_.store(), locks_);
+    if (!redirected_) {
+      exec_text = errors::ExecAbort(text);
+      text = exec_text;
     }
+  } else if (client.in_multi.load(std::memory_order_relaxed)) {
+    client.dirty_exec = true;
   }
   if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();
   session.reply().Error(text);
@@ -288,7 +303,9 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   CommandContext context{client, exec.reply, keyspace, exec.services, *command.spec, argv, true};
   const uint64_t start = Ticks();
   const uint64_t errors_before = exec.reply.errors();
+  const auto mark = exec.reply.buffer().GetMark();
   command.spec->handler(context, args);
+  if (client.reply_mode == commands::ReplyMode::kOff) exec.reply.buffer().TruncateTo(mark);
   Account(Session::Of(client), *p.info, argv, Ticks() - start,
           exec.reply.errors() != errors_before);
 }

@@ -69,10 +69,11 @@ class Dispatcher {
   std::string_view RefuseUnknown(const Prepared& p, std::span<const std::string_view> argv);
   // The slot check of cluster mode; sets `redirected_` when it refuses.
   std::string_view RefuseBySlot(Session& session, const Prepared& p);
+  // Whether CLIENT PAUSE holds the command back.
+  bool Paused(const commands::ClientState& client, const commands::CommandSpec& spec) const;
   // Whether memory is short, as far as this command cares.
   bool OutOfMemory(const commands::ClientState& client, const commands::CommandSpec& spec);
-  void Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
-              std::string_view text);
+  void Refuse(Session& session, const Prepared& p, std::string_view text);
   void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
   void Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/strings.h"
+#include "base/version.h"
 #include "server/node.h"
 #include "server/session.h"
 #include "server/totals.h"
@@ -78,7 +79,10 @@ void ClientsSection(Node& node, Lines& out) {
   node.clients().ForEach([&](Session& session) {
     const commands::ClientState& client = session.state();
     ++connected;
-    if (client.blocked.load(std::memory_order_relaxed)) ++blocked;
+    if (client.blocked.load(std::memory_order_relaxed) ||
+        client.paused.load(std::memory_order_relaxed)) {
+      ++blocked;
+    }
     largest_in = std::max(largest_in, client.query_buffer.load(std::memory_order_relaxed));
     largest_out = std::max(largest_out, client.output_buffer.load(std::memory_order_relaxed));
   });

@@ -11,8 +11,6 @@ namespace henge::server {
 
 class Node;
 
-// Redis's level of compatibility, and our own version.
-inline constexpr std::string_view kRedisVersion = "7.2.4";
 inline constexpr std::string_view kHengeVersion = "0.1.0";
 
 // `sections` in any case; empty: the default ones. "all", "everything" and "default" are known.

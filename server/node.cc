@@ -92,6 +92,7 @@ void Node::CloseIdle(net::Worker& worker) {
     worker.ForEachConnection([&](net::Connection& connection) {
       const auto& client = static_cast<Session&>(connection.handler()).state();
       const bool waits = client.blocked.load(std::memory_order_relaxed) ||
+                         client.paused.load(std::memory_order_relaxed) ||
                          client.monitor.load(std::memory_order_relaxed);
       const UnixMillis since = client.last_interaction.load(std::memory_order_relaxed);
       if (!waits && now - since > limit_ms) worker.Close(connection);

@@ -41,6 +41,7 @@ struct NodeOptions {
 
 // What CLIENT PAUSE set; read at the gate.
 struct PauseState {
+  std::mutex mu;  // Taken to change it.
   std::atomic<UnixMillis> until{0};
   std::atomic<bool> all{false};
 };

@@ -47,14 +47,20 @@ class Clients final : public commands::ClientsService {
 
   void Pause(PauseMode mode, UnixMillis until) override {
     PauseState& pause = node_.pause();
-    // A longer or stronger pause under way is kept, as Redis keeps it.
+    const std::lock_guard lock(pause.mu);
+    // A longer or stronger pause under way is kept.
     const bool active = pause.until.load() > SystemClock().NowMillis();
     pause.all.store(mode == PauseMode::kAll || (active && pause.all.load()));
     if (!active || until > pause.until.load()) pause.until.store(until);
+    node_.store().settings().frozen_until.store(pause.until.load());
   }
 
   void Unpause() override {
-    node_.pause().until.store(0);
+    {
+      const std::lock_guard lock(node_.pause().mu);
+      node_.pause().until.store(0);
+      node_.store().settings().frozen_until.store(0);
+    }
     for (const auto& worker : node_.workers()) {
       net::Worker* w = worker.get();
       w->Post([w] {
@@ -83,8 +89,21 @@ class Control final : public commands::ControlService {
     if (user != "default" || (!required.empty() && password != required)) {
       return std::string(commands::errors::kWrongPass);
     }
+    {
+      std::lock_guard lock(client.mu);
+      client.user = user;
+    }
     client.authenticated.store(true, std::memory_order_relaxed);
     return {};
+  }
+  bool PasswordRequired() const override { return !node_.options().require_password.empty(); }
+  bool HasUser(std::string_view name) const override { return name == "default"; }
+  void ResetUser(ClientState& client) override {
+    {
+      std::lock_guard lock(client.mu);
+      client.user = "default";
+    }
+    client.authenticated.store(!PasswordRequired(), std::memory_order_relaxed);
   }
   void Reclaim(std::function<void()> fn) override {
     node_.store().reclaimer().Submit(std::move(fn), 1);

@@ -124,7 +124,7 @@ void Session::Unblock(bool by_error) {
 }
 
 void Session::WaitForUnpause() {
-  paused_ = true;
+  state_.paused.store(true, std::memory_order_relaxed);
   connection_.Suspend();
   const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
   const int64_t wait_ms = std::max<int64_t>(1, until - SystemClock().NowMillis());
@@ -136,10 +136,10 @@ void Session::WaitForUnpause() {
 }
 
 void Session::CheckPause() {
-  if (!paused_) return;
+  if (!state_.paused.load(std::memory_order_relaxed)) return;
   if (has_timer_) connection_.worker().CancelTimer(timer_);
   has_timer_ = false;
-  paused_ = false;
+  state_.paused.store(false, std::memory_order_relaxed);
   connection_.Resume();  // The gate holds it back again if the pause was prolonged.
 }
 

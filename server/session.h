@@ -62,7 +62,6 @@ class Session final : public net::ConnectionHandler {
   std::function<void(commands::BlockedReply&)> blocked_done_;
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;
-  bool paused_ = false;
   UnixMillis soft_limit_since_ = 0;
 };
 

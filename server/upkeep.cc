@@ -33,6 +33,10 @@ Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, int index, int work
 void Upkeep::Round(net::Worker& worker) {
   const UnixMillis now = SystemClock().NowMillis();
   bool busy = false;
+  if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now) {
+    worker.AddTimer(kPeriodMs, [this, &worker] { Round(worker); });
+    return;
+  }
   if (store_.settings().active_expiry.load(std::memory_order_relaxed)) {
     busy = expiry_.Run(now, expiry_.lag_ms() > kLateMs ? kLateBudgetUs : kBudgetUs);
   }
@@ -45,7 +49,7 @@ void Upkeep::Round(net::Worker& worker) {
 bool Upkeep::MakeRoom(UnixMillis now) {
   const store::StoreSettings& settings = store_.settings();
   const uint64_t limit = settings.max_memory.load(std::memory_order_relaxed);
-  if (limit == 0) return true;
+  if (limit == 0 || settings.frozen_until.load(std::memory_order_relaxed) > now) return true;
   const auto budget = settings.eviction_budget_us.load(std::memory_order_relaxed);
   return evictor_.FreeToLimit(limit, now, static_cast<uint64_t>(budget)) !=
          Evictor::Result::kOutOfMemory;

@@ -16,7 +16,7 @@ Entry* Keyspace::Peek(const Key& key) {
   if (table == nullptr) return nullptr;
   Entry* entry = table->Find(key.bytes, key.hash);
   if (entry == nullptr || !ExpiredNow(entry)) return entry;
-  Expire(key);
+  if (!Frozen()) Expire(key);
   return nullptr;
 }
 

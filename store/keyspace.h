@@ -108,6 +108,9 @@ class Keyspace {
     ShardDb* part = ShardOf(key).dbs[db_].get();
     return part == nullptr ? nullptr : &part->TableOf(key.slot);
   }
+  bool Frozen() const {
+    return store_.settings().frozen_until.load(std::memory_order_relaxed) > now_;
+  }
   bool ExpiredNow(const Entry* entry) const { return entry->ExpiredAt(now_); }
   void Stamp(Entry* entry);
   void Report(const Key& key, const Event& event, Change change);

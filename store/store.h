@@ -97,6 +97,9 @@ struct StoreSettings {
   std::atomic<uint64_t> max_memory{0};       // Bytes; 0: no limit.
   std::atomic<int> eviction_budget_us{500};  // What one command may spend on evicting.
   std::atomic<bool> active_expiry{true};     // Off: keys expire when touched only.
+  // While clients are paused: until then nothing is deleted for its age or for memory's sake; what
+  // has expired is not seen, but stays.
+  std::atomic<UnixMillis> frozen_until{0};
 };
 
 struct StoreOptions {

@@ -2,10 +2,10 @@
 // The rows of the connection room.
 #include <array>
 
-#include "base/strings.h"
 #include "commands/command_table.h"
+#include "commands/connection/client.h"
+#include "commands/connection/handshake.h"
 #include "commands/context.h"
-#include "commands/transactions/watch.h"
 
 namespace henge::commands {
 namespace {
@@ -18,7 +18,7 @@ void Ping(CommandContext& ctx, ArgReader& args) {
 void Echo(CommandContext& ctx, ArgReader& args) { ctx.reply.Bulk(args.Next()); }
 
 void Select(CommandContext& ctx, ArgReader& args) {
-  const int64_t db = args.IntegerOr(errors::kInvalidDbIndex);
+  const int64_t db = args.IntegerIn(INT32_MIN, INT32_MAX, errors::kNotInteger);
   if (!args.Done()) return ctx.reply.Error(args.error());
   if (ctx.services.cluster() != nullptr && db != 0) {
     return ctx.reply.Error("ERR SELECT is not allowed in cluster mode");
@@ -34,6 +34,142 @@ void Quit(CommandContext& ctx, ArgReader&) {
   ctx.client.close_after_reply = true;
   ctx.reply.Ok();
 }
+
+constexpr uint32_t kClientFlags = kNoScript | kLoading | kStale;
+constexpr uint32_t kClientAdmin = kClientFlags | kAdmin;
+constexpr uint32_t kHandshake = kClientFlags | kFast | kNoAuth | kAllowBusy;
+
+constexpr std::array kClient = {
+    CommandSpec{.name = "getname",
+                .arity = 2,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "2.6.9",
+                .complexity = "O(1)",
+                .summary = "Tells the connection's name.",
+                .handler = ClientGetName},
+    CommandSpec{.name = "help",
+                .arity = 2,
+                .flags = kLoading | kStale,
+                .group = Group::kConnection,
+                .since = "5.0.0",
+                .complexity = "O(1)",
+                .summary = "Lists the subcommands.",
+                .handler = ClientHelp},
+    CommandSpec{.name = "id",
+                .arity = 2,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "5.0.0",
+                .complexity = "O(1)",
+                .summary = "Tells the connection's ID.",
+                .handler = ClientIdOf},
+    CommandSpec{.name = "info",
+                .arity = 2,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "6.2.0",
+                .complexity = "O(1)",
+                .summary = "Shows the connection as CLIENT LIST would.",
+                .tips = "nondeterministic_output",
+                .handler = ClientInfo},
+    CommandSpec{.name = "kill",
+                .arity = -3,
+                .flags = kClientAdmin,
+                .group = Group::kConnection,
+                .since = "2.4.0",
+                .complexity = "O(N) in the number of connections.",
+                .summary = "Closes connections, by address or by other conditions.",
+                .syntax = "<ip:port | <[ID client-id] | [TYPE <normal | master | slave | replica | "
+                          "pubsub>] | [USER username] | [ADDR ip:port] | [LADDR ip:port] | [MAXAGE "
+                          "maxage] | [SKIPME <YES | NO>] ...>>",
+                .handler = ClientKill},
+    CommandSpec{
+        .name = "list",
+        .arity = -2,
+        .flags = kClientAdmin,
+        .group = Group::kConnection,
+        .since = "2.4.0",
+        .complexity = "O(N) in the number of connections.",
+        .summary = "Shows the connections, a line each.",
+        .syntax = "[TYPE <normal | master | replica | pubsub>] [ID client-id [client-id ...]]",
+        .tips = "nondeterministic_output",
+        .handler = ClientList},
+    CommandSpec{.name = "no-evict",
+                .arity = 3,
+                .flags = kClientAdmin,
+                .group = Group::kConnection,
+                .since = "7.0.0",
+                .complexity = "O(1)",
+                .summary = "Spares the connection when clients are evicted, or no longer.",
+                .syntax = "<ON | OFF>",
+                .handler = ClientNoEvict},
+    CommandSpec{
+        .name = "no-touch",
+        .arity = 3,
+        .flags = kClientFlags,
+        .group = Group::kConnection,
+        .since = "7.2.0",
+        .complexity = "O(1)",
+        .summary = "Lets the connection's reads leave keys' LRU/LFU state alone, or no longer.",
+        .syntax = "<ON | OFF>",
+        .handler = ClientNoTouch},
+    CommandSpec{.name = "pause",
+                .arity = -3,
+                .flags = kClientAdmin,
+                .group = Group::kConnection,
+                .since = "3.0.0",
+                .complexity = "O(1)",
+                .summary = "Holds all commands, or only writes, back for a while.",
+                .syntax = "timeout [WRITE | ALL]",
+                .handler = ClientPause},
+    CommandSpec{.name = "reply",
+                .arity = 3,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "3.2.0",
+                .complexity = "O(1)",
+                .summary = "Decides whether commands are replied to.",
+                .syntax = "<ON | OFF | SKIP>",
+                .handler = ClientReply},
+    CommandSpec{.name = "setinfo",
+                .arity = 4,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "7.2.0",
+                .complexity = "O(1)",
+                .summary = "Tells the name or the version of the client library.",
+                .syntax = "<LIB-NAME libname | LIB-VER libver>",
+                .tips = "request_policy:all_nodes response_policy:all_succeeded",
+                .handler = ClientSetInfo},
+    CommandSpec{.name = "setname",
+                .arity = 3,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "2.6.9",
+                .complexity = "O(1)",
+                .summary = "Names the connection.",
+                .syntax = "connection-name",
+                .tips = "request_policy:all_nodes response_policy:all_succeeded",
+                .handler = ClientSetName},
+    CommandSpec{.name = "unblock",
+                .arity = -3,
+                .flags = kClientAdmin,
+                .group = Group::kConnection,
+                .since = "5.0.0",
+                .complexity = "O(log N) in the number of connections.",
+                .summary = "Ends a blocking command of another connection.",
+                .syntax = "client-id [TIMEOUT | ERROR]",
+                .handler = ClientUnblock},
+    CommandSpec{.name = "unpause",
+                .arity = 2,
+                .flags = kClientAdmin,
+                .group = Group::kConnection,
+                .since = "6.2.0",
+                .complexity = "O(N) in the number of paused connections.",
+                .summary = "Ends a pause.",
+                .handler = ClientUnpause},
+};
 
 constexpr std::array kCommands = {
     CommandSpec{.name = "ping",
@@ -73,6 +209,39 @@ constexpr std::array kCommands = {
         .complexity = "O(1)",
         .summary = "Closes the connection after the reply.",
         .handler = Quit},
+    CommandSpec{.name = "auth",
+                .arity = -2,
+                .flags = kHandshake,
+                .group = Group::kConnection,
+                .since = "1.0.0",
+                .complexity = "O(N) in the number of the user's passwords.",
+                .summary = "Authenticates the connection.",
+                .syntax = "[username] password",
+                .handler = Auth},
+    CommandSpec{.name = "hello",
+                .arity = -1,
+                .flags = kHandshake,
+                .group = Group::kConnection,
+                .since = "6.0.0",
+                .complexity = "O(1)",
+                .summary = "Greets: chooses the protocol, authenticates, names the connection.",
+                .syntax = "[protover [AUTH username password] [SETNAME clientname]]",
+                .handler = Hello},
+    CommandSpec{.name = "reset",
+                .arity = 1,
+                .flags = kHandshake | kRunsInMulti,
+                .group = Group::kConnection,
+                .since = "6.2.0",
+                .complexity = "O(1)",
+                .summary = "Takes the connection back to how it was when new.",
+                .handler = Reset},
+    CommandSpec{.name = "client",
+                .arity = -2,
+                .group = Group::kConnection,
+                .since = "2.4.0",
+                .complexity = "Depends on the subcommand.",
+                .summary = "A container for commands about connections.",
+                .subcommands = kClient},
 };
 static_assert(SpecsAreSound(kCommands));
 

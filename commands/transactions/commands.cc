@@ -25,18 +25,20 @@ void ForgetWatches(ClientState& client, store::Store& store) {
   ForgetWatches(client, store, none);
 }
 
-namespace {
-
-void LeaveMulti(CommandContext& ctx) {
-  ClientState& client = ctx.client;
+void DropTransaction(ClientState& client, store::Store& store, const store::LockSet& held) {
   client.in_multi.store(false, std::memory_order_relaxed);
   client.dirty_exec = false;
-  client.exec_refusal.clear();
   client.queued_slot = ClientState::kNoSlot;
   client.queue.clear();
   client.queued_commands.store(0, std::memory_order_relaxed);
   client.multi_bytes.store(0, std::memory_order_relaxed);
-  ForgetWatches(client, ctx.keyspace.store(), ctx.keyspace.locks());
+  ForgetWatches(client, store, held);
+}
+
+namespace {
+
+void LeaveMulti(CommandContext& ctx) {
+  DropTransaction(ctx.client, ctx.keyspace.store(), ctx.keyspace.locks());
 }
 
 // A watched key changed, or passed its deadline since WATCH (which nobody reports until it is
@@ -74,11 +76,7 @@ void Exec(CommandContext& ctx, ArgReader&) {
   }
   const bool failed = WatchesFailed(ctx);
   if (client.dirty_exec || failed) {
-    if (!client.exec_refusal.empty()) {
-      ctx.reply.Error(client.exec_refusal);
-    } else {
-      client.dirty_exec ? ctx.reply.Error(errors::kExecAbort) : ctx.reply.NullArray();
-    }
+    client.dirty_exec ? ctx.reply.Error(errors::kExecAbort) : ctx.reply.NullArray();
     return LeaveMulti(ctx);
   }
   std::vector<QueuedCommand> queue = std::move(client.queue);

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/connection/client_line.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "base/numbers.h"
+#include "base/strings.h"
+
+namespace henge::commands {
+namespace {
+
+constexpr uint64_t kClientBytes = 2048;  // About what a connection costs without its buffers.
+
+template <class T>
+T Relaxed(const std::atomic<T>& value) {
+  return value.load(std::memory_order_relaxed);
+}
+
+// One letter for each thing that is true of the client; N when nothing is.
+std::string Flags(const ClientState& client) {
+  std::string flags;
+  const auto add = [&flags](bool on, char letter) {
+    if (on) flags += letter;
+  };
+  const ClientClass link = Relaxed(client.client_class);
+  add(Relaxed(client.monitor), 'O');
+  add(link == ClientClass::kReplica, 'S');
+  add(link == ClientClass::kMaster, 'M');
+  add(TypeOf(client) == ClientType::kPubsub, 'P');
+  add(Relaxed(client.in_multi), 'x');
+  add(Relaxed(client.blocked) || Relaxed(client.paused), 'b');
+  add(Relaxed(client.watch_flag.raised), 'd');
+  add(Relaxed(client.close_asap), 'A');
+  add(client.unix_socket, 'U');
+  add(Relaxed(client.readonly), 'r');
+  add(Relaxed(client.no_evict), 'e');
+  add(Relaxed(client.no_touch), 'T');
+  return flags.empty() ? "N" : flags;
+}
+
+std::string LastCommand(const ClientState& client) {
+  const CommandSpec* command = Relaxed(client.last_command);
+  if (command == nullptr) return "NULL";
+  const CommandSpec* container = Relaxed(client.last_container);
+  if (container == nullptr) return std::string(command->name);
+  return fmt::format("{}|{}", container->name, command->name);
+}
+
+size_t DecimalDigits(size_t value) {
+  char digits[24];
+  return FormatInt64(static_cast<int64_t>(value), digits);
+}
+
+// The bytes of a command as a multibulk request.
+size_t RequestBytes(std::span<const std::string_view> argv) {
+  size_t bytes = 3 + DecimalDigits(argv.size());
+  for (const std::string_view arg : argv) bytes += 5 + DecimalDigits(arg.size()) + arg.size();
+  return bytes;
+}
+
+size_t ArgumentBytes(std::span<const std::string_view> argv) {
+  size_t bytes = 0;
+  for (const std::string_view arg : argv) bytes += arg.size();
+  return bytes;
+}
+
+}  // namespace
+
+ClientType TypeOf(const ClientState& client) {
+  switch (Relaxed(client.client_class)) {
+    case ClientClass::kMaster:
+      return ClientType::kMaster;
+    case ClientClass::kReplica:
+      return ClientType::kReplica;
+    case ClientClass::kNormal:
+      break;
+  }
+  const bool subscribed = Relaxed(client.channels) > 0 || Relaxed(client.patterns) > 0 ||
+                          Relaxed(client.shard_channels) > 0;
+  return subscribed ? ClientType::kPubsub : ClientType::kNormal;
+}
+
+std::optional<ClientType> ParseClientType(std::string_view word) {
+  if (EqualsIgnoreCase(word, "normal")) return ClientType::kNormal;
+  if (EqualsIgnoreCase(word, "master")) return ClientType::kMaster;
+  if (EqualsIgnoreCase(word, "replica")) return ClientType::kReplica;
+  if (EqualsIgnoreCase(word, "slave")) return ClientType::kReplica;
+  if (EqualsIgnoreCase(word, "pubsub")) return ClientType::kPubsub;
+  return std::nullopt;
+}
+
+void AppendClientLine(const ClientState& client, const CommandContext& asked, std::string& out) {
+  const bool self = &client == &asked.client;
+  const UnixMillis now = asked.keyspace.now();
+  const uint64_t query = self ? RequestBytes(asked.argv) : Relaxed(client.query_buffer);
+  const uint64_t query_free = Relaxed(client.query_buffer_free);
+  const uint64_t arguments = self ? ArgumentBytes(asked.argv) : 0;
+  const uint64_t queued = Relaxed(client.multi_bytes);
+  const uint64_t output = self ? 0 : Relaxed(client.output_buffer);
+  const uint64_t total = kClientBytes + query + query_free + arguments + queued + output;
+  const bool in_multi = Relaxed(client.in_multi);
+  const auto to = std::back_inserter(out);
+  const std::lock_guard lock(client.mu);
+  fmt::format_to(to, "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
+                 client.id, client.address, client.local_address, client.fd, client.name,
+                 (now - client.created_at) / 1000, (now - Relaxed(client.last_interaction)) / 1000,
+                 Flags(client), Relaxed(client.db));
+  fmt::format_to(to, " sub={} psub={} ssub={} multi={}", Relaxed(client.channels),
+                 Relaxed(client.patterns), Relaxed(client.shard_channels),
+                 in_multi ? Relaxed(client.queued_commands) : -1);
+  fmt::format_to(to, " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs=0 rbp=0", query,
+                 query_free, arguments, queued);
+  fmt::format_to(to, " obl=0 oll={} omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={}",
+                 output > 0 ? 1 : 0, output, total, output > 0 ? "rw" : "r", LastCommand(client),
+                 client.user, Relaxed(client.protocol));
+  fmt::format_to(to, " lib-name={} lib-ver={}\n", client.library_name, client.library_version);
+}
+
+bool FitsClientLine(std::string_view text) {
+  for (const char c : text) {
+    if (c < '!' || c > '~') return false;
+  }
+  return true;
+}
+
+}  // namespace henge::commands
