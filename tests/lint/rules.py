@@ -34,7 +34,7 @@ BANS = [
     (r"\bsleep\s*\(|\busleep\s*\(|sleep_until\b", TEST_CC, None, "a wait for the condition"),
     (r"sleep_for\((?!std::chrono::(?:micro|nano)seconds\(|std::chrono::milliseconds\(1?\d\))",
      TEST_CC, None, "a wait for the condition, polled every 10 ms"),
-    (r"\btime\.sleep\((?!0\.0[0-5]\d*\))", r"^tests/.*\.py$", r"^tests/lint/",
+    (r"\btime\.sleep\((?!0\.0[0-5]\d*\)|POLL_SECONDS\))", r"^tests/.*\.py$", r"^tests/lint/",
      "a wait for the condition, polled every 10 to 50 ms"),
 ]
 
