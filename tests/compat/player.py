@@ -130,7 +130,10 @@ class Player:
 
     def _closed(self, step):
         """The server ends the connection, having sent all that the transcript read."""
-        if not self._connections.pop(step.text).at_end():
+        connection = self._connections.pop(step.text)
+        ended = connection.at_end()
+        connection.close()
+        if not ended:
             raise Mismatch(step, f"connection {step.text} to be closed", "it is open")
 
     def _blocked(self, step):

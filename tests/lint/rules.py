@@ -15,7 +15,8 @@ MAX_FOLDER_SOURCES = 30
 VAGUE_NAMES = {"misc", "common", "util", "utils", "helper", "helpers", "generic", "manager"}
 VAGUE_TYPES = re.compile(r"\b(?:class|struct)\s+(\w+(?:Manager|Helper|Helpers|Util|Utils|Impl))\b")
 
-# pattern, files it is about, files it spares, what to write instead.
+# pattern, files it is about, files it spares, what to write instead. Tests may use the standard
+# library as an oracle.
 CPP, TEST_CC = r"\.(h|cc)$", r"_test\.cc$"
 BANS = [
     (r"absl::string_view\b", CPP, r"^base/strings\.h$",
@@ -24,10 +25,10 @@ BANS = [
      "std::mutex, or base/mutex.h under the data path: ThreadSanitizer cannot see into absl::Mutex"),
     (r"std::regex\b", CPP, None, "base/glob.h, or a few lines of parsing"),
     (r"(?<![\w.])(?:std::)?(?:stoi|stol|stoll|stoul|stoull|stod|atoi|atol|atof|strtol|strtoll|strtoul|"
-     r"strtoull|strtod)\s*\(", CPP, r"^base/numbers(_test)?\.cc$", "the parsers of base/numbers.h"),
+     r"strtoull|strtod)\s*\(", CPP, r"^base/numbers\.cc$|_test\.cc$", "the parsers of base/numbers.h"),
     (r"(?<![\w.:>])s?rand\s*\(|std::random_device\b|std::mt19937", CPP, None, "base/random.h"),
     (r"std::endl\b", CPP, None, "'\\n'"),
-    (r"std::unordered_(?:map|set)\b", CPP, None,
+    (r"std::unordered_(?:map|set)\b", CPP, TEST_CC,
      "absl::flat_hash_map, or StringMap of base/strings.h"),
     (r"\bthrow\b", CPP, None, "absl::Status: no exception crosses a function's face"),
     (r"using namespace std\b", CPP, None, "the names in full"),
