@@ -310,6 +310,31 @@ class LonelyNodeTest(unittest.TestCase):
         self.assertEqual(self.node.nodes()[self.node.port][1],
                          f"localhost:{self.node.port}@{self.node.bus_port},localhost")
 
+    def test_exec_asks_again_whose_slot_it_is(self):
+        self.start()
+        self.node.command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+        slot = self.node.command("CLUSTER", "KEYSLOT", "a")
+        with self.node.client.client() as session:
+            session.response_callbacks.clear()
+            session.execute_command("MULTI")
+            self.assertEqual(session.execute_command("SET", "a", 1), "QUEUED")
+            self.node.command("CLUSTER", "DELSLOTS", slot)
+            with self.assertRaisesRegex(redis.RedisError, "slot not served"):
+                session.execute_command("EXEC")
+            with self.assertRaisesRegex(redis.RedisError, "EXEC without MULTI"):
+                session.execute_command("EXEC")
+        self.node.command("CLUSTER", "ADDSLOTS", slot)
+        self.assertIsNone(self.node.command("GET", "a"))
+
+    def test_reads_while_down(self):
+        self.start("--cluster-allow-reads-when-down", "yes")
+        self.node.command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+        self.node.command("SET", "a", 1)
+        self.node.command("CLUSTER", "DELSLOTS", 7)
+        self.assertEqual(self.node.command("GET", "a"), "1")
+        with self.assertRaisesRegex(redis.RedisError, "only accepts read commands"):
+            self.node.command("SET", "a", 2)
+
     def test_slots_come_and_go(self):
         self.start()
         self.assertEqual(self.node.info()["cluster_state"], "fail")
