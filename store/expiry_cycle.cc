@@ -11,6 +11,7 @@
 namespace henge::store {
 
 bool ExpiryCycle::Run(UnixMillis now, uint64_t budget_us) {
+  if (store_.settings().keep_expired.load(std::memory_order_relaxed)) return false;
   const uint64_t start = Ticks();
   bool more = true;
   bool in_time = true;

@@ -15,9 +15,8 @@ Entry* Keyspace::Peek(const Key& key) {
   EntryTable* table = TableFor(key);
   if (table == nullptr) return nullptr;
   Entry* entry = table->Find(key.bytes, key.hash);
-  if (entry == nullptr || !ExpiredNow(entry)) return entry;
-  if (!Frozen()) Expire(key);
-  return nullptr;
+  if (entry == nullptr || DropIfExpired(key, entry)) return nullptr;
+  return entry;
 }
 
 Entry* Keyspace::Find(const Key& key) {
@@ -92,10 +91,8 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake) {
   EntryTable& table = store_.Database(shard, db_).TableOf(key.slot);
   const auto position = table.FindPosition(key.bytes, key.hash);
   Entry* old = position ? table.At(position) : nullptr;
-  if (old != nullptr && ExpiredNow(old)) {
-    Expire(key);
-    old = nullptr;
-  }
+  const bool keeps_expired = store_.settings().keep_expired.load(std::memory_order_relaxed);
+  if (old != nullptr && !keeps_expired && DropIfExpired(key, old)) old = nullptr;
   const bool had_expiry = old != nullptr && old->has_expiry();
   const UnixMillis old_expiry = had_expiry ? old->expiry() : kNoExpiry;
   if (old != nullptr) {
@@ -243,7 +240,9 @@ std::optional<std::string> Keyspace::RandomKey() {
           continue;
         }
         Entry* entry = table.RandomItem(random);
-        if (entry != nullptr && !ExpiredNow(entry)) return std::string(entry->key());
+        if (entry != nullptr && !DropIfExpired(Key::Of(entry->key()), entry)) {
+          return std::string(entry->key());
+        }
         break;
       }
       break;

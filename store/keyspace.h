@@ -41,6 +41,8 @@ class Keyspace {
     return other;
   }
   void set_no_touch(bool no_touch) { no_touch_ = no_touch; }  // CLIENT NO-TOUCH
+  // For applying a leader's effects: a key exists until the leader says that it has expired.
+  void set_sees_expired(bool sees_expired) { sees_expired_ = sees_expired; }
 
   // --- Finding --------------------------------------------------------------------------------
   Entry* Read(const Key& key);     // For the client: counts a hit or miss, stamps the access.
@@ -89,6 +91,7 @@ class Keyspace {
   // Any live key, or none. Locks by itself.
   std::optional<std::string> RandomKey();
   // One step of SCAN: calls fn(entry) with live entries; returns the next cursor, 0 at the end.
+  // Deletes the expired ones it meets.
   // Each entry present throughout an iteration is returned exactly once.
   template <class F>
   uint64_t Scan(uint64_t cursor, size_t at_least, F fn);
@@ -108,10 +111,20 @@ class Keyspace {
     ShardDb* part = ShardOf(key).dbs[db_].get();
     return part == nullptr ? nullptr : &part->TableOf(key.slot);
   }
-  bool Frozen() const {
-    return store_.settings().frozen_until.load(std::memory_order_relaxed) > now_;
+  bool ExpiredNow(const Entry* entry) const { return !sees_expired_ && entry->ExpiredAt(now_); }
+  // Whether deleting what has expired is left to another: the leader, or a later time (CLIENT
+  // PAUSE).
+  bool KeepsExpired() const {
+    return store_.settings().keep_expired.load(std::memory_order_relaxed) ||
+           store_.settings().frozen_until.load(std::memory_order_relaxed) > now_;
   }
-  bool ExpiredNow(const Entry* entry) const { return entry->ExpiredAt(now_); }
+  // Deletes the key if it is past its deadline and such keys are ours to delete. Returns whether a
+  // client may not see it.
+  bool DropIfExpired(const Key& key, const Entry* entry) {
+    if (!ExpiredNow(entry)) return false;
+    if (!KeepsExpired()) Expire(key);
+    return true;
+  }
   void Stamp(Entry* entry);
   void Report(const Key& key, const Event& event, Change change);
   // Runs `remake(old)` (old is null when absent) and keeps what it returns in the table, with the
@@ -131,6 +144,7 @@ class Keyspace {
   UnixMillis now_;
   DbIndex db_;
   bool no_touch_ = false;
+  bool sees_expired_ = false;
 };
 
 }  // namespace henge::store

@@ -176,5 +176,73 @@ TEST_F(KeyspaceTest, KeepsKeysOfAnyLength) {
   }
 }
 
+TEST_F(KeyspaceTest, AFollowerHidesExpiredKeysButKeepsThem) {
+  store_.settings().keep_expired = true;
+  const Key key = Key::Of("k");
+  At(1000).SetString(key, "v", 2000, events::kSet);
+  EXPECT_EQ(At(3000).Read(key), nullptr);
+  EXPECT_EQ(At(3000).RandomKey(), std::nullopt);
+  EXPECT_EQ(store_.KeyCount(0), 1u);
+  Keyspace applying = At(3000);
+  applying.set_sees_expired(true);
+  EXPECT_EQ(Text(applying.Find(key)), "v");
+  EXPECT_TRUE(applying.Delete(key, events::kDel));
+  EXPECT_EQ(store_.KeyCount(0), 0u);
+}
+
+TEST_F(KeyspaceTest, ScanningDeletesWhatHasExpired) {
+  for (int i = 0; i < 100; ++i) {
+    At(1000).SetString(Key::Of(std::to_string(i)), "v", i % 2 == 0 ? 2000 : kNoExpiry,
+                       events::kSet);
+  }
+  Keyspace ks = At(3000);
+  int seen = 0;
+  uint64_t cursor = 0;
+  do {
+    cursor = ks.Scan(cursor, 3, [&](Entry*) { ++seen; });
+  } while (cursor != 0);
+  EXPECT_EQ(seen, 50);
+  EXPECT_EQ(store_.KeyCount(0), 50u);
+  EXPECT_EQ(store_.KeyCountWithExpiry(0), 0u);
+}
+
+TEST_F(KeyspaceTest, FlushesTouchWatchesOfKeysThatWere) {
+  WatchFlag there;
+  WatchFlag absent;
+  WatchFlag elsewhere;
+  const auto watch = [&](DbIndex db, std::string_view name, WatchFlag* flag) {
+    store_.shard(store_.ShardOf(Key::Of(name).slot)).watches.Add(db, name, flag);
+  };
+  At(1000).SetString(Key::Of("a"), "v", kNoExpiry, events::kSet);
+  watch(0, "a", &there);
+  watch(0, "b", &absent);
+  watch(1, "a", &elsewhere);
+  EXPECT_EQ(At(1000).FlushDatabases(0, 0, FlushMode::kLazy), 1u);
+  EXPECT_TRUE(there.raised);
+  EXPECT_FALSE(absent.raised);
+  EXPECT_FALSE(elsewhere.raised);
+  EXPECT_EQ(store_.KeyCount(0), 0u);
+  EXPECT_EQ(store_.EntryBytes(), 0u);
+  store_.reclaimer().Drain();
+  EXPECT_EQ(store_.reclaimer().freed(), 1u);
+}
+
+TEST_F(KeyspaceTest, SwappingDatabasesMovesKeysCountsAndDeadlines) {
+  At(1000, 0).SetString(Key::Of("a"), "zero", 5000, events::kSet);
+  At(1000, 1).SetString(Key::Of("b"), "one", kNoExpiry, events::kSet);
+  WatchFlag a;
+  WatchFlag c;
+  store_.shard(store_.ShardOf(Key::Of("a").slot)).watches.Add(1, "a", &a);
+  store_.shard(store_.ShardOf(Key::Of("c").slot)).watches.Add(1, "c", &c);
+  At(1000).SwapDatabases(0, 1);
+  EXPECT_TRUE(a.raised);
+  EXPECT_FALSE(c.raised);
+  EXPECT_EQ(Text(At(1000, 1).Read(Key::Of("a"))), "zero");
+  EXPECT_EQ(Text(At(1000, 0).Read(Key::Of("b"))), "one");
+  EXPECT_EQ(store_.KeyCountWithExpiry(0), 0u);
+  EXPECT_EQ(store_.KeyCountWithExpiry(1), 1u);
+  EXPECT_EQ(At(6000, 1).Read(Key::Of("a")), nullptr);
+}
+
 }  // namespace
 }  // namespace henge::store

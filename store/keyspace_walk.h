@@ -5,6 +5,10 @@
 // numbered shard by shard, so a cursor never needs more than one lock.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
+#include <algorithm>
+
 #include "store/keyspace.h"
 
 namespace henge::store {
@@ -29,10 +33,13 @@ uint64_t Keyspace::Scan(uint64_t cursor, size_t at_least, F fn) {
     }
     EntryTable& table = part->tables()[ordinal % per_shard];
     do {
+      absl::InlinedVector<Entry*, 4> expired;
       position = table.size() == 0 ? 0 : table.Scan(position, [&](Entry* entry) {
         ++seen;
-        if (!ExpiredNow(entry)) fn(entry);
+        if (!ExpiredNow(entry)) return fn(entry);
+        expired.push_back(entry);
       });
+      for (Entry* entry : expired) DropIfExpired(Key::Of(entry->key()), entry);
       if (seen >= at_least && position != 0) return ordinal << kCursorPositionBits | position;
     } while (position != 0);
     ++ordinal;
