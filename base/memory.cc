@@ -139,6 +139,14 @@ AllocatorStats ReadAllocatorStats() {
 
 void PurgeAllocator() { mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0); }
 
+std::string AllocatorReport() {
+  std::string report;
+  malloc_stats_print(
+      [](void* to, const char* text) { static_cast<std::string*>(to)->append(text); }, &report,
+      nullptr);
+  return report;
+}
+
 const char* AllocatorName() { return "jemalloc-5.3.0"; }
 
 #else
@@ -162,6 +170,7 @@ AllocatorStats ReadAllocatorStats() {
   return {.allocated = used, .active = used, .resident = ResidentMemory()};
 }
 void PurgeAllocator() { malloc_trim(0); }
+std::string AllocatorReport() { return "Stats not supported for the current allocator"; }
 const char* AllocatorName() { return "libc"; }
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace henge {
 
@@ -49,6 +50,9 @@ size_t ResidentMemory();
 
 // Returns dirty pages to the kernel (MEMORY PURGE).
 void PurgeAllocator();
+
+// The allocator's own report (MEMORY MALLOC-STATS); pages of text.
+std::string AllocatorReport();
 
 // "jemalloc-5.3.0" or "libc".
 const char* AllocatorName();

@@ -81,6 +81,20 @@ struct LatencyHistogram {
   std::vector<std::pair<uint64_t, uint64_t>> cumulative;
 };
 
+// Bytes that the parts of the server take beside the data; MEMORY STATS shows them.
+struct ServerMemory {
+  size_t startup = 0;  // In use before the first client came.
+  size_t peak = 0;
+  size_t clients = 0;  // How many there are.
+  size_t clients_normal = 0;
+  size_t clients_replicas = 0;
+  size_t replication_backlog = 0;
+  size_t cluster_links = 0;
+  size_t aof_buffer = 0;
+  size_t scripts = 0;
+  size_t functions = 0;
+};
+
 class StatsService {
  public:
   virtual ~StatsService() = default;
@@ -91,6 +105,7 @@ class StatsService {
   virtual void SlowlogReset() = 0;
   // By full name ("client|list"); nullopt when it never ran.
   virtual std::optional<LatencyHistogram> CommandLatency(std::string_view full_name) = 0;
+  virtual ServerMemory Memory() = 0;
 };
 
 class ControlService {

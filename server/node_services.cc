@@ -5,6 +5,7 @@
 #include "commands/command_table.h"
 #include "commands/errors.h"
 #include "server/info.h"
+#include "server/memory_report.h"
 #include "server/node.h"
 #include "server/session.h"
 #include "server/totals.h"
@@ -138,6 +139,7 @@ class Stats final : public commands::StatsService {
     }
     return histogram;
   }
+  commands::ServerMemory Memory() override { return MeasureServer(node_); }
 
  private:
   Node& node_;

@@ -4,6 +4,8 @@
 
 #include "commands/command_table.h"
 #include "commands/server/control.h"
+#include "commands/server/lolwut.h"
+#include "commands/server/memory.h"
 #include "commands/server/statistics.h"
 
 namespace henge::commands {
@@ -63,6 +65,64 @@ constexpr std::array kLatency = {
                 .handler = LatencyHistogramOf},
 };
 
+constexpr std::string_view kMemoryTips =
+    "nondeterministic_output request_policy:all_shards response_policy:special";
+
+constexpr std::array kMemory = {
+    CommandSpec{.name = "usage",
+                .arity = -3,
+                .flags = kReadonly,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(1)",
+                .summary = "Tells how many bytes a key and its value take.",
+                .syntax = "key [SAMPLES count]",
+                .keys = {keys::One(2, kRO)},
+                .handler = MemoryUsage},
+    CommandSpec{.name = "stats",
+                .arity = 2,
+                .flags = kWalks,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(1)",
+                .summary = "Shows what the server's memory is used for.",
+                .tips = kMemoryTips,
+                .handler = MemoryStats},
+    CommandSpec{.name = "doctor",
+                .arity = 2,
+                .flags = kWalks,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(1)",
+                .summary = "Tells what is unhealthy about the server's memory.",
+                .tips = kMemoryTips,
+                .handler = MemoryDoctor},
+    CommandSpec{.name = "purge",
+                .arity = 2,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(N) in the number of pages that are given back.",
+                .summary = "Gives memory that is not needed back to the system.",
+                .tips = "request_policy:all_shards response_policy:all_succeeded",
+                .handler = MemoryPurge},
+    CommandSpec{.name = "malloc-stats",
+                .arity = 2,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(N) in the number of the allocator's arenas.",
+                .summary = "Shows the allocator's own statistics.",
+                .tips = kMemoryTips,
+                .handler = MemoryMallocStats},
+    CommandSpec{.name = "help",
+                .arity = 2,
+                .flags = kLoading | kStale,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(1)",
+                .summary = "Lists the subcommands.",
+                .handler = MemoryHelp},
+};
+
 constexpr std::array kCommands = {
     CommandSpec{.name = "info",
                 .arity = -1,
@@ -89,6 +149,22 @@ constexpr std::array kCommands = {
                 .complexity = "Depends on the subcommand.",
                 .summary = "A container for commands about latency.",
                 .subcommands = kLatency},
+    CommandSpec{.name = "memory",
+                .arity = -2,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "Depends on the subcommand.",
+                .summary = "A container for commands about memory.",
+                .subcommands = kMemory},
+    CommandSpec{.name = "lolwut",
+                .arity = -1,
+                .flags = kReadonly | kFast,
+                .group = Group::kServer,
+                .since = "5.0.0",
+                .complexity = "O(N) in the size of the drawing.",
+                .summary = "Draws standing stones and tells the version.",
+                .syntax = "[VERSION version]",
+                .handler = Lolwut},
     CommandSpec{.name = "time",
                 .arity = 1,
                 .flags = kLoading | kStale | kFast,

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/memory_report.h"
+
+#include "server/node.h"
+#include "server/session.h"
+
+namespace henge::server {
+namespace {
+
+size_t BytesOf(const commands::ClientState& client) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  return sizeof(Session) + sizeof(net::Connection) + client.query_buffer.load(kRelaxed) +
+         client.query_buffer_free.load(kRelaxed) + client.output_buffer.load(kRelaxed) +
+         client.multi_bytes.load(kRelaxed);
+}
+
+}  // namespace
+
+commands::ServerMemory MeasureServer(Node& node) {
+  commands::ServerMemory memory;
+  memory.startup = node.startup_memory();
+  memory.peak = node.server_stats().peak_memory.load(std::memory_order_relaxed);
+  node.clients().ForEach([&](Session& session) {
+    const commands::ClientState& client = session.state();
+    const bool replica =
+        client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica;
+    ++memory.clients;
+    (replica ? memory.clients_replicas : memory.clients_normal) += BytesOf(client);
+  });
+  return memory;
+}
+
+}  // namespace henge::server
