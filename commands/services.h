@@ -81,6 +81,22 @@ struct LatencyHistogram {
   std::vector<std::pair<uint64_t, uint64_t>> cumulative;
 };
 
+// What the latency monitor keeps of one event, oldest sample first.
+struct LatencySample {
+  int64_t unix_seconds = 0;
+  int64_t ms = 0;
+};
+struct LatencySeries {
+  std::string event;
+  int64_t max_ms = 0;  // Ever, or since the last reset.
+  std::vector<LatencySample> samples;
+};
+struct LatencyPicture {
+  int64_t threshold_ms = 0;  // 0: the monitor is off.
+  int64_t slowlog_us = 0;    // The slow log's own threshold; negative: off.
+  std::vector<LatencySeries> series;
+};
+
 // Bytes that the parts of the server take beside the data; MEMORY STATS shows them.
 struct ServerMemory {
   size_t startup = 0;  // In use before the first client came.
@@ -105,6 +121,9 @@ class StatsService {
   virtual void SlowlogReset() = 0;
   // By full name ("client|list"); nullopt when it never ran.
   virtual std::optional<LatencyHistogram> CommandLatency(std::string_view full_name) = 0;
+  virtual LatencyPicture Latency() = 0;
+  // Forgets one event (in any case), or all when the name is empty; returns how many.
+  virtual int64_t LatencyReset(std::string_view event) = 0;
   virtual ServerMemory Memory() = 0;
 };
 

@@ -27,7 +27,7 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
       effects_(stats_),
-      upkeep_(node.store(), effects_, worker_index, node.options().io_threads),
+      upkeep_(node.store(), effects_, node.latency(), worker_index, node.options().io_threads),
       locks_(node.store()) {}
 
 // --- Passes one and two: resolve, hash, prefetch ---
@@ -220,8 +220,8 @@ void Dispatcher::Refuse(Session& session, const Prepared& p, std::string_view te
   commands::ClientState& client = session.state();
   std::string exec_text;
   if (p.info != nullptr && (p.info->spec->flags & commands::kLocksQueued) != 0) {
-    // A transaction whose EXEC is refused is over, and the reply says why; a redirection stays as it
-    // is, for clients to follow.
+    // A transaction whose EXEC is refused is over, and the reply says why; a redirection stays as
+    // it is, for clients to follow.
     commands::DropTransaction(client, node_.store(), locks_);
     if (!redirected_) {
       exec_text = errors::ExecAbort(text);
@@ -322,6 +322,10 @@ void Dispatcher::Account(Session& session, const CommandInfo& info,
   }
   if (node_.slowlog().IsSlow(us) && (info.spec->flags & commands::kSkipSlowlog) == 0) {
     node_.slowlog().Enter(argv, us, now_ / 1000, session.state());
+  }
+  if (node_.latency().IsSlow(us)) {
+    const bool fast = (info.spec->flags & commands::kFast) != 0;
+    node_.latency().Add(fast ? "fast-command" : "command", us, now_ / 1000);
   }
   if (us > 1000) now_ = SystemClock().NowMillis();  // A slow command: the batch's time is stale.
 }

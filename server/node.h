@@ -22,6 +22,7 @@
 #include "server/client_registry.h"
 #include "server/cluster_member.h"
 #include "server/dispatch.h"
+#include "server/latency_monitor.h"
 #include "server/server_stats.h"
 #include "server/slowlog.h"
 #include "store/store.h"
@@ -79,6 +80,7 @@ class Node final : public net::HandlerFactory {
   commands::CommandSettings& settings() { return settings_; }
   ServerStats& server_stats() { return server_stats_; }
   Slowlog& slowlog() { return slowlog_; }
+  LatencyMonitor& latency() { return latency_; }
   uint64_t startup_memory() const { return startup_memory_; }
 
  private:
@@ -92,6 +94,7 @@ class Node final : public net::HandlerFactory {
   store::Store store_;
   ServerStats server_stats_;
   Slowlog slowlog_;
+  LatencyMonitor latency_;
   PauseState pause_;
   ClientLimits limits_;
   ClientRegistry clients_;

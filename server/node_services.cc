@@ -139,6 +139,13 @@ class Stats final : public commands::StatsService {
     }
     return histogram;
   }
+  commands::LatencyPicture Latency() override {
+    LatencyMonitor& monitor = node_.latency();
+    return {.threshold_ms = monitor.settings().monitor_threshold_ms.load(),
+            .slowlog_us = node_.slowlog().threshold_us.load(),
+            .series = monitor.All()};
+  }
+  int64_t LatencyReset(std::string_view event) override { return node_.latency().Reset(event); }
   commands::ServerMemory Memory() override { return MeasureServer(node_); }
 
  private:

@@ -2,6 +2,7 @@
 #include "server/upkeep.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/random.h"
 
 namespace henge::server {
@@ -23,10 +24,33 @@ store::ShardRange ShareOf(const store::Store& store, int index, int workers) {
   return {static_cast<ShardIndex>(shards * i / n), static_cast<ShardIndex>(shards * (i + 1) / n)};
 }
 
+// Notes in the latency monitor how long its scope took, if that was long.
+class Timed {
+ public:
+  Timed(LatencyMonitor& latency, std::string_view event) : latency_(latency), event_(event) {}
+  ~Timed() {
+    if (!latency_.enabled()) return;
+    const uint64_t us = TicksToMicros(Ticks() - start_);
+    if (latency_.IsSlow(us)) latency_.Add(event_, us, SystemClock().NowMillis() / 1000);
+  }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  LatencyMonitor& latency_;
+  std::string_view event_;
+  uint64_t start_ = Ticks();
+};
+
+constexpr std::string_view kExpireCycle = "expire-cycle";
+constexpr std::string_view kEvictionCycle = "eviction-cycle";
+
 }  // namespace
 
-Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, int index, int workers)
+Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency, int index,
+               int workers)
     : store_(store),
+      latency_(latency),
       expiry_(store, ShareOf(store, index, workers), sink),
       evictor_(store, sink, EntropySeed()) {}
 
@@ -38,9 +62,11 @@ void Upkeep::Round(net::Worker& worker) {
     return;
   }
   if (store_.settings().active_expiry.load(std::memory_order_relaxed)) {
+    const Timed timed(latency_, kExpireCycle);
     busy = expiry_.Run(now, expiry_.lag_ms() > kLateMs ? kLateBudgetUs : kBudgetUs);
   }
   if (const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed)) {
+    const Timed timed(latency_, kEvictionCycle);
     busy |= evictor_.FreeToLimit(limit, now, kBudgetUs) == Evictor::Result::kMoreToDo;
   }
   worker.AddTimer(busy ? kBusyPeriodMs : kPeriodMs, [this, &worker] { Round(worker); });
@@ -50,6 +76,8 @@ bool Upkeep::MakeRoom(UnixMillis now) {
   const store::StoreSettings& settings = store_.settings();
   const uint64_t limit = settings.max_memory.load(std::memory_order_relaxed);
   if (limit == 0 || settings.frozen_until.load(std::memory_order_relaxed) > now) return true;
+  if (UsedMemory() <= limit) return true;
+  const Timed timed(latency_, kEvictionCycle);
   const auto budget = settings.eviction_budget_us.load(std::memory_order_relaxed);
   return evictor_.FreeToLimit(limit, now, static_cast<uint64_t>(budget)) !=
          Evictor::Result::kOutOfMemory;

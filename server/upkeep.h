@@ -5,6 +5,7 @@
 
 #include "base/types.h"
 #include "net/worker.h"
+#include "server/latency_monitor.h"
 #include "store/eviction.h"
 #include "store/expiry_cycle.h"
 
@@ -13,7 +14,8 @@ namespace henge::server {
 class Upkeep {
  public:
   // Worker `index` of `workers`.
-  Upkeep(store::Store& store, store::EffectSink& sink, int index, int workers);
+  Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency, int index,
+         int workers);
 
   // On the worker's thread: runs now and from then on by a timer.
   void Start(net::Worker& worker) { Round(worker); }
@@ -28,6 +30,7 @@ class Upkeep {
   void Round(net::Worker& worker);
 
   store::Store& store_;
+  LatencyMonitor& latency_;
   store::ExpiryCycle expiry_;
   store::Evictor evictor_;
 };

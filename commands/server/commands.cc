@@ -4,6 +4,7 @@
 
 #include "commands/command_table.h"
 #include "commands/server/control.h"
+#include "commands/server/latency.h"
 #include "commands/server/lolwut.h"
 #include "commands/server/memory.h"
 #include "commands/server/statistics.h"
@@ -52,17 +53,77 @@ constexpr std::array kSlowlog = {
                 .handler = SlowlogHelp},
 };
 
+constexpr uint32_t kLatencyFlags = kAdmin | kNoScript | kLoading | kStale;
+constexpr std::string_view kLatencyTips =
+    "nondeterministic_output request_policy:all_nodes response_policy:special";
+
 constexpr std::array kLatency = {
+    CommandSpec{.name = "doctor",
+                .arity = 2,
+                .flags = kLatencyFlags,
+                .group = Group::kServer,
+                .since = "2.8.13",
+                .complexity = "O(1)",
+                .summary = "Judges what the latency monitor saw.",
+                .tips = kLatencyTips,
+                .handler = LatencyDoctor},
+    CommandSpec{.name = "graph",
+                .arity = 3,
+                .flags = kLatencyFlags,
+                .group = Group::kServer,
+                .since = "2.8.13",
+                .complexity = "O(1)",
+                .summary = "Draws an event's latencies.",
+                .syntax = "event",
+                .tips = kLatencyTips,
+                .handler = LatencyGraph},
+    CommandSpec{.name = "help",
+                .arity = 2,
+                .flags = kLoading | kStale,
+                .group = Group::kServer,
+                .since = "2.8.13",
+                .complexity = "O(1)",
+                .summary = "Lists the subcommands.",
+                .handler = LatencyHelp},
     CommandSpec{.name = "histogram",
                 .arity = -2,
-                .flags = kAdmin | kNoScript | kLoading | kStale,
+                .flags = kLatencyFlags,
                 .group = Group::kServer,
                 .since = "7.0.0",
                 .complexity = "O(N) in the number of commands shown.",
                 .summary = "Shows how the latencies of commands are distributed.",
                 .syntax = "[command [command ...]]",
-                .tips = "nondeterministic_output request_policy:all_nodes response_policy:special",
+                .tips = kLatencyTips,
                 .handler = LatencyHistogramOf},
+    CommandSpec{.name = "history",
+                .arity = 3,
+                .flags = kLatencyFlags,
+                .group = Group::kServer,
+                .since = "2.8.13",
+                .complexity = "O(1)",
+                .summary = "Shows the samples of an event.",
+                .syntax = "event",
+                .tips = kLatencyTips,
+                .handler = LatencyHistory},
+    CommandSpec{.name = "latest",
+                .arity = 2,
+                .flags = kLatencyFlags,
+                .group = Group::kServer,
+                .since = "2.8.13",
+                .complexity = "O(1)",
+                .summary = "Shows the newest sample of each event.",
+                .tips = kLatencyTips,
+                .handler = LatencyLatest},
+    CommandSpec{.name = "reset",
+                .arity = -2,
+                .flags = kLatencyFlags,
+                .group = Group::kServer,
+                .since = "2.8.13",
+                .complexity = "O(1)",
+                .summary = "Forgets the samples of events.",
+                .syntax = "[event [event ...]]",
+                .tips = "request_policy:all_nodes response_policy:agg_sum",
+                .handler = LatencyResetEvents},
 };
 
 constexpr std::string_view kMemoryTips =

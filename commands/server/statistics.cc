@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/server/statistics.h"
 
-#include <array>
-
 #include "base/clock.h"
-#include "commands/command_table.h"
 #include "commands/context.h"
 #include "commands/help.h"
 
@@ -17,6 +14,7 @@ void Info(CommandContext& ctx, ArgReader& args) {
 }
 
 void SlowlogGet(CommandContext& ctx, ArgReader& args) {
+  if (args.left() > 1) return ctx.reply.Error(errors::SubcommandSyntax(ctx.argv[1], "slowlog"));
   int64_t count = 10;
   if (!args.empty()) {
     count = args.IntegerIn(-1, INT64_MAX, "ERR count should be greater than or equal to -1");
@@ -46,7 +44,7 @@ void SlowlogReset(CommandContext& ctx, ArgReader&) {
 }
 
 void SlowlogHelp(CommandContext& ctx, ArgReader&) {
-  static constexpr std::array<std::string_view, 6> kLines = {
+  static constexpr std::string_view kLines[] = {
       "GET [<count>]",
       "    The newest entries (10 unless told, -1 for all): id, time, microseconds, arguments, "
       "client address, client name.",
@@ -55,41 +53,6 @@ void SlowlogHelp(CommandContext& ctx, ArgReader&) {
       "RESET",
       "    Forget them all."};
   ReplyHelp(ctx, "slowlog", kLines);
-}
-
-void LatencyHistogramOf(CommandContext& ctx, ArgReader& args) {
-  std::vector<std::pair<std::string_view, LatencyHistogram>> found;
-  const auto add = [&](const CommandInfo& info) {
-    if (auto histogram = ctx.services.stats().CommandLatency(info.full_name)) {
-      found.emplace_back(info.full_name, std::move(*histogram));
-    }
-  };
-  const CommandTable& table = CommandTable::Get();
-  if (args.empty()) {
-    for (const CommandInfo& info : table.all()) add(info);
-  }
-  while (!args.empty()) {
-    const CommandInfo* info = table.Find(args.Next());
-    if (info == nullptr) continue;
-    add(*info);
-    if (info->spec->subcommands.empty()) continue;
-    for (const CommandInfo& sub : table.all()) {
-      if (sub.container == info->spec) add(sub);
-    }
-  }
-  ctx.reply.Map(found.size());
-  for (const auto& [name, histogram] : found) {
-    ctx.reply.Bulk(name);
-    ctx.reply.Map(2);
-    ctx.reply.Bulk("calls");
-    ctx.reply.Integer(static_cast<int64_t>(histogram.calls));
-    ctx.reply.Bulk("histogram_usec");
-    ctx.reply.Map(histogram.cumulative.size());
-    for (const auto& [bound, count] : histogram.cumulative) {
-      ctx.reply.Integer(static_cast<int64_t>(bound));
-      ctx.reply.Integer(static_cast<int64_t>(count));
-    }
-  }
 }
 
 void Time(CommandContext& ctx, ArgReader&) {

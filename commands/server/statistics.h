@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handlers that show what the server measures of itself: INFO, SLOWLOG, LATENCY HISTOGRAM, TIME.
+// Handlers that show what the server measures of itself: INFO, SLOWLOG, TIME.
 #pragma once
 
 namespace henge::commands {
@@ -12,7 +12,6 @@ void SlowlogGet(CommandContext& ctx, ArgReader& args);
 void SlowlogLen(CommandContext& ctx, ArgReader& args);
 void SlowlogReset(CommandContext& ctx, ArgReader& args);
 void SlowlogHelp(CommandContext& ctx, ArgReader& args);
-void LatencyHistogramOf(CommandContext& ctx, ArgReader& args);
 void Time(CommandContext& ctx, ArgReader& args);
 
 }  // namespace henge::commands
