@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The version of Redis whose behaviour Henge has; INFO and HELLO tell it to clients.
+// The versions: of Redis, whose behaviour Henge has and which INFO and HELLO tell to clients, and
 #pragma once
 
 #include <string_view>
@@ -7,5 +7,7 @@
 namespace henge {
 
 inline constexpr std::string_view kRedisVersion = "7.2.4";
+// Henge's own.
+inline constexpr std::string_view kHengeVersion = "0.1.0";
 
 }  // namespace henge

@@ -71,6 +71,17 @@ bool ClusterState::IsFailed(const NodeId& id) const {
   return link != links_.end() && link->second.seen.failed;
 }
 
+void ClusterState::SetNodeTimeout(int64_t timeout_ms) {
+  const std::lock_guard lock(mutex_);
+  options_.node_timeout_ms = timeout_ms;
+}
+
+void ClusterState::SetRequireFullCoverage(bool required) {
+  const std::lock_guard lock(mutex_);
+  options_.require_full_coverage = required;
+  JudgeHealth();
+}
+
 void ClusterState::JudgeHealth() {
   const int64_t now = clock_.MonotonicMicros();
   for (auto& [id, link] : links_) {

@@ -43,6 +43,9 @@ class ClusterState final : public ClusterView, public BeatListener {
                                                             TopologyPtr topology,
                                                             const Clock& clock = SystemClock());
 
+  void SetNodeTimeout(int64_t timeout_ms);
+  void SetRequireFullCoverage(bool required);
+
   // Makes a newer topology the current one; an older one, or one without this node, is refused.
   absl::Status Adopt(TopologyPtr topology);
 
@@ -76,7 +79,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   void SetConnected(Link& link, bool connected);
   void Learn(Link& link, const Beat& beat);
 
-  const ClusterOptions options_;
+  ClusterOptions options_;  // my_id is fixed; the rest is guarded by mutex_.
   const Clock& clock_;
 
   mutable std::mutex mutex_;

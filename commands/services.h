@@ -37,14 +37,13 @@ struct CommandSettings {
 // CONFIG's view of the parameters.
 class ConfigService {
  public:
+  using NameValue = std::pair<std::string, std::string>;
   virtual ~ConfigService() = default;
   // Parameters whose names match any of the glob patterns.
-  virtual std::vector<std::pair<std::string, std::string>> Get(
-      const std::vector<std::string>& patterns) = 0;
+  virtual std::vector<NameValue> Get(const std::vector<std::string>& patterns) = 0;
   // All or nothing. Returns the error's text, or empty.
-  virtual std::string Set(const std::vector<std::pair<std::string, std::string>>& values,
-                          const ClientState& by) = 0;
-  virtual std::string Rewrite() = 0;  // Error's text, or empty.
+  virtual std::string Set(const std::vector<NameValue>& values, const ClientState& by) = 0;
+  virtual std::string Rewrite() = 0;  // The error's text, or empty.
   virtual void ResetStats() = 0;
 };
 
@@ -169,6 +168,7 @@ class Services {
   virtual ClientsService& clients() = 0;
   virtual StatsService& stats() = 0;
   virtual ControlService& control() = 0;
+  virtual ConfigService& config() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
 
   // Runs one queued command with the locks EXEC holds; writes its reply.

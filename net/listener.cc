@@ -64,28 +64,76 @@ void Acceptor::Stop() {
 
 absl::Status Acceptor::Listen(const ListenOptions& options) {
   options_ = options;
-  if (options.port != 0) {
-    for (std::string address : options.bind) {
-      const bool optional = !address.empty() && address[0] == '-';
-      if (optional) address.erase(0, 1);
-      if (absl::Status status = ListenTcp(address, optional); !status.ok()) return status;
-    }
-    if (sockets_.empty()) {
-      return absl::UnavailableError("no address could be bound on port " +
-                                    std::to_string(options.port));
-    }
+  set_keepalive_seconds(options.keepalive_seconds);
+  if (absl::Status status = OpenAll(options.bind, options.port, sockets_); !status.ok()) {
+    return status;
   }
   return options.unix_path.empty() ? absl::OkStatus() : ListenUnix();
 }
 
-absl::Status Acceptor::ListenTcp(const std::string& address, bool optional) {
+absl::Status Acceptor::OpenAll(const std::vector<std::string>& bind, int port,
+                               std::vector<Socket>& sockets) const {
+  if (port == 0 || bind.empty()) return absl::OkStatus();
+  for (std::string address : bind) {
+    const bool optional = !address.empty() && address[0] == '-';
+    if (optional) address.erase(0, 1);
+    const auto open = std::find_if(sockets_.begin(), sockets_.end(), [&](const Socket& socket) {
+      return !socket.unix_socket && socket.address == address && socket.port == port;
+    });
+    if (open != sockets_.end()) {
+      sockets.push_back(*open);
+    } else if (absl::Status status = OpenTcp(address, port, optional, sockets); !status.ok()) {
+      return status;
+    }
+  }
+  if (!sockets.empty()) return absl::OkStatus();
+  return absl::UnavailableError("no address could be bound on port " + std::to_string(port));
+}
+
+absl::Status Acceptor::Relisten(const std::vector<std::string>& bind, int port) {
+  std::vector<Socket> next;
+  const absl::Status status = OpenAll(bind, port, next);
+  const auto holds = [](const std::vector<Socket>& sockets, int fd) {
+    return std::any_of(sockets.begin(), sockets.end(),
+                       [fd](const Socket& socket) { return socket.fd == fd; });
+  };
+  if (!status.ok()) {
+    for (const Socket& socket : next) {
+      if (!holds(sockets_, socket.fd)) close(socket.fd);
+    }
+    return status;
+  }
+  Worker* worker = workers_[0].get();
+  for (const Socket& socket : sockets_) {
+    if (socket.unix_socket) {
+      next.push_back(socket);
+    } else if (!holds(next, socket.fd)) {
+      shutdown(socket.fd, SHUT_RDWR);  // Refuses from now on; closed where nobody accepts from it.
+      worker->Post([worker, fd = socket.fd] {
+        worker->Unwatch(fd);
+        close(fd);
+      });
+    }
+  }
+  for (const Socket& socket : next) {
+    if (holds(sockets_, socket.fd)) continue;
+    worker->Post([this, worker, fd = socket.fd] {
+      worker->WatchReadable(fd, [this, fd] { AcceptFrom(fd, false); });
+    });
+  }
+  sockets_ = std::move(next);
+  return absl::OkStatus();
+}
+
+absl::Status Acceptor::OpenTcp(const std::string& address, int port, bool optional,
+                               std::vector<Socket>& sockets) const {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   hints.ai_family = address.find(':') != std::string::npos || address == "::*" ? AF_INET6 : AF_INET;
   const char* host = address == "*" || address == "::*" ? nullptr : address.c_str();
   addrinfo* found = nullptr;
-  const int rc = getaddrinfo(host, std::to_string(options_.port).c_str(), &hints, &found);
+  const int rc = getaddrinfo(host, std::to_string(port).c_str(), &hints, &found);
   if (rc != 0) {
     if (optional) return absl::OkStatus();
     return absl::InvalidArgumentError("bind " + address + ": " + gai_strerror(rc));
@@ -100,15 +148,15 @@ absl::Status Acceptor::ListenTcp(const std::string& address, bool optional) {
   const int error = errno;
   freeaddrinfo(found);
   if (ok) {
-    sockets_.push_back({fd, false});
+    sockets.push_back({fd, false, address, port});
     return absl::OkStatus();
   }
   if (fd >= 0) close(fd);
   const bool absent = error == EADDRNOTAVAIL || error == EAFNOSUPPORT || error == EPROTONOSUPPORT;
   if (optional && absent) return absl::OkStatus();
   errno = error;
-  return absl::UnavailableError("could not listen on " + address + ":" +
-                                std::to_string(options_.port) + ": " + ErrnoText());
+  return absl::UnavailableError("could not listen on " + address + ":" + std::to_string(port) +
+                                ": " + ErrnoText());
 }
 
 absl::Status Acceptor::ListenUnix() {
@@ -129,24 +177,26 @@ absl::Status Acceptor::ListenUnix() {
   if (options_.unix_permissions != 0) {
     chmod(options_.unix_path.c_str(), static_cast<mode_t>(options_.unix_permissions));
   }
-  sockets_.push_back({fd, true});
+  sockets_.push_back({fd, true, options_.unix_path, 0});
   return absl::OkStatus();
 }
 
 void Acceptor::Start() {
   for (const Socket& socket : sockets_) {
-    workers_[0]->WatchReadable(socket.fd, [this, socket] { AcceptFrom(socket); });
+    workers_[0]->WatchReadable(socket.fd, [this, fd = socket.fd, is_unix = socket.unix_socket] {
+      AcceptFrom(fd, is_unix);
+    });
   }
 }
 
-void Acceptor::AcceptFrom(const Socket& socket) {
+void Acceptor::AcceptFrom(int listener, bool unix_socket) {
   for (int i = 0; i < kAcceptsPerRound; ++i) {
     sockaddr_storage remote{};
     socklen_t size = sizeof(remote);
-    const int fd = accept4(socket.fd, reinterpret_cast<sockaddr*>(&remote), &size,
+    const int fd = accept4(listener, reinterpret_cast<sockaddr*>(&remote), &size,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) return;  // EAGAIN, or out of descriptors: the next round tries again.
-    if (socket.unix_socket) {
+    if (unix_socket) {
       Hand(fd, options_.unix_path + ":0", options_.unix_path + ":0", true);
       continue;
     }
@@ -155,7 +205,7 @@ void Acceptor::AcceptFrom(const Socket& socket) {
     getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size);
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    SetKeepalive(fd, options_.keepalive_seconds);
+    SetKeepalive(fd, keepalive_seconds_.load(std::memory_order_relaxed));
     Hand(fd, AddressText(remote), AddressText(local), false);
   }
 }

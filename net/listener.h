@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listening sockets and the acceptor that spreads connections over the workers: each new one goes
 // to the worker with the fewest.
+//
+// Accepting is the first worker's. Listen, Start and Stop belong to the time before and after the
+// workers run; Relisten may be called in between, by one thread at a time.
 #pragma once
 
 #include <absl/status/status.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,8 +34,14 @@ class Acceptor {
       : workers_(workers), factory_(factory) {}
   ~Acceptor();
 
-  // Opens the sockets. Call before the workers start.
+  // Opens the sockets.
   absl::Status Listen(const ListenOptions& options);
+  // Other addresses or another port: opens what is new, closes what is gone, keeps the rest and all
+  // connections. On an error everything stays as it was. The Unix socket is not touched.
+  absl::Status Relisten(const std::vector<std::string>& bind, int port);
+  void set_keepalive_seconds(int seconds) {  // 0: off. For connections to come.
+    keepalive_seconds_.store(seconds, std::memory_order_relaxed);
+  }
   // Starts accepting on the first worker. REQUIRES: its thread has not started, or this is it.
   void Start();
   void Stop();  // Closes the sockets. REQUIRES: the first worker has stopped.
@@ -43,15 +53,21 @@ class Acceptor {
   struct Socket {
     int fd;
     bool unix_socket;
+    std::string address;  // As `bind` names it, without the dash.
+    int port;
   };
-  absl::Status ListenTcp(const std::string& address, bool optional);
+  absl::Status OpenAll(const std::vector<std::string>& bind, int port,
+                       std::vector<Socket>& sockets) const;
+  absl::Status OpenTcp(const std::string& address, int port, bool optional,
+                       std::vector<Socket>& sockets) const;
   absl::Status ListenUnix();
-  void AcceptFrom(const Socket& socket);
+  void AcceptFrom(int listener, bool unix_socket);
   void Hand(int fd, std::string address, std::string local_address, bool unix_socket);
 
   std::vector<std::unique_ptr<Worker>>& workers_;
   HandlerFactory& factory_;
   ListenOptions options_;
+  std::atomic<int> keepalive_seconds_{0};
   std::vector<Socket> sockets_;
   Counter accepted_;
   Counter rejected_;

@@ -107,6 +107,11 @@ void Worker::WatchReadable(int fd, Task task) {
   watches_.push_back(std::move(watch));
 }
 
+void Worker::Unwatch(int fd) {
+  epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  std::erase_if(watches_, [fd](const auto& watch) { return watch->fd == fd; });
+}
+
 void Worker::Close(Connection& connection) {
   if (connection.doomed_) return;
   connection.doomed_ = true;

@@ -58,6 +58,7 @@ class Worker {
   void CancelTimer(TimerId id) { timers_.erase(id); }
   // Watches a file descriptor for readability (listeners).
   void WatchReadable(int fd, Task task);
+  void Unwatch(int fd);                // REQUIRES: in a posted task, where no event is under way.
   void Close(Connection& connection);  // At the end of the round; safe from its own handler.
   bool InThread() const { return std::this_thread::get_id() == thread_.get_id(); }
   // The start of the present round, wall clock: one reading serves a round's commands.

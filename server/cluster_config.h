@@ -27,7 +27,6 @@ struct ClusterConfig {
   uint32_t virtual_nodes = cluster::kDefaultVirtualNodes;
   int64_t node_timeout_ms = 15'000;
   bool require_full_coverage = true;
-  bool allow_reads_when_down = false;
   // For a node alone; else the node's own entry says it.
   std::string announce_host;  // Empty: clients stay with the address they connected to.
   uint16_t announce_port = 0;

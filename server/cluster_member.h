@@ -25,6 +25,7 @@ class ClusterMember {
                                                               int port);
 
   cluster::ClusterView& view() { return *state_; }
+  cluster::ClusterState& state() { return *state_; }
 
  private:
   ClusterMember() = default;

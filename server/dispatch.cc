@@ -211,7 +211,7 @@ std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
     writes = writes || (exec && (queued.spec->flags & commands::kWrite) != 0);
   }
   refusal_ = RefuseSlot(*view, {slot, keys.empty() ? slot : keys.front().slot, writes},
-                        node_.options().cluster.allow_reads_when_down);
+                        node_.parameters().cluster_allow_reads_when_down.load());
   redirected_ = !refusal_.empty();
   return refusal_;
 }

@@ -61,12 +61,12 @@ void ServerSection(Node& node, Lines& out) {
   out("process_id", getpid());
   out("process_supervised", "no");
   out("run_id", node.run_id());
-  out("tcp_port", node.options().listen.port);
+  out("tcp_port", node.parameters().port.load());
   out("server_time_usec", now_us);
   out("uptime_in_seconds", uptime);
   out("uptime_in_days", uptime / 86400);
-  out("hz", 10);
-  out("configured_hz", 10);
+  out("hz", node.parameters().hz.load());
+  out("configured_hz", node.parameters().hz.load());
   out("lru_clock", (now_us / 1'000'000) & 0xffffff);
   out("io_threads_active", node.workers().size() > 1 ? 1 : 0);
 }
@@ -172,7 +172,7 @@ void PersistenceSection(Node& node, Lines& out) {
 void StatsSection(Node& node, Lines& out) {
   const Totals totals = SumTotals(node);
   const ServerStats& stats = node.server_stats();
-  out("total_connections_received", node.acceptor().accepted());
+  out("total_connections_received", AcceptedConnections(node));
   out("total_commands_processed", totals.commands);
   out("instantaneous_ops_per_sec", stats.ops.per_second());
   out("total_net_input_bytes", totals.bytes_read);
@@ -181,7 +181,7 @@ void StatsSection(Node& node, Lines& out) {
       fmt::format("{:.2f}", static_cast<double>(stats.input.per_second()) / 1024));
   out("instantaneous_output_kbps",
       fmt::format("{:.2f}", static_cast<double>(stats.output.per_second()) / 1024));
-  out("rejected_connections", node.acceptor().rejected());
+  out("rejected_connections", RejectedConnections(node));
   out("sync_full", 0);
   out("sync_partial_ok", 0);
   out("sync_partial_err", 0);

@@ -11,8 +11,6 @@ namespace henge::server {
 
 class Node;
 
-inline constexpr std::string_view kHengeVersion = "0.1.0";
-
 // `sections` in any case; empty: the default ones. "all", "everything" and "default" are known.
 std::string InfoText(Node& node, const std::vector<std::string>& sections);
 

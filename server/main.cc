@@ -1,88 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 // henge-server: one node.
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "base/memory.h"
-#include "base/numbers.h"
+#include "base/version.h"
+#include "server/config/command_line.h"
+#include "server/config/config.h"
 #include "server/node.h"
 
 namespace {
 
-uint16_t ToPort(std::string_view text) {
-  return static_cast<uint16_t>(henge::ParseUint64(text).value_or(0));
+using henge::server::CommandLine;
+using henge::server::Config;
+
+void Print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return 1;
 }
 
-// "a=127.0.0.1:7000@17000,b=…": the members of a cluster.
-std::vector<henge::server::ClusterNodeConfig> ReadNodes(std::string_view text) {
-  std::vector<henge::server::ClusterNodeConfig> nodes;
-  while (!text.empty()) {
-    const std::string_view item = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), item.size() + 1));
-    const size_t host = item.find('=');
-    const size_t bus_port = item.rfind('@');
-    const size_t port = item.rfind(':');
-    if (host == item.npos || bus_port == item.npos || port == item.npos) continue;
-    nodes.push_back({.id = std::string(item.substr(0, host)),
-                     .host = std::string(item.substr(host + 1, port - host - 1)),
-                     .port = ToPort(item.substr(port + 1, bus_port - port - 1)),
-                     .bus_port = ToPort(item.substr(bus_port + 1))});
+// The file first, then the standard input, then the flags: the later one wins.
+absl::Status Load(const CommandLine& line, Config& config) {
+  if (line.file) {
+    if (absl::Status status = config.LoadFile(*line.file); !status.ok()) return status;
   }
-  return nodes;
-}
-
-void ReadClusterFlag(std::string_view name, std::string_view value,
-                     henge::server::NodeOptions& options) {
-  henge::server::ClusterConfig& cluster = options.cluster;
-  if (name == "--cluster-enabled") options.cluster_enabled = value == "yes";
-  if (name == "--cluster-self") cluster.self = value;
-  if (name == "--cluster-nodes") cluster.nodes = ReadNodes(value);
-  if (name == "--cluster-port") cluster.bus_port = ToPort(value);
-  if (name == "--cluster-announce-ip") cluster.announce_host = value;
-  if (name == "--cluster-announce-port") cluster.announce_port = ToPort(value);
-  if (name == "--cluster-require-full-coverage") cluster.require_full_coverage = value == "yes";
-  if (name == "--cluster-allow-reads-when-down") cluster.allow_reads_when_down = value == "yes";
-  if (name == "--cluster-node-timeout") {
-    cluster.node_timeout_ms = henge::ParseInt64(value).value_or(cluster.node_timeout_ms);
+  if (line.from_stdin) {
+    const std::string text(std::istreambuf_iterator<char>(std::cin), {});
+    if (absl::Status status = config.LoadText(text, "standard input"); !status.ok()) return status;
   }
+  return config.Load(line.directives);
 }
 
-henge::server::NodeOptions ReadFlags(int argc, char** argv) {
-  henge::server::NodeOptions options;
-  options.listen.port = 6379;
-  options.listen.bind = {"127.0.0.1", "-::1"};
-  options.io_threads = static_cast<int>(std::thread::hardware_concurrency());
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view name = argv[i];
-    if (name == "--port")
-      options.listen.port = static_cast<int>(henge::ParseInt64(argv[i + 1]).value_or(0));
-    if (name == "--bind") options.listen.bind = {argv[i + 1]};
-    if (name == "--io-threads")
-      options.io_threads = static_cast<int>(henge::ParseInt64(argv[i + 1]).value_or(0));
-    ReadClusterFlag(name, argv[i + 1], options);
-    if (name == "--maxmemory") {
-      options.max_memory = static_cast<uint64_t>(henge::ParseMemory(argv[i + 1]).value_or(0));
-    }
-    if (name == "--maxmemory-policy") {
-      options.eviction_policy = henge::store::ParseEvictionPolicy(argv[i + 1])
-                                    .value_or(henge::store::EvictionPolicy::kNoEviction);
-    }
+// Detaches from the terminal; the parent ends. Before there are threads.
+void Daemonize() {
+  if (fork() != 0) _exit(0);
+  setsid();
+  const int null = open("/dev/null", O_RDWR);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
+  if (null > STDERR_FILENO) close(null);
+}
+
+class PidFile {
+ public:
+  explicit PidFile(std::string path) : path_(std::move(path)) {
+    if (!path_.empty()) std::ofstream(path_) << getpid() << '\n';
   }
-  return options;
-}
+  ~PidFile() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
 
-}  // namespace
+ private:
+  std::string path_;
+};
 
-int main(int argc, char** argv) {
-  // Signals are taken by the main thread alone; workers inherit the block.
+int Serve(std::unique_ptr<Config> config) {
+  const henge::server::Settings& settings = config->settings();
+  const bool daemonize = settings.daemonize.load();
+  std::string pid_file = settings.pidfile.load();
+  if (daemonize && pid_file.empty()) pid_file = "/var/run/redis.pid";
+  if (daemonize) Daemonize();
+  const PidFile pid(std::move(pid_file));
+
+  // Signals are taken by one thread alone; the others inherit the block.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -91,11 +85,8 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
 
   const henge::ThreadMemory memory;
-  henge::server::Node node(ReadFlags(argc, argv));
-  if (const absl::Status status = node.Start(); !status.ok()) {
-    std::fprintf(stderr, "%s\n", status.ToString().c_str());
-    return 1;
-  }
+  henge::server::Node node(std::move(config));
+  if (const absl::Status status = node.Start(); !status.ok()) return Fail(status);
   std::thread waiter([&] {
     int caught = 0;
     sigwait(&signals, &caught);
@@ -105,4 +96,34 @@ int main(int argc, char** argv) {
   pthread_kill(waiter.native_handle(), SIGTERM);
   waiter.join();
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  const absl::StatusOr<CommandLine> line = henge::server::ParseCommandLine(args);
+  if (!line.ok()) return Fail(line.status());
+  switch (line->mode) {
+    case CommandLine::Mode::kHelp:
+      Print(henge::server::HelpText());
+      return 0;
+    case CommandLine::Mode::kVersion:
+      std::printf("Henge server v=%s redis=%s bits=%zu\n",
+                  std::string(henge::kHengeVersion).c_str(),
+                  std::string(henge::kRedisVersion).c_str(), sizeof(void*) * 8);
+      return 0;
+    case CommandLine::Mode::kConfigReference:
+      Print(henge::server::ConfigReference());
+      return 0;
+    default:
+      break;
+  }
+  auto config = std::make_unique<Config>();
+  if (const absl::Status status = Load(*line, *config); !status.ok()) return Fail(status);
+  if (line->mode == CommandLine::Mode::kCheckConfig) {
+    Print("The configuration is sound.\n");
+    return 0;
+  }
+  return Serve(std::move(config));
 }

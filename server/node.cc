@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "server/access.h"
+#include "server/apply_config.h"
 #include "server/node_services.h"
 #include "server/session.h"
 #include "server/totals.h"
@@ -17,14 +19,23 @@ constexpr int kShardsPerWorker = 16;
 constexpr int64_t kTickMs = 100;
 constexpr int64_t kIdleCheckMs = 1000;
 
+// What a stranger's connection is told before it is closed, on one line.
+constexpr std::string_view kProtectedModeRefusal =
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
+    "is set for the default user. In this mode connections are only accepted from the loopback "
+    "interface. To connect from other machines: 1) set a password for the default user "
+    "(requirepass), or 2) turn protected mode off, from this machine with 'CONFIG SET "
+    "protected-mode no' or in the configuration, if the network is one you trust.\r\n";
+
 int ShardsFor(int io_threads) {
   return static_cast<int>(std::bit_ceil(static_cast<unsigned>(io_threads * kShardsPerWorker)));
 }
 
 }  // namespace
 
-Node::Node(NodeOptions options)
-    : options_(std::move(options)),
+Node::Node(std::unique_ptr<Config> config)
+    : config_(std::move(config)),
+      options_(OptionsFrom(config_->settings())),
       store_({.shards = ShardsFor(options_.io_threads),
               .databases = options_.cluster_enabled ? 1 : options_.databases,
               .table_per_slot = options_.cluster_enabled}),
@@ -32,8 +43,7 @@ Node::Node(NodeOptions options)
       services_(MakeServices(*this)),
       run_id_(RandomHex(40)),
       started_at_us_(SystemClock().NowMicros()) {
-  store_.settings().max_memory.store(options_.max_memory);
-  store_.settings().policy.store(options_.eviction_policy);
+  ApplyAllParameters(*this);
   for (int i = 0; i < options_.io_threads; ++i) {
     dispatchers_.push_back(std::make_unique<Dispatcher>(*this, i));
     workers_.push_back(std::make_unique<net::Worker>(i, *this));
@@ -50,6 +60,8 @@ Node::~Node() {
 commands::Services& Node::services() { return *services_; }
 
 absl::Status Node::Start() {
+  config_->set_applier(
+      [this](const Parameter& parameter) { return ApplyParameter(*this, parameter); });
   if (absl::Status status = acceptor_.Listen(options_.listen); !status.ok()) return status;
   if (options_.cluster_enabled) {
     auto member =
@@ -112,9 +124,14 @@ void Node::WaitForShutdown() {
   shutdown_cv_.wait(lock, [this] { return shutdown_requested_; });
 }
 
-std::optional<std::string> Node::Admit(std::string_view, bool, size_t open) {
-  if (open >= limits_.max_clients.load(std::memory_order_relaxed))
+std::optional<std::string> Node::Admit(std::string_view address, bool unix_socket, size_t open) {
+  if (open >= limits_.max_clients.load(std::memory_order_relaxed)) {
     return "-ERR max number of clients reached\r\n";
+  }
+  if (!unix_socket && !IsLoopback(address) && parameters().protected_mode.load() &&
+      parameters().requirepass.load().empty()) {
+    return std::string(kProtectedModeRefusal);
+  }
   return std::nullopt;
 }
 

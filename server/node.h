@@ -21,23 +21,23 @@
 #include "server/client_limits.h"
 #include "server/client_registry.h"
 #include "server/cluster_member.h"
+#include "server/config/config.h"
 #include "server/dispatch.h"
 #include "server/latency_monitor.h"
 #include "server/server_stats.h"
 #include "server/slowlog.h"
+#include "server/totals.h"
 #include "store/store.h"
 
 namespace henge::server {
 
+// What the configuration fixes at the start.
 struct NodeOptions {
   net::ListenOptions listen;
   int io_threads = 1;
   int databases = 16;
   bool cluster_enabled = false;
   ClusterConfig cluster;
-  std::string require_password;
-  uint64_t max_memory = 0;
-  store::EvictionPolicy eviction_policy = store::EvictionPolicy::kNoEviction;
 };
 
 // What CLIENT PAUSE set; read at the gate.
@@ -49,7 +49,7 @@ struct PauseState {
 
 class Node final : public net::HandlerFactory {
  public:
-  explicit Node(NodeOptions options);
+  explicit Node(std::unique_ptr<Config> config);
   ~Node() override;
 
   absl::Status Start();
@@ -68,13 +68,15 @@ class Node final : public net::HandlerFactory {
   commands::Services& services();
   // Null outside cluster mode; fixed by Start.
   cluster::ClusterView* cluster() { return cluster_ == nullptr ? nullptr : &cluster_->view(); }
+  Config& config() { return *config_; }
+  const Settings& parameters() const { return config_->settings(); }
   const NodeOptions& options() const { return options_; }
-  NodeOptions& mutable_options() { return options_; }
+  ClusterMember* member() { return cluster_.get(); }  // Null outside cluster mode.
   PauseState& pause() { return pause_; }
   ClientLimits& limits() { return limits_; }
   std::vector<std::unique_ptr<net::Worker>>& workers() { return workers_; }
   std::vector<std::unique_ptr<Dispatcher>>& dispatchers() { return dispatchers_; }
-  const net::Acceptor& acceptor() const { return acceptor_; }
+  net::Acceptor& acceptor() { return acceptor_; }
   const std::string& run_id() const { return run_id_; }
   int64_t started_at_us() const { return started_at_us_; }
   commands::CommandSettings& settings() { return settings_; }
@@ -82,6 +84,7 @@ class Node final : public net::HandlerFactory {
   Slowlog& slowlog() { return slowlog_; }
   LatencyMonitor& latency() { return latency_; }
   uint64_t startup_memory() const { return startup_memory_; }
+  StatsBaseline& baseline() { return baseline_; }
 
  private:
   // On the first worker, each 100 ms: samples rates and memory.
@@ -89,12 +92,14 @@ class Node final : public net::HandlerFactory {
   // On each worker, once a second: closes clients that have been idle for too long.
   void CloseIdle(net::Worker& worker);
 
+  std::unique_ptr<Config> config_;
   NodeOptions options_;
   commands::CommandSettings settings_;
   store::Store store_;
   ServerStats server_stats_;
   Slowlog slowlog_;
   LatencyMonitor latency_;
+  StatsBaseline baseline_;
   PauseState pause_;
   ClientLimits limits_;
   ClientRegistry clients_;

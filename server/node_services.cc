@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "commands/command_table.h"
 #include "commands/errors.h"
+#include "server/access.h"
 #include "server/info.h"
 #include "server/memory_report.h"
 #include "server/node.h"
@@ -14,6 +15,15 @@ namespace henge::server {
 namespace {
 
 using commands::ClientState;
+
+// Takes as long for every wrong guess of a length.
+bool SameSecret(std::string_view a, std::string_view b) {
+  unsigned char difference = a.size() == b.size() ? 0 : 1;
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  }
+  return difference == 0;
+}
 
 class Clients final : public commands::ClientsService {
  public:
@@ -86,8 +96,8 @@ class Control final : public commands::ControlService {
   void SetActiveExpire(bool on) override { node_.store().settings().active_expiry.store(on); }
   std::string Authenticate(ClientState& client, std::string_view user,
                            std::string_view password) override {
-    const std::string& required = node_.options().require_password;
-    if (user != "default" || (!required.empty() && password != required)) {
+    const std::string required = node_.parameters().requirepass.load();
+    if (user != "default" || (!required.empty() && !SameSecret(password, required))) {
       return std::string(commands::errors::kWrongPass);
     }
     {
@@ -97,7 +107,7 @@ class Control final : public commands::ControlService {
     client.authenticated.store(true, std::memory_order_relaxed);
     return {};
   }
-  bool PasswordRequired() const override { return !node_.options().require_password.empty(); }
+  bool PasswordRequired() const override { return !node_.parameters().requirepass.load().empty(); }
   bool HasUser(std::string_view name) const override { return name == "default"; }
   void ResetUser(ClientState& client) override {
     {
@@ -152,13 +162,32 @@ class Stats final : public commands::StatsService {
   Node& node_;
 };
 
+class ConfigAccess final : public commands::ConfigService {
+ public:
+  explicit ConfigAccess(Node& node) : node_(node) {}
+  std::vector<NameValue> Get(const std::vector<std::string>& patterns) override {
+    return node_.config().Get(patterns);
+  }
+  std::string Set(const std::vector<NameValue>& values, const ClientState& by) override {
+    return node_.config().Set(values,
+                              IsAllowed(node_.parameters().enable_protected_configs.load(), by));
+  }
+  std::string Rewrite() override { return node_.config().Rewrite(); }
+  void ResetStats() override { server::ResetStats(node_); }
+
+ private:
+  Node& node_;
+};
+
 class NodeServices final : public commands::Services {
  public:
-  explicit NodeServices(Node& node) : node_(node), clients_(node), stats_(node), control_(node) {}
+  explicit NodeServices(Node& node)
+      : node_(node), clients_(node), stats_(node), control_(node), config_(node) {}
   const commands::CommandSettings& settings() const override { return node_.settings(); }
   commands::ClientsService& clients() override { return clients_; }
   commands::StatsService& stats() override { return stats_; }
   commands::ControlService& control() override { return control_; }
+  commands::ConfigService& config() override { return config_; }
   cluster::ClusterView* cluster() override { return node_.cluster(); }
 
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
@@ -180,6 +209,7 @@ class NodeServices final : public commands::Services {
   Clients clients_;
   Stats stats_;
   Control control_;
+  ConfigAccess config_;
 };
 
 }  // namespace

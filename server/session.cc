@@ -43,7 +43,8 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
   state_.unix_socket = connection.unix_socket();
   state_.created_at = SystemClock().NowMillis();
   state_.last_interaction.store(state_.created_at, std::memory_order_relaxed);
-  state_.authenticated.store(node.options().require_password.empty(), std::memory_order_relaxed);
+  state_.authenticated.store(node.parameters().requirepass.load().empty(),
+                             std::memory_order_relaxed);
   node.clients().Add(state_.id, this);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/totals.h"
 
+#include "commands/command_table.h"
 #include "server/node.h"
 
 namespace henge::server {
@@ -11,7 +12,9 @@ uint64_t SumOver(Node& node, Counter ExecutionStats::* counter) {
   return sum;
 }
 
-Totals SumTotals(Node& node) {
+namespace {
+
+Totals RawTotals(Node& node) {
   Totals totals;
   totals.commands = SumOver(node, &ExecutionStats::commands);
   for (const auto& worker : node.workers()) {
@@ -30,10 +33,10 @@ Totals SumTotals(Node& node) {
   return totals;
 }
 
-CommandTotals SumCommand(Node& node, int command_index) {
+CommandTotals RawCommand(Node& node, size_t command_index) {
   CommandTotals totals;
   for (const auto& dispatcher : node.dispatchers()) {
-    const CommandCounters& c = dispatcher->stats().by_command[static_cast<size_t>(command_index)];
+    const CommandCounters& c = dispatcher->stats().by_command[command_index];
     totals.calls += c.calls.get();
     totals.micros += c.micros.get();
     totals.rejected += c.rejected.get();
@@ -41,6 +44,56 @@ CommandTotals SumCommand(Node& node, int command_index) {
     for (size_t i = 0; i < kLatencyBuckets; ++i) totals.latency[i] += c.latency[i].get();
   }
   return totals;
+}
+
+constexpr uint64_t Totals::* kTotalsFields[] = {
+    &Totals::commands, &Totals::bytes_read, &Totals::bytes_written,
+    &Totals::reads,    &Totals::writes,     &Totals::hits,
+    &Totals::misses,   &Totals::expired,    &Totals::evicted};
+
+}  // namespace
+
+Totals SumTotals(Node& node) {
+  Totals totals = RawTotals(node);
+  const std::lock_guard lock(node.baseline().mu);
+  for (const auto field : kTotalsFields) totals.*field -= node.baseline().totals.*field;
+  return totals;
+}
+
+CommandTotals SumCommand(Node& node, int command_index) {
+  const auto index = static_cast<size_t>(command_index);
+  CommandTotals totals = RawCommand(node, index);
+  const std::lock_guard lock(node.baseline().mu);
+  if (node.baseline().commands.empty()) return totals;
+  const CommandTotals& before = node.baseline().commands[index];
+  totals.calls -= before.calls;
+  totals.micros -= before.micros;
+  totals.rejected -= before.rejected;
+  totals.failed -= before.failed;
+  for (size_t i = 0; i < kLatencyBuckets; ++i) totals.latency[i] -= before.latency[i];
+  return totals;
+}
+
+void ResetStats(Node& node) {
+  const size_t commands = commands::CommandTable::Get().all().size();
+  const std::lock_guard lock(node.baseline().mu);
+  StatsBaseline& baseline = node.baseline();
+  baseline.totals = RawTotals(node);
+  baseline.commands.clear();
+  for (size_t i = 0; i < commands; ++i) baseline.commands.push_back(RawCommand(node, i));
+  baseline.accepted = node.acceptor().accepted();
+  baseline.rejected = node.acceptor().rejected();
+  node.server_stats().errors.Clear();
+}
+
+uint64_t AcceptedConnections(Node& node) {
+  const std::lock_guard lock(node.baseline().mu);
+  return node.acceptor().accepted() - node.baseline().accepted;
+}
+
+uint64_t RejectedConnections(Node& node) {
+  const std::lock_guard lock(node.baseline().mu);
+  return node.acceptor().rejected() - node.baseline().rejected;
 }
 
 double CommandTotals::Percentile(double percent) const {

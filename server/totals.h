@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstdint>
+#include <mutex>
+#include <vector>
 
 #include "server/command_stats.h"
 
@@ -23,7 +25,7 @@ struct Totals {
   uint64_t expired = 0;
   uint64_t evicted = 0;
 };
-Totals SumTotals(Node& node);
+Totals SumTotals(Node& node);  // Since the start, or since CONFIG RESETSTAT.
 
 uint64_t SumOver(Node& node, Counter ExecutionStats::* counter);
 
@@ -38,5 +40,18 @@ struct CommandTotals {
   double Percentile(double percent) const;
 };
 CommandTotals SumCommand(Node& node, int command_index);
+
+// What the counters stood at when CONFIG RESETSTAT was called: they belong to the workers, who
+// count on; whoever shows them takes this off.
+struct StatsBaseline {
+  mutable std::mutex mu;
+  Totals totals;
+  std::vector<CommandTotals> commands;  // By command index; empty before the first reset.
+  uint64_t accepted = 0;
+  uint64_t rejected = 0;
+};
+void ResetStats(Node& node);
+uint64_t AcceptedConnections(Node& node);
+uint64_t RejectedConnections(Node& node);
 
 }  // namespace henge::server

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "commands/command_table.h"
+#include "commands/server/config.h"
 #include "commands/server/control.h"
 #include "commands/server/latency.h"
 #include "commands/server/lolwut.h"
@@ -184,7 +185,64 @@ constexpr std::array kMemory = {
                 .handler = MemoryHelp},
 };
 
+constexpr uint32_t kConfigFlags = kAdmin | kNoScript | kLoading | kStale;
+
+constexpr std::array kConfig = {
+    CommandSpec{.name = "get",
+                .arity = -3,
+                .flags = kConfigFlags,
+                .group = Group::kServer,
+                .since = "2.0.0",
+                .complexity = "O(N*M) for N parameters and M patterns.",
+                .summary = "Shows parameters and their values.",
+                .syntax = "parameter [parameter ...]",
+                .handler = ConfigGet},
+    CommandSpec{.name = "set",
+                .arity = -4,
+                .flags = kConfigFlags,
+                .group = Group::kServer,
+                .since = "2.0.0",
+                .complexity = "O(N) in the number of parameters given.",
+                .summary = "Sets parameters, all or none.",
+                .syntax = "parameter value [parameter value ...]",
+                .tips = "request_policy:all_nodes response_policy:all_succeeded",
+                .handler = ConfigSet},
+    CommandSpec{.name = "rewrite",
+                .arity = 2,
+                .flags = kConfigFlags,
+                .group = Group::kServer,
+                .since = "2.8.0",
+                .complexity = "O(1)",
+                .summary = "Writes the parameters to the configuration file.",
+                .tips = "request_policy:all_nodes response_policy:all_succeeded",
+                .handler = ConfigRewrite},
+    CommandSpec{.name = "resetstat",
+                .arity = 2,
+                .flags = kConfigFlags,
+                .group = Group::kServer,
+                .since = "2.0.0",
+                .complexity = "O(1)",
+                .summary = "Sets the server's counters to zero.",
+                .tips = "request_policy:all_nodes response_policy:all_succeeded",
+                .handler = ConfigResetStat},
+    CommandSpec{.name = "help",
+                .arity = 2,
+                .flags = kLoading | kStale,
+                .group = Group::kServer,
+                .since = "5.0.0",
+                .complexity = "O(1)",
+                .summary = "Lists the subcommands.",
+                .handler = ConfigHelp},
+};
+
 constexpr std::array kCommands = {
+    CommandSpec{.name = "config",
+                .arity = -2,
+                .group = Group::kServer,
+                .since = "2.0.0",
+                .complexity = "Depends on the subcommand.",
+                .summary = "A container for commands about the server's parameters.",
+                .subcommands = kConfig},
     CommandSpec{.name = "info",
                 .arity = -1,
                 .flags = kLoading | kStale,

@@ -108,7 +108,7 @@ class Cluster:
                       for name, ports in zip(NAMES, free_ports(len(NAMES)))]
 
     def arguments(self, node):
-        members = ",".join(f"{n.name}=127.0.0.1:{n.port}@{n.bus_port}" for n in self.nodes)
+        members = " ".join(f"{n.name}=127.0.0.1:{n.port}@{n.bus_port}" for n in self.nodes)
         return ["--port", str(node.port), "--bind", "127.0.0.1", "--io-threads", "2",
                 "--cluster-enabled", "yes", "--cluster-self", node.name,
                 "--cluster-nodes", members, "--cluster-node-timeout", str(NODE_TIMEOUT_MS)]

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is on this machine, and what that permits: protected mode, and the enable-… parameters that
+// say no, yes or local. Pure functions; any thread.
+#pragma once
+
+#include <string_view>
+
+#include "commands/client_state.h"
+#include "server/config/choices.h"
+
+namespace henge::server {
+
+// Of an address as connections show it, "127.0.0.1:50000" or "[::1]:50000".
+bool IsLoopback(std::string_view address);
+
+bool IsAllowed(ProtectedAction who, const commands::ClientState& client);
+
+}  // namespace henge::server

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/apply_config.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/strings.h"
+#include "server/config/structured.h"
+#include "server/node.h"
+
+namespace henge::server {
+namespace {
+
+using Apply = absl::Status (*)(Node&, const Settings&);
+
+// A parameter that is a number somewhere else.
+template <auto Member, class Target>
+void Copy(Target& target, const Settings& settings) {
+  target.store(static_cast<typename Target::value_type>((settings.*Member).load()),
+               std::memory_order_relaxed);
+}
+
+void StoreOutputLimit(OutputLimit& limit, const OutputBufferLimits::Class& value) {
+  limit.hard.store(value.hard, std::memory_order_relaxed);
+  limit.soft.store(value.soft, std::memory_order_relaxed);
+  limit.soft_seconds.store(value.soft_seconds, std::memory_order_relaxed);
+}
+
+absl::Status ApplyOutputLimits(Node& node, const Settings& settings) {
+  const auto limits = ReadOutputBufferLimits(settings.client_output_buffer_limit.load());
+  StoreOutputLimit(node.limits().normal_output, limits.normal);
+  StoreOutputLimit(node.limits().pubsub_output, limits.pubsub);
+  return absl::OkStatus();
+}
+
+// Descriptors beyond the clients': listeners, logs, the bus.
+constexpr rlim_t kSpareDescriptors = 128;
+
+absl::Status ApplyMaxClients(Node& node, const Settings& settings) {
+  const auto wanted = static_cast<rlim_t>(settings.maxclients.load()) + kSpareDescriptors;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+    limit.rlim_max = std::max(limit.rlim_max, wanted);
+    limit.rlim_cur = wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+      return absl::ResourceExhaustedError(
+          "The operating system is not able to handle the specified number of clients");
+    }
+  }
+  Copy<&Settings::maxclients>(node.limits().max_clients, settings);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyDirectory(Node&, const Settings& settings) {
+  if (chdir(settings.dir.load().c_str()) == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::strerror(errno));
+}
+
+absl::Status ApplyAddresses(Node& node, const Settings& settings) {
+  return node.acceptor().Relisten(SplitWords(settings.bind.load()),
+                                  static_cast<int>(settings.port.load()));
+}
+absl::Status ApplyPort(Node& node, const Settings& settings) {
+  if (ApplyAddresses(node, settings).ok()) return absl::OkStatus();
+  return absl::UnavailableError("Unable to listen on this port. Check server logs.");
+}
+absl::Status ApplyBind(Node& node, const Settings& settings) {
+  if (ApplyAddresses(node, settings).ok()) return absl::OkStatus();
+  return absl::UnavailableError("Failed to bind to specified addresses.");
+}
+
+struct Row {
+  std::string_view name;
+  Apply apply;
+  bool at_start = true;  // Also before the node starts.
+};
+
+template <auto Member, auto Target>
+absl::Status StoreSetting(Node& node, const Settings& settings) {
+  Copy<Member>(node.store().settings().*Target, settings);
+  return absl::OkStatus();
+}
+template <auto Member, auto Target>
+absl::Status CommandSetting(Node& node, const Settings& settings) {
+  Copy<Member>(node.settings().*Target, settings);
+  return absl::OkStatus();
+}
+template <auto Member, auto Target>
+absl::Status LimitSetting(Node& node, const Settings& settings) {
+  Copy<Member>(node.limits().*Target, settings);
+  return absl::OkStatus();
+}
+template <auto Member, auto Target>
+absl::Status SlowlogSetting(Node& node, const Settings& settings) {
+  Copy<Member>(node.slowlog().*Target, settings);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyKeepalive(Node& node, const Settings& settings) {
+  node.acceptor().set_keepalive_seconds(static_cast<int>(settings.tcp_keepalive.load()));
+  return absl::OkStatus();
+}
+absl::Status ApplyNodeTimeout(Node& node, const Settings& settings) {
+  if (node.member() != nullptr) {
+    node.member()->state().SetNodeTimeout(settings.cluster_node_timeout.load());
+  }
+  return absl::OkStatus();
+}
+absl::Status ApplyCoverage(Node& node, const Settings& settings) {
+  if (node.member() != nullptr) {
+    node.member()->state().SetRequireFullCoverage(settings.cluster_require_full_coverage.load());
+  }
+  return absl::OkStatus();
+}
+
+using commands::CommandSettings;
+using store::StoreSettings;
+
+constexpr Row kRows[] = {
+    {"maxmemory", StoreSetting<&Settings::maxmemory, &StoreSettings::max_memory>},
+    {"maxmemory-policy", StoreSetting<&Settings::maxmemory_policy, &StoreSettings::policy>},
+    {"maxmemory-samples", StoreSetting<&Settings::maxmemory_samples, &StoreSettings::samples>},
+    {"lfu-log-factor", StoreSetting<&Settings::lfu_log_factor, &StoreSettings::lfu_log_factor>},
+    {"lfu-decay-time", StoreSetting<&Settings::lfu_decay_time, &StoreSettings::lfu_decay_minutes>},
+    {"proto-max-bulk-len",
+     CommandSetting<&Settings::proto_max_bulk_len, &CommandSettings::proto_max_bulk_len>},
+    {"lazyfree-lazy-user-del",
+     CommandSetting<&Settings::lazyfree_lazy_user_del, &CommandSettings::lazyfree_user_del>},
+    {"lazyfree-lazy-user-flush",
+     CommandSetting<&Settings::lazyfree_lazy_user_flush, &CommandSettings::lazyfree_user_flush>},
+    {"maxclients", ApplyMaxClients},
+    {"timeout", LimitSetting<&Settings::timeout, &ClientLimits::idle_seconds>},
+    {"client-query-buffer-limit",
+     LimitSetting<&Settings::client_query_buffer_limit, &ClientLimits::query_buffer>},
+    {"client-output-buffer-limit", ApplyOutputLimits},
+    {"slowlog-log-slower-than",
+     SlowlogSetting<&Settings::slowlog_log_slower_than, &Slowlog::threshold_us>},
+    {"slowlog-max-len", SlowlogSetting<&Settings::slowlog_max_len, &Slowlog::max_entries>},
+    {"tcp-keepalive", ApplyKeepalive},
+    {"dir", ApplyDirectory},
+    {"port", ApplyPort, false},
+    {"bind", ApplyBind, false},
+    {"cluster-node-timeout", ApplyNodeTimeout},
+    {"cluster-require-full-coverage", ApplyCoverage},
+};
+
+ClusterConfig ClusterConfigFrom(const Settings& settings) {
+  const auto nodes = ReadClusterNodes(settings.cluster_nodes.load());
+  return {
+      .self = settings.cluster_self.load(),
+      .nodes = nodes.ok() ? *nodes : std::vector<ClusterNodeConfig>(),
+      .virtual_nodes = static_cast<uint32_t>(settings.cluster_virtual_nodes.load()),
+      .node_timeout_ms = settings.cluster_node_timeout.load(),
+      .require_full_coverage = settings.cluster_require_full_coverage.load(),
+      .announce_host = settings.cluster_announce_ip.load(),
+      .announce_port = static_cast<uint16_t>(settings.cluster_announce_port.load()),
+      .bus_port = static_cast<uint16_t>(settings.cluster_port.load()),
+  };
+}
+
+}  // namespace
+
+NodeOptions OptionsFrom(const Settings& settings) {
+  return {
+      .listen = {.bind = SplitWords(settings.bind.load()),
+                 .port = static_cast<int>(settings.port.load()),
+                 .backlog = static_cast<int>(settings.tcp_backlog.load()),
+                 .unix_path = settings.unixsocket.load(),
+                 .unix_permissions = static_cast<int>(settings.unixsocketperm.load()),
+                 .keepalive_seconds = static_cast<int>(settings.tcp_keepalive.load())},
+      .io_threads = static_cast<int>(settings.io_threads.load()),
+      .databases = static_cast<int>(settings.databases.load()),
+      .cluster_enabled = settings.cluster_enabled.load(),
+      .cluster = ClusterConfigFrom(settings),
+  };
+}
+
+void ApplyAllParameters(Node& node) {
+  for (const Row& row : kRows) {
+    if (row.at_start) row.apply(node, node.parameters()).IgnoreError();
+  }
+}
+
+absl::Status ApplyParameter(Node& node, const Parameter& parameter) {
+  for (const Row& row : kRows) {
+    if (row.name == parameter.name) return row.apply(node, node.parameters());
+  }
+  return absl::OkStatus();  // Read from the settings by whoever asks.
+}
+
+}  // namespace henge::server

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/ring.h"
+#include "server/config/parameter_rows.h"
+
+namespace henge::server::rows {
+namespace {
+
+// A row is a line.
+// clang-format off
+constexpr Parameter kRows[] = {
+    Bool("cluster-enabled", "cluster.enabled", At<&Settings::cluster_enabled>, false, kImmutable, "Be a node of a cluster."),
+    String("cluster-self", "cluster.self", At<&Settings::cluster_self>, "", kImmutable | kEmptyIsAbsent, "Henge's: which of cluster-nodes this node is."),
+    Special("cluster-nodes", "cluster.nodes", At<&Settings::cluster_nodes>, ParameterType::kClusterNodes, "", kImmutable | kMultiArg | kEmptyIsAbsent, "Henge's: the members, each as id=host:port[@bus-port][,priority=N][,zone=Z][,weight=W]."),
+    Int("cluster-virtual-nodes", "cluster.virtual-nodes", At<&Settings::cluster_virtual_nodes>, {1, 65536, cluster::kDefaultVirtualNodes}, kImmutable, "Henge's: points on the ring for each unit of a node's weight."),
+    String("cluster-config-file", "cluster.config-file", At<&Settings::cluster_config_file>, "nodes.conf", kImmutable | kNotYet, "File the cluster's state is kept in."),
+    Int("cluster-node-timeout", "cluster.node-timeout", At<&Settings::cluster_node_timeout>, {0, kLongMax, 15000}, 0, "Milliseconds of silence after which a node is suspected."),
+    Int("cluster-port", "cluster.bus-port", At<&Settings::cluster_port>, {0, 65535, 0}, kImmutable, "Port for the other nodes; 0 is the client port plus 10000."),
+    String("cluster-announce-ip", "cluster.announce-ip", At<&Settings::cluster_announce_ip>, "", kEmptyIsAbsent, "Address to tell the others."),
+    Int("cluster-announce-port", "cluster.announce-port", At<&Settings::cluster_announce_port>, {0, 65535, 0}, 0, "Client port to tell the others."),
+    Int("cluster-announce-tls-port", "cluster.announce-tls-port", At<&Settings::cluster_announce_tls_port>, {0, 65535, 0}, kNotYet, "TLS port to tell the others."),
+    Int("cluster-announce-bus-port", "cluster.announce-bus-port", At<&Settings::cluster_announce_bus_port>, {0, 65535, 0}, 0, "Port for nodes to tell the others."),
+    String("cluster-announce-hostname", "cluster.announce-hostname", At<&Settings::cluster_announce_hostname>, "", kEmptyIsAbsent | kNotYet, "Host name to tell the others."),
+    String("cluster-announce-human-nodename", "cluster.announce-human-nodename", At<&Settings::cluster_announce_human_nodename>, "", kEmptyIsAbsent | kNotYet, "Name to show in logs."),
+    OneOf("cluster-preferred-endpoint-type", "cluster.preferred-endpoint-type", At<&Settings::cluster_preferred_endpoint_type>, kEndpointTypeNames, "ip", kNotYet, "What clients are told to connect to."),
+    Bool("cluster-require-full-coverage", "cluster.require-full-coverage", At<&Settings::cluster_require_full_coverage>, true, 0, "Refuse commands while a slot has no owner."),
+    Bool("cluster-allow-reads-when-down", "cluster.allow-reads-when-down", At<&Settings::cluster_allow_reads_when_down>, false, 0, "Answer reads while the cluster is down."),
+    Bool("cluster-allow-pubsubshard-when-down", "cluster.allow-pubsubshard-when-down", At<&Settings::cluster_allow_pubsubshard_when_down>, true, kNotYet, "Serve shard channels while the cluster is down."),
+    Bool("cluster-replica-no-failover", "cluster.replica-no-failover", At<&Settings::cluster_replica_no_failover>, false, kNotYet, "Never be promoted.").Alias("cluster-slave-no-failover"),
+    Int("cluster-replica-validity-factor", "cluster.replica-validity-factor", At<&Settings::cluster_replica_validity_factor>, {0, kIntMax, 10}, kNotYet, "Node timeouts a replica may have been away and still be promoted.").Alias("cluster-slave-validity-factor"),
+    Bool("cluster-allow-replica-migration", "cluster.allow-replica-migration", At<&Settings::cluster_allow_replica_migration>, true, kNotYet, "Let replicas move to leaders that have none."),
+    Int("cluster-migration-barrier", "cluster.migration-barrier", At<&Settings::cluster_migration_barrier>, {0, kIntMax, 1}, kNotYet, "Replicas a leader keeps when others move."),
+    Size("cluster-link-sendbuf-limit", "cluster.link-sendbuf-limit", At<&Settings::cluster_link_sendbuf_limit>, {0, kLongMax, 0}, kNotYet, "Bytes unsent to one node before the link is dropped; 0 is no limit."),
+    Int("cluster-ping-interval", "cluster.ping-interval", At<&Settings::cluster_ping_interval>, {0, kLongMax, 0}, kHidden | kNotYet, "Milliseconds between pings, for tests."),
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Parameter> Cluster() { return kRows; }
+
+}  // namespace henge::server::rows

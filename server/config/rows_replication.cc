@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config/parameter_rows.h"
+
+namespace henge::server::rows {
+namespace {
+
+// A row is a line.
+// clang-format off
+constexpr Parameter kRows[] = {
+    Special("replicaof", "replication.replicaof", At<&Settings::replicaof>, ParameterType::kReplicaOf, "", kImmutable | kMultiArg | kNotYet | kOnlyDefault, "Leader to follow: host and port.").Alias("slaveof"),
+    String("masterauth", "replication.masterauth", At<&Settings::masterauth>, "", kSensitive | kEmptyIsAbsent | kNotYet, "Password to show to the leader.").Alias("primaryauth"),
+    String("masteruser", "replication.masteruser", At<&Settings::masteruser>, "", kSensitive | kEmptyIsAbsent | kNotYet, "User to be at the leader.").Alias("primaryuser"),
+    Int("replica-priority", "replication.replica-priority", At<&Settings::replica_priority>, {0, kIntMax, 100}, kNotYet, "Who is promoted first: lower goes first, 0 never.").Alias("slave-priority"),
+    Bool("replica-read-only", "replication.replica-read-only", At<&Settings::replica_read_only>, true, kNotYet, "Refuse writes from clients while following.").Alias("slave-read-only"),
+    Bool("replica-serve-stale-data", "replication.replica-serve-stale-data", At<&Settings::replica_serve_stale_data>, true, kNotYet, "Answer while the leader is out of reach.").Alias("slave-serve-stale-data"),
+    Bool("replica-lazy-flush", "replication.replica-lazy-flush", At<&Settings::replica_lazy_flush>, false, kNotYet, "Free old data in the background before a full sync.").Alias("slave-lazy-flush"),
+    Bool("replica-ignore-maxmemory", "replication.replica-ignore-maxmemory", At<&Settings::replica_ignore_maxmemory>, true, kNotYet, "Leave eviction to the leader.").Alias("slave-ignore-maxmemory"),
+    Bool("replica-ignore-disk-write-errors", "replication.replica-ignore-disk-write-errors", At<&Settings::replica_ignore_disk_write_errors>, false, kNotYet, "Go on following when the disk refuses writes."),
+    Bool("replica-announced", "replication.replica-announced", At<&Settings::replica_announced>, true, kNotYet, "Let Sentinel show this replica to clients."),
+    String("replica-announce-ip", "replication.replica-announce-ip", At<&Settings::replica_announce_ip>, "", kEmptyIsAbsent | kNotYet, "Address to tell the leader.").Alias("slave-announce-ip"),
+    Int("replica-announce-port", "replication.replica-announce-port", At<&Settings::replica_announce_port>, {0, 65535, 0}, kNotYet, "Port to tell the leader.").Alias("slave-announce-port"),
+    Bool("repl-diskless-sync", "replication.diskless-sync", At<&Settings::repl_diskless_sync>, true, kNotYet, "Send a full sync without a file in between."),
+    Int("repl-diskless-sync-delay", "replication.diskless-sync-delay", At<&Settings::repl_diskless_sync_delay>, {0, kIntMax, 5}, kNotYet, "Seconds to wait for more replicas before a full sync."),
+    Int("repl-diskless-sync-max-replicas", "replication.diskless-sync-max-replicas", At<&Settings::repl_diskless_sync_max_replicas>, {0, kIntMax, 0}, kNotYet, "Replicas that end that wait; 0 is no limit."),
+    OneOf("repl-diskless-load", "replication.diskless-load", At<&Settings::repl_diskless_load>, kDisklessLoadNames, "disabled", kDenyLoading | kNotYet, "How a replica loads a full sync."),
+    Bool("repl-disable-tcp-nodelay", "replication.disable-tcp-nodelay", At<&Settings::repl_disable_tcp_nodelay>, false, kNotYet, "Save bandwidth to replicas at the price of delay."),
+    Int("repl-ping-replica-period", "replication.ping-replica-period", At<&Settings::repl_ping_replica_period>, {1, kIntMax, 10}, kNotYet, "Seconds between pings to replicas.").Alias("repl-ping-slave-period"),
+    Int("repl-timeout", "replication.timeout", At<&Settings::repl_timeout>, {1, kIntMax, 60}, kNotYet, "Seconds of silence after which the other end is gone."),
+    Size("repl-backlog-size", "replication.backlog-size", At<&Settings::repl_backlog_size>, {1, kLongMax, kMb}, kNotYet, "Bytes kept for replicas that were away."),
+    Int("repl-backlog-ttl", "replication.backlog-ttl", At<&Settings::repl_backlog_ttl>, {0, kLongMax, 3600}, kNotYet, "Seconds the backlog outlives the last replica."),
+    Int("min-replicas-to-write", "replication.min-replicas-to-write", At<&Settings::min_replicas_to_write>, {0, kIntMax, 0}, kNotYet | kOnlyDefault, "Replicas needed for a write to be accepted.").Alias("min-slaves-to-write"),
+    Int("min-replicas-max-lag", "replication.min-replicas-max-lag", At<&Settings::min_replicas_max_lag>, {0, kIntMax, 10}, kNotYet, "Seconds of lag at which a replica does not count.").Alias("min-slaves-max-lag"),
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Parameter> Replication() { return kRows; }
+
+}  // namespace henge::server::rows

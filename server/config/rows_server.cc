@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config/parameter_rows.h"
+
+namespace henge::server::rows {
+namespace {
+
+// A row is a line.
+// clang-format off
+constexpr Parameter kRows[] = {
+    Special("bind", "server.bind", At<&Settings::bind>, ParameterType::kBind, "127.0.0.1 -::1", kMultiArg, "Addresses to listen on; a leading - allows the address to be absent."),
+    Int("port", "server.port", At<&Settings::port>, {0, 65535, 6379}, 0, "TCP port for clients; 0 listens on none."),
+    Int("tcp-backlog", "server.tcp-backlog", At<&Settings::tcp_backlog>, {0, kIntMax, 511}, kImmutable, "Length of the queue of connections not yet accepted."),
+    String("unixsocket", "server.unixsocket", At<&Settings::unixsocket>, "", kImmutable | kEmptyIsAbsent, "Path of a Unix socket to listen on as well."),
+    Octal("unixsocketperm", "server.unixsocketperm", At<&Settings::unixsocketperm>, {0, 0777, 0}, kImmutable, "Mode of the Unix socket, in octal; 0 leaves it as it is."),
+    String("unixsocketgroup", "server.unixsocketgroup", At<&Settings::unixsocketgroup>, "", kImmutable | kEmptyIsAbsent | kNotYet, "Group that owns the Unix socket."),
+    Int("timeout", "server.timeout", At<&Settings::timeout>, {0, kIntMax, 0}, 0, "Seconds after which an idle client is closed; 0 never."),
+    Int("tcp-keepalive", "server.tcp-keepalive", At<&Settings::tcp_keepalive>, {0, kIntMax, 300}, 0, "Seconds between TCP keepalive probes; 0 sends none."),
+    Bool("protected-mode", "server.protected-mode", At<&Settings::protected_mode>, true, kNotYet, "Refuse clients from other machines while no password is set."),
+    Int("databases", "server.databases", At<&Settings::databases>, {1, kIntMax, 16}, kImmutable, "Number of databases; one in cluster mode."),
+    Int("io-threads", "server.io-threads", At<&Settings::io_threads>, {1, 128, kOnePerCore}, kImmutable, "Worker threads; each serves connections and runs commands."),
+    Bool("io-threads-do-reads", "server.io-threads-do-reads", At<&Settings::io_threads_do_reads>, false, kImmutable | kCompatOnly, "Workers always read."),
+    Int("maxclients", "server.maxclients", At<&Settings::maxclients>, {1, kUintMax, 10000}, 0, "Connections served at once."),
+    String("requirepass", "server.requirepass", At<&Settings::requirepass>, "", kSensitive | kEmptyIsAbsent, "Password of the default user."),
+    String("aclfile", "server.aclfile", At<&Settings::aclfile>, "", kImmutable | kNotYet | kOnlyDefault, "File with users and their rights."),
+    OneOf("acl-pubsub-default", "server.acl-pubsub-default", At<&Settings::acl_pubsub_default>, kPubsubDefaultNames, "resetchannels", kNotYet, "Channels a new user may use."),
+    Int("acllog-max-len", "server.acllog-max-len", At<&Settings::acllog_max_len>, {0, kLongMax, 128}, kNotYet, "Entries kept of refusals (ACL LOG)."),
+    Special("dir", "server.dir", At<&Settings::dir>, ParameterType::kDirectory, "", kProtected | kDenyLoading, "Working directory: where files without a path are kept."),
+    Bool("daemonize", "server.daemonize", At<&Settings::daemonize>, false, kImmutable | kNotYet, "Run in the background."),
+    OneOf("supervised", "server.supervised", At<&Settings::supervised>, kSupervisedNames, "no", kImmutable | kNotYet | kOnlyDefault, "Which init system to tell when ready."),
+    String("pidfile", "server.pidfile", At<&Settings::pidfile>, "", kImmutable | kEmptyIsAbsent | kNotYet, "File to write the process id to."),
+    Bool("set-proc-title", "server.set-proc-title", At<&Settings::set_proc_title>, true, kImmutable | kCompatOnly, "Show more than the command line in the process list."),
+    String("proc-title-template", "server.proc-title-template", At<&Settings::proc_title_template>, "{title} {listen-addr} {server-mode}", kCompatOnly, "What the process list shows."),
+    String("locale-collate", "server.locale-collate", At<&Settings::locale_collate>, "", kNotYet, "Locale that SORT ALPHA compares by."),
+    Int("hz", "server.hz", At<&Settings::hz>, {0, kIntMax, 10}, kCompatOnly, "Rounds of upkeep a second, 1 to 500; Henge paces its own upkeep."),
+    Bool("dynamic-hz", "server.dynamic-hz", At<&Settings::dynamic_hz>, true, kCompatOnly, "Raise hz with the number of clients."),
+    Size("proto-max-bulk-len", "server.proto-max-bulk-len", At<&Settings::proto_max_bulk_len>, {kMb, kLongMax, 512 * kMb}, 0, "Longest string a client may send."),
+    Size("client-query-buffer-limit", "server.client-query-buffer-limit", At<&Settings::client_query_buffer_limit>, {kMb, kLongMax, 1024 * kMb}, 0, "Bytes of unfinished requests held for one client."),
+    Special("client-output-buffer-limit", "server.client-output-buffer-limit", At<&Settings::client_output_buffer_limit>, ParameterType::kOutputBufferLimit, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", kMultiArg, "Bytes of unsent replies per class of client: class hard soft seconds."),
+    Special("notify-keyspace-events", "server.notify-keyspace-events", At<&Settings::notify_keyspace_events>, ParameterType::kKeyspaceEvents, "", kNotYet, "Classes of keyspace events to publish."),
+    Int("busy-reply-threshold", "server.busy-reply-threshold", At<&Settings::busy_reply_threshold>, {0, kLongMax, 5000}, kNotYet, "Milliseconds after which a script counts as slow.").Alias("lua-time-limit"),
+    Int("tracking-table-max-keys", "server.tracking-table-max-keys", At<&Settings::tracking_table_max_keys>, {0, kLongMax, 1000000}, kNotYet, "Keys remembered for client-side caching."),
+    OneOf("enable-protected-configs", "server.enable-protected-configs", At<&Settings::enable_protected_configs>, kProtectedActionNames, "no", kImmutable, "Who may set protected parameters: no, yes or local."),
+    OneOf("enable-debug-command", "server.enable-debug-command", At<&Settings::enable_debug_command>, kProtectedActionNames, "no", kImmutable | kNotYet, "Who may use DEBUG."),
+    OneOf("enable-module-command", "server.enable-module-command", At<&Settings::enable_module_command>, kProtectedActionNames, "no", kImmutable | kCompatOnly, "Who may use MODULE; Henge loads no modules."),
+    AnyOf("shutdown-on-sigint", "server.shutdown-on-sigint", At<&Settings::shutdown_on_sigint>, kShutdownSignalsNames, "default", kMultiArg | kNotYet, "What SIGINT does besides stopping."),
+    AnyOf("shutdown-on-sigterm", "server.shutdown-on-sigterm", At<&Settings::shutdown_on_sigterm>, kShutdownSignalsNames, "default", kMultiArg | kNotYet, "What SIGTERM does besides stopping."),
+    Int("shutdown-timeout", "server.shutdown-timeout", At<&Settings::shutdown_timeout>, {0, kIntMax, 10}, kNotYet, "Seconds a shutdown waits for lagging replicas."),
+    String("bind-source-addr", "server.bind-source-addr", At<&Settings::bind_source_addr>, "", kEmptyIsAbsent | kNotYet, "Address to connect from."),
+    Int("socket-mark-id", "server.socket-mark-id", At<&Settings::socket_mark_id>, {0, kUintMax, 0}, kImmutable | kCompatOnly, "Mark of the listening sockets, for packet filters."),
+    OneOf("propagation-error-behavior", "server.propagation-error-behavior", At<&Settings::propagation_error_behavior>, kPropagationErrorNames, "ignore", kCompatOnly, "What a replica does with a command that fails."),
+    String("ignore-warnings", "server.ignore-warnings", At<&Settings::ignore_warnings>, "", kCompatOnly, "Warnings about the machine not to print."),
+    Bool("extended-redis-compatibility", "server.extended-redis-compatibility", At<&Settings::extended_redis_compatibility>, false, kCompatOnly, "Valkey's: claim to be Redis; Henge always does."),
+    Bool("crash-log-enabled", "server.crash-log-enabled", At<&Settings::crash_log_enabled>, true, kNotYet, "Write a report when the server crashes."),
+    Bool("crash-memcheck-enabled", "server.crash-memcheck-enabled", At<&Settings::crash_memcheck_enabled>, true, kCompatOnly, "Check the memory after a crash."),
+    Bool("use-exit-on-panic", "server.use-exit-on-panic", At<&Settings::use_exit_on_panic>, false, kHidden | kCompatOnly, "Exit instead of aborting on a panic."),
+    Bool("enable-debug-assert", "server.enable-debug-assert", At<&Settings::enable_debug_assert>, false, kImmutable | kHidden | kCompatOnly, "Valkey's: check more than is cheap."),
+    String("debug-context", "server.debug-context", At<&Settings::debug_context>, "", kHidden | kCompatOnly, "Valkey's: text to show in crash reports."),
+    Int("watchdog-period", "server.watchdog-period", At<&Settings::watchdog_period>, {0, kIntMax, 0}, kHidden | kCompatOnly, "Milliseconds of silence before a stack is logged."),
+    String("server_cpulist", "server.server-cpulist", At<&Settings::server_cpulist>, "", kImmutable | kEmptyIsAbsent | kNotYet, "Processors for the workers.").Alias("server-cpulist"),
+    String("bio_cpulist", "server.bio-cpulist", At<&Settings::bio_cpulist>, "", kImmutable | kEmptyIsAbsent | kNotYet, "Processors for background threads.").Alias("bio-cpulist"),
+    String("aof_rewrite_cpulist", "server.aof-rewrite-cpulist", At<&Settings::aof_rewrite_cpulist>, "", kImmutable | kEmptyIsAbsent | kCompatOnly, "Processors for a child that rewrites; Henge does not fork.").Alias("aof-rewrite-cpulist"),
+    String("bgsave_cpulist", "server.bgsave-cpulist", At<&Settings::bgsave_cpulist>, "", kImmutable | kEmptyIsAbsent | kCompatOnly, "Processors for a child that saves; Henge does not fork.").Alias("bgsave-cpulist"),
+    Int("tls-port", "server.tls.port", At<&Settings::tls_port>, {0, 65535, 0}, kNotYet | kOnlyDefault, "TCP port for clients that speak TLS; 0 listens on none."),
+    Bool("tls-cluster", "server.tls.cluster", At<&Settings::tls_cluster>, false, kNotYet | kOnlyDefault, "TLS between the nodes of a cluster."),
+    Bool("tls-replication", "server.tls.replication", At<&Settings::tls_replication>, false, kNotYet | kOnlyDefault, "TLS to the leader."),
+    OneOf("tls-auth-clients", "server.tls.auth-clients", At<&Settings::tls_auth_clients>, kTlsAuthClientsNames, "yes", kNotYet, "Whether clients must show a certificate."),
+    Bool("tls-prefer-server-ciphers", "server.tls.prefer-server-ciphers", At<&Settings::tls_prefer_server_ciphers>, false, kNotYet, "The server chooses the cipher."),
+    Bool("tls-session-caching", "server.tls.session-caching", At<&Settings::tls_session_caching>, true, kNotYet, "Let clients resume sessions."),
+    Int("tls-session-cache-size", "server.tls.session-cache-size", At<&Settings::tls_session_cache_size>, {0, kIntMax, 20480}, kNotYet, "Sessions remembered; 0 is no limit."),
+    Int("tls-session-cache-timeout", "server.tls.session-cache-timeout", At<&Settings::tls_session_cache_timeout>, {0, kIntMax, 300}, kNotYet, "Seconds a session is remembered."),
+    String("tls-cert-file", "server.tls.cert-file", At<&Settings::tls_cert_file>, "", kEmptyIsAbsent | kVolatile | kNotYet, "Certificate, PEM."),
+    String("tls-key-file", "server.tls.key-file", At<&Settings::tls_key_file>, "", kEmptyIsAbsent | kVolatile | kNotYet, "Private key of the certificate, PEM."),
+    String("tls-key-file-pass", "server.tls.key-file-pass", At<&Settings::tls_key_file_pass>, "", kEmptyIsAbsent | kSensitive | kNotYet, "Password of the private key."),
+    String("tls-client-cert-file", "server.tls.client-cert-file", At<&Settings::tls_client_cert_file>, "", kEmptyIsAbsent | kVolatile | kNotYet, "Certificate shown when connecting to others."),
+    String("tls-client-key-file", "server.tls.client-key-file", At<&Settings::tls_client_key_file>, "", kEmptyIsAbsent | kVolatile | kNotYet, "Private key of that certificate."),
+    String("tls-client-key-file-pass", "server.tls.client-key-file-pass", At<&Settings::tls_client_key_file_pass>, "", kEmptyIsAbsent | kSensitive | kNotYet, "Password of that private key."),
+    String("tls-dh-params-file", "server.tls.dh-params-file", At<&Settings::tls_dh_params_file>, "", kEmptyIsAbsent | kVolatile | kNotYet, "Parameters for Diffie-Hellman with old clients."),
+    String("tls-ca-cert-file", "server.tls.ca-cert-file", At<&Settings::tls_ca_cert_file>, "", kEmptyIsAbsent | kVolatile | kNotYet, "Authorities to trust, one file."),
+    String("tls-ca-cert-dir", "server.tls.ca-cert-dir", At<&Settings::tls_ca_cert_dir>, "", kEmptyIsAbsent | kVolatile | kNotYet, "Authorities to trust, a directory."),
+    String("tls-protocols", "server.tls.protocols", At<&Settings::tls_protocols>, "", kEmptyIsAbsent | kNotYet, "TLS versions to speak."),
+    String("tls-ciphers", "server.tls.ciphers", At<&Settings::tls_ciphers>, "", kEmptyIsAbsent | kNotYet, "Ciphers up to TLS 1.2."),
+    String("tls-ciphersuites", "server.tls.ciphersuites", At<&Settings::tls_ciphersuites>, "", kEmptyIsAbsent | kNotYet, "Ciphers of TLS 1.3."),
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Parameter> Server() { return kRows; }
+
+}  // namespace henge::server::rows
