@@ -3,6 +3,8 @@
 // the services of the server. Lives for one command.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -25,6 +27,15 @@ struct CommandContext {
   const CommandSpec& spec;
   std::span<const std::string_view> argv;  // With the name (and container).
   bool in_exec = false;                    // Running inside EXEC: may not block.
+
+  // Secrets among the arguments, which the slow log and MONITOR do not show. `index` counts in
+  // argv.
+  void Redact(size_t index) { redacted |= uint64_t{1} << std::min(index, kRedactable); }
+  bool IsRedacted(size_t index) const {
+    return (redacted >> std::min(index, kRedactable) & 1) != 0;
+  }
+  static constexpr size_t kRedactable = 63;  // All from there on share a bit.
+  uint64_t redacted = 0;
 };
 
 }  // namespace henge::commands

@@ -35,6 +35,8 @@ inline constexpr std::string_view kWrongPass =
     "WRONGPASS invalid username-password pair or user is disabled.";
 inline constexpr std::string_view kReadOnly =
     "READONLY You can't write against a read only replica.";
+inline constexpr std::string_view kReplicaOnKeyspace =
+    "ERR Replica can't interact with the keyspace";
 inline constexpr std::string_view kLoading = "LOADING Redis is loading the dataset in memory";
 inline constexpr std::string_view kExecAbort =
     "EXECABORT Transaction discarded because of previous errors.";

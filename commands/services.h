@@ -43,7 +43,8 @@ class ConfigService {
   virtual std::vector<NameValue> Get(const std::vector<std::string>& patterns) = 0;
   // All or nothing. Returns the error's text, or empty.
   virtual std::string Set(const std::vector<NameValue>& values, const ClientState& by) = 0;
-  virtual std::string Rewrite() = 0;  // The error's text, or empty.
+  virtual bool IsSecret(std::string_view name) = 0;  // Its value may not be shown to others.
+  virtual std::string Rewrite() = 0;                 // The error's text, or empty.
   virtual void ResetStats() = 0;
 };
 

@@ -18,6 +18,19 @@ using commands::CommandInfo;
 using commands::QueuedCommand;
 namespace errors = commands::errors;
 
+namespace {
+
+// The arguments as others may see them.
+std::vector<std::string_view> Shown(const CommandContext& context) {
+  std::vector<std::string_view> shown(context.argv.begin(), context.argv.end());
+  for (size_t i = 0; context.redacted != 0 && i < shown.size(); ++i) {
+    if (context.IsRedacted(i)) shown[i] = "(redacted)";
+  }
+  return shown;
+}
+
+}  // namespace
+
 void EffectRecorder::OnEffect(DbIndex, const store::Key&, const store::Event&, store::Change) {
   stats_.dirty.Add();
 }
@@ -98,7 +111,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   const commands::ReplyMode mode = client.reply_mode;
   const std::string_view refusal = Refusal(session, p, argv);
   if (!refusal.empty()) {
-    Refuse(session, p, refusal);
+    Refuse(session, p, argv, refusal);
   } else {
     if (Paused(client, *p.info->spec)) {
       session.WaitForUnpause();
@@ -156,6 +169,10 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   }
   if ((flags & commands::kNoMulti) != 0 && client.in_multi.load(std::memory_order_relaxed)) {
     return "ERR Command not allowed inside a transaction";
+  }
+  constexpr uint32_t kOnKeyspace = commands::kWrite | commands::kReadonly | commands::kMayReplicate;
+  if ((flags & kOnKeyspace) != 0 && client.monitor.load(std::memory_order_relaxed)) {
+    return errors::kReplicaOnKeyspace;
   }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
@@ -216,7 +233,8 @@ std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
   return refusal_;
 }
 
-void Dispatcher::Refuse(Session& session, const Prepared& p, std::string_view text) {
+void Dispatcher::Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
+                        std::string_view text) {
   commands::ClientState& client = session.state();
   std::string exec_text;
   if (p.info != nullptr && (p.info->spec->flags & commands::kLocksQueued) != 0) {
@@ -231,6 +249,11 @@ void Dispatcher::Refuse(Session& session, const Prepared& p, std::string_view te
     client.dirty_exec = true;
   }
   if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();
+  if (!exec_text.empty() && node_.monitors().active()) {
+    // The monitors saw MULTI; now they see that it is over.
+    NoteForMonitors(client, p.info->spec->flags, argv);
+    TellMonitors();
+  }
   session.reply().Error(text);
   node_.server_stats().errors.Count(session.reply().last_error_code());
 }
@@ -286,8 +309,13 @@ void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::
   spec.handler(context, args);
   locks_.Unlock();
 
+  if (node_.monitors().active()) {
+    NoteForMonitors(client, spec.flags, Shown(context));
+    TellMonitors();
+  }
   const uint64_t ticks = Ticks();
-  Account(session, *p.info, argv, ticks - last_ticks_, session.reply().errors() != errors_before);
+  Account(session, *p.info, context, ticks - last_ticks_,
+          session.reply().errors() != errors_before);
   last_ticks_ = ticks;
 }
 
@@ -306,12 +334,26 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   const auto mark = exec.reply.buffer().GetMark();
   command.spec->handler(context, args);
   if (client.reply_mode == commands::ReplyMode::kOff) exec.reply.buffer().TruncateTo(mark);
-  Account(Session::Of(client), *p.info, argv, Ticks() - start,
+  if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));
+  Account(Session::Of(client), *p.info, context, Ticks() - start,
           exec.reply.errors() != errors_before);
 }
 
-void Dispatcher::Account(Session& session, const CommandInfo& info,
-                         std::span<const std::string_view> argv, uint64_t ticks, bool failed) {
+void Dispatcher::NoteForMonitors(const commands::ClientState& client, uint32_t flags,
+                                 std::span<const std::string_view> argv) {
+  if ((flags & (commands::kSkipMonitor | commands::kAdmin)) != 0) return;
+  AppendMonitorLine(SystemClock().NowMicros(), client.db.load(std::memory_order_relaxed),
+                    MonitorSource(client), argv, monitor_lines_);
+}
+
+void Dispatcher::TellMonitors() {
+  if (monitor_lines_.empty()) return;
+  node_.monitors().Publish(monitor_lines_);
+  monitor_lines_.clear();
+}
+
+void Dispatcher::Account(Session& session, const CommandInfo& info, const CommandContext& context,
+                         uint64_t ticks, bool failed) {
   const uint64_t us = TicksToMicros(ticks);
   CommandCounters& counters = stats_.by_command[static_cast<size_t>(info.index)];
   counters.Record(us);
@@ -321,7 +363,7 @@ void Dispatcher::Account(Session& session, const CommandInfo& info,
     node_.server_stats().errors.Count(session.reply().last_error_code());
   }
   if (node_.slowlog().IsSlow(us) && (info.spec->flags & commands::kSkipSlowlog) == 0) {
-    node_.slowlog().Enter(argv, us, now_ / 1000, session.state());
+    node_.slowlog().Enter(Shown(context), us, now_ / 1000, session.state());
   }
   if (node_.latency().IsSlow(us)) {
     const bool fast = (info.spec->flags & commands::kFast) != 0;

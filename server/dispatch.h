@@ -73,12 +73,17 @@ class Dispatcher {
   bool Paused(const commands::ClientState& client, const commands::CommandSpec& spec) const;
   // Whether memory is short, as far as this command cares.
   bool OutOfMemory(const commands::ClientState& client, const commands::CommandSpec& spec);
-  void Refuse(Session& session, const Prepared& p, std::string_view text);
+  void Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
+              std::string_view text);
   void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
   void Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void Account(Session& session, const commands::CommandInfo& info,
-               std::span<const std::string_view> argv, uint64_t ticks, bool failed);
+               const commands::CommandContext& context, uint64_t ticks, bool failed);
+  // Adds the command to what this call tells the monitors when its locks are released.
+  void NoteForMonitors(const commands::ClientState& client, uint32_t flags,
+                       std::span<const std::string_view> argv);
+  void TellMonitors();
 
   Node& node_;
   const commands::CommandTable& table_;
@@ -90,7 +95,8 @@ class Dispatcher {
   std::vector<store::Key> keys_;
   std::vector<commands::KeyPosition> positions_;
   std::string refusal_;
-  bool redirected_ = false;  // The last refusal was the slot check's.
+  std::string monitor_lines_;  // Of the commands of this call.
+  bool redirected_ = false;    // The last refusal was the slot check's.
   UnixMillis now_ = 0;
   uint64_t last_ticks_ = 0;
 };

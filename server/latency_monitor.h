@@ -9,7 +9,6 @@
 #include <absl/container/btree_map.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -17,22 +16,18 @@
 #include <vector>
 
 #include "commands/services.h"
+#include "server/config/cell.h"
 
 namespace henge::server {
 
-// Set by CONFIG.
-struct LatencySettings {
-  std::atomic<int64_t> monitor_threshold_ms{0};  // 0: off.
-};
-
 class LatencyMonitor {
  public:
-  LatencySettings& settings() { return settings_; }
-  bool enabled() const {
-    return settings_.monitor_threshold_ms.load(std::memory_order_relaxed) > 0;
-  }
+  // The threshold in milliseconds; 0: off.
+  explicit LatencyMonitor(const Number& threshold_ms) : threshold_ms_(threshold_ms) {}
+
+  bool enabled() const { return threshold_ms_.load() > 0; }
   bool IsSlow(uint64_t us) const {
-    const int64_t threshold = settings_.monitor_threshold_ms.load(std::memory_order_relaxed);
+    const int64_t threshold = threshold_ms_.load();
     return threshold > 0 && us >= static_cast<uint64_t>(threshold) * 1000;
   }
   void Add(std::string_view event, uint64_t us, int64_t unix_seconds);
@@ -50,7 +45,7 @@ class LatencyMonitor {
     int64_t max_ms = 0;
   };
 
-  LatencySettings settings_;
+  const Number& threshold_ms_;
   mutable std::mutex mu_;
   absl::btree_map<std::string, Ring> rings_;
 };

@@ -7,15 +7,17 @@ namespace henge::server {
 namespace {
 
 TEST(LatencyMonitor, IsOffUntilAThresholdIsSet) {
-  LatencyMonitor monitor;
+  Number threshold;
+  LatencyMonitor monitor(threshold);
   EXPECT_FALSE(monitor.IsSlow(1'000'000'000));
-  monitor.settings().monitor_threshold_ms = 20;
+  threshold.Store(20);
   EXPECT_FALSE(monitor.IsSlow(19'999));
   EXPECT_TRUE(monitor.IsSlow(20'000));
 }
 
 TEST(LatencyMonitor, KeepsTheWorstOfASecond) {
-  LatencyMonitor monitor;
+  Number threshold;
+  LatencyMonitor monitor(threshold);
   monitor.Add("command", 30'000, 100);
   monitor.Add("command", 50'000, 100);
   monitor.Add("command", 40'000, 100);
@@ -30,7 +32,8 @@ TEST(LatencyMonitor, KeepsTheWorstOfASecond) {
 }
 
 TEST(LatencyMonitor, ForgetsTheOldestOf160AndRemembersTheWorst) {
-  LatencyMonitor monitor;
+  Number threshold;
+  LatencyMonitor monitor(threshold);
   monitor.Add("fork", 900'000, 1);
   for (int second = 2; second <= 200; ++second) monitor.Add("fork", 10'000, second);
   const auto all = monitor.All();
@@ -41,7 +44,8 @@ TEST(LatencyMonitor, ForgetsTheOldestOf160AndRemembersTheWorst) {
 }
 
 TEST(LatencyMonitor, ResetsByNameInAnyCaseOrAll) {
-  LatencyMonitor monitor;
+  Number threshold;
+  LatencyMonitor monitor(threshold);
   monitor.Add("command", 10'000, 1);
   monitor.Add("expire-cycle", 10'000, 1);
   EXPECT_EQ(monitor.Reset("nosuch"), 0);

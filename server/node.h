@@ -24,6 +24,7 @@
 #include "server/config/config.h"
 #include "server/dispatch.h"
 #include "server/latency_monitor.h"
+#include "server/monitors.h"
 #include "server/server_stats.h"
 #include "server/slowlog.h"
 #include "server/totals.h"
@@ -83,6 +84,7 @@ class Node final : public net::HandlerFactory {
   ServerStats& server_stats() { return server_stats_; }
   Slowlog& slowlog() { return slowlog_; }
   LatencyMonitor& latency() { return latency_; }
+  Monitors& monitors() { return monitors_; }
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
 
@@ -98,8 +100,9 @@ class Node final : public net::HandlerFactory {
   store::Store store_;
   ServerStats server_stats_;
   Slowlog slowlog_;
-  LatencyMonitor latency_;
+  LatencyMonitor latency_{config_->settings().latency_monitor_threshold};
   StatsBaseline baseline_;
+  Monitors monitors_;
   PauseState pause_;
   ClientLimits limits_;
   ClientRegistry clients_;

@@ -82,7 +82,11 @@ class Clients final : public commands::ClientsService {
     }
   }
 
-  void SetMonitor(ClientState& client, bool on) override { client.monitor.store(on); }
+  void SetMonitor(ClientState& client, bool on) override {
+    client.monitor.store(on, std::memory_order_relaxed);
+    Session& session = Session::Of(client);
+    on ? node_.monitors().Add(session) : node_.monitors().Remove(session);
+  }
 
  private:
   Node& node_;
@@ -150,10 +154,9 @@ class Stats final : public commands::StatsService {
     return histogram;
   }
   commands::LatencyPicture Latency() override {
-    LatencyMonitor& monitor = node_.latency();
-    return {.threshold_ms = monitor.settings().monitor_threshold_ms.load(),
+    return {.threshold_ms = node_.parameters().latency_monitor_threshold.load(),
             .slowlog_us = node_.slowlog().threshold_us.load(),
-            .series = monitor.All()};
+            .series = node_.latency().All()};
   }
   int64_t LatencyReset(std::string_view event) override { return node_.latency().Reset(event); }
   commands::ServerMemory Memory() override { return MeasureServer(node_); }
@@ -171,6 +174,10 @@ class ConfigAccess final : public commands::ConfigService {
   std::string Set(const std::vector<NameValue>& values, const ClientState& by) override {
     return node_.config().Set(values,
                               IsAllowed(node_.parameters().enable_protected_configs.load(), by));
+  }
+  bool IsSecret(std::string_view name) override {
+    const Parameter* parameter = FindParameter(name);
+    return parameter != nullptr && parameter->Has(kSensitive);
   }
   std::string Rewrite() override { return node_.config().Rewrite(); }
   void ResetStats() override { server::ResetStats(node_); }

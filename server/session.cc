@@ -50,6 +50,7 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
 
 Session::~Session() {
   node_.clients().Remove(state_.id);
+  if (state_.monitor.load(std::memory_order_relaxed)) node_.monitors().Remove(*this);
   if (has_timer_) connection_.worker().CancelTimer(timer_);
   commands::ForgetWatches(state_, node_.store());
 }
@@ -122,6 +123,13 @@ void Session::Unblock(bool by_error) {
   }
   connection_.FlushSoon();
   connection_.Resume();
+}
+
+void Session::Push(std::string_view bytes) {
+  if (connection_.closing() || state_.reply_mode == commands::ReplyMode::kOff) return;
+  connection_.FlushSoon();  // First: it may lend the connection a buffer.
+  reply_.buffer().Append(bytes);
+  if (!AfterWork()) connection_.worker().Close(connection_);
 }
 
 void Session::WaitForUnpause() {

@@ -41,6 +41,8 @@ class Session final : public net::ConnectionHandler {
   void Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done);
   // The worker's thread. Ends a Block.
   void Unblock(bool by_error);
+  // The worker's thread: sends what is no reply to a command of this client.
+  void Push(std::string_view bytes);
   // Holds the connection back while clients are paused.
   void WaitForUnpause();
   void CheckPause();

@@ -29,7 +29,7 @@ struct HelloOptions {
   std::optional<std::string_view> name;
 };
 
-HelloOptions ReadHello(ArgReader& args) {
+HelloOptions ReadHello(CommandContext& ctx, ArgReader& args) {
   HelloOptions options;
   if (args.empty()) return options;
   const int64_t version = args.IntegerOr("ERR Protocol version is not an integer or out of range");
@@ -38,6 +38,8 @@ HelloOptions ReadHello(ArgReader& args) {
   while (args.ok() && !args.empty()) {
     const std::string_view option = args.Peek();
     if (args.left() >= 3 && args.Accept("AUTH")) {
+      ctx.Redact(args.position() + 1);
+      ctx.Redact(args.position() + 2);
       options.user = args.Next();
       options.password = args.Next();
     } else if (args.left() >= 2 && args.Accept("SETNAME")) {
@@ -83,6 +85,7 @@ std::string_view SetClientName(ClientState& client, std::string_view name) {
 }
 
 void Auth(CommandContext& ctx, ArgReader& args) {
+  for (size_t i = 1; i < ctx.argv.size(); ++i) ctx.Redact(i);
   if (args.left() > 2) return ctx.reply.Error(errors::kSyntax);
   const bool named = args.left() == 2;
   if (!named && !ctx.services.control().PasswordRequired()) {
@@ -95,7 +98,7 @@ void Auth(CommandContext& ctx, ArgReader& args) {
 }
 
 void Hello(CommandContext& ctx, ArgReader& args) {
-  const HelloOptions options = ReadHello(args);
+  const HelloOptions options = ReadHello(ctx, args);
   if (!args.Done()) return ctx.reply.Error(args.error());
   if (options.user) {
     const std::string error =

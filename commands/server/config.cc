@@ -10,6 +10,8 @@
 namespace henge::commands {
 namespace {
 
+constexpr size_t kWordsBefore = 2;  // CONFIG SET
+
 void ReplyOkOr(CommandContext& ctx, const std::string& error) {
   error.empty() ? ctx.reply.Ok() : ctx.reply.Error(error);
 }
@@ -32,6 +34,7 @@ void ConfigSet(CommandContext& ctx, ArgReader& args) {
   std::vector<ConfigService::NameValue> values;
   while (!args.empty()) {
     std::string name(args.Next());
+    if (ctx.services.config().IsSecret(name)) ctx.Redact(args.position() + kWordsBefore);
     values.emplace_back(std::move(name), args.Next());
   }
   ReplyOkOr(ctx, ctx.services.config().Set(values, ctx.client));

@@ -40,4 +40,12 @@ void Role(CommandContext& ctx, ArgReader&) {
   ctx.reply.Array(0);
 }
 
+void Monitor(CommandContext& ctx, ArgReader&) {
+  // What comes of it are no replies, and a transaction has room for a reply per command only.
+  if (ctx.in_exec) return ctx.reply.Error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+  if (ctx.client.monitor.load(std::memory_order_relaxed)) return;
+  ctx.services.clients().SetMonitor(ctx.client, true);
+  ctx.reply.Ok();
+}
+
 }  // namespace henge::commands

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handlers that act on the server as a whole: SHUTDOWN, ROLE.
+// Handlers that act on the server as a whole: SHUTDOWN, ROLE, MONITOR.
 #pragma once
 
 namespace henge::commands {
@@ -9,5 +9,6 @@ class ArgReader;
 
 void Shutdown(CommandContext& ctx, ArgReader& args);
 void Role(CommandContext& ctx, ArgReader& args);
+void Monitor(CommandContext& ctx, ArgReader& args);
 
 }  // namespace henge::commands
