@@ -1,57 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET and SET with its relatives: whole values in, whole values out.
 #include "commands/strings/get_set.h"
-
-#include <optional>
 
 #include "commands/context.h"
 #include "commands/expiry_args.h"
+#include "commands/strings/set_options.h"
 #include "commands/strings/string_reply.h"
 
 namespace henge::commands {
 namespace {
 
-struct SetOptions {
-  bool only_if_absent = false;
-  bool only_if_present = false;
-  bool get = false;
-  bool keep_ttl = false;
-  UnixMillis expiry = kNoExpiry;
-};
-
-SetOptions ReadSetOptions(ArgReader& args, UnixMillis now) {
-  SetOptions options;
-  bool has_expiry = false;
-  while (args.ok() && !args.empty()) {
-    if (!options.only_if_present && args.Accept("NX")) {
-      options.only_if_absent = true;
-    } else if (!options.only_if_absent && args.Accept("XX")) {
-      options.only_if_present = true;
-    } else if (args.Accept("GET")) {
-      options.get = true;
-    } else if (!has_expiry && args.Accept("KEEPTTL")) {
-      options.keep_ttl = true;
-    } else if (const auto unit = AcceptTimeUnit(args)) {
-      if (has_expiry || options.keep_ttl) return args.FailSyntax(), options;
-      has_expiry = true;
-      if (args.empty()) return args.FailSyntax(), options;
-      const auto at = Deadline(args.Integer(), *unit, now, /*allow_past=*/false);
-      if (args.ok() && !at) args.Fail(errors::InvalidExpire("set"));
-      if (at) options.expiry = *at;
-    } else {
-      args.FailSyntax();
-    }
+// Replies with the value, null if absent; false after a WRONGTYPE.
+bool ReplyOld(CommandContext& ctx, const store::Entry* entry) {
+  if (entry == nullptr) {
+    ctx.reply.Null();
+    return true;
   }
-  return options;
+  if (IsOtherType(ctx, entry)) return false;
+  ReplyString(ctx.reply, *entry);
+  return true;
+}
+
+void SetWithDeadline(CommandContext& ctx, ArgReader& args, TimeUnit unit,
+                     std::string_view command) {
+  const store::Key key = args.Key();
+  const int64_t number = args.Integer();
+  const std::string_view value = args.Next();
+  if (!args.Done()) return ctx.reply.Error(args.error());
+  const auto at = Deadline(number, unit, ctx.keyspace.now(), /*allow_past=*/false);
+  if (!at) return ctx.reply.Error(errors::InvalidExpire(command));
+  ctx.keyspace.SetString(key, value, *at, store::events::kSet);
+  ctx.reply.Ok();
 }
 
 }  // namespace
 
-void Get(CommandContext& ctx, ArgReader& args) {
-  const store::Entry* entry = ctx.keyspace.Read(args.Key());
-  if (entry == nullptr) return ctx.reply.Null();
-  if (entry->type() != store::Type::kString) return ctx.reply.Error(errors::kWrongType);
-  ReplyString(ctx.reply, *entry);
+void Get(CommandContext& ctx, ArgReader& args) { ReplyOld(ctx, ctx.keyspace.Read(args.Key())); }
+
+void GetDel(CommandContext& ctx, ArgReader& args) {
+  const store::Key key = args.Key();
+  const store::Entry* entry = ctx.keyspace.Read(key);
+  if (ReplyOld(ctx, entry) && entry != nullptr) ctx.keyspace.Delete(key, store::events::kDel);
+}
+
+void GetEx(CommandContext& ctx, ArgReader& args) {
+  const store::Key key = args.Key();
+  const SetOptions options = ReadSetOptions(args, kOptionPersist, ctx.keyspace.now(), "getex");
+  if (!args.Done()) return ctx.reply.Error(args.error());
+  store::Entry* entry = ctx.keyspace.Read(key);
+  if (!ReplyOld(ctx, entry) || entry == nullptr) return;
+  if (options.Has(kOptionPersist)) {
+    if (entry->has_expiry()) {
+      ctx.keyspace.SetExpiry(key, entry, kNoExpiry, store::events::kPersist);
+    }
+  } else if (options.expiry != kNoExpiry) {
+    if (options.expiry <= ctx.keyspace.now()) {
+      ctx.keyspace.Delete(key, store::events::kDel);
+    } else {
+      ctx.keyspace.SetExpiry(key, entry, options.expiry, store::events::kExpire);
+    }
+  }
+}
+
+void GetSet(CommandContext& ctx, ArgReader& args) {
+  const store::Key key = args.Key();
+  const std::string_view value = args.Next();
+  if (!ReplyOld(ctx, ctx.keyspace.Read(key))) return;
+  ctx.keyspace.SetString(key, value, kNoExpiry, store::events::kSet);
 }
 
 void Set(CommandContext& ctx, ArgReader& args) {
@@ -61,23 +75,43 @@ void Set(CommandContext& ctx, ArgReader& args) {
     ctx.keyspace.SetString(key, value, kNoExpiry, store::events::kSet);
     return ctx.reply.Ok();
   }
-  const SetOptions options = ReadSetOptions(args, ctx.keyspace.now());
+  const SetOptions options = ReadSetOptions(
+      args, kOptionNx | kOptionXx | kOptionGet | kOptionKeepTtl, ctx.keyspace.now(), "set");
   if (!args.Done()) return ctx.reply.Error(args.error());
 
-  const store::Entry* old = options.get ? ctx.keyspace.Read(key) : ctx.keyspace.Find(key);
-  if (options.get) {
-    if (old != nullptr && old->type() != store::Type::kString) {
-      return ctx.reply.Error(errors::kWrongType);
-    }
-    old == nullptr ? ctx.reply.Null() : ReplyString(ctx.reply, *old);
-  }
-  if ((options.only_if_absent && old != nullptr) || (options.only_if_present && old == nullptr)) {
-    if (!options.get) ctx.reply.Null();
+  const bool get = options.Has(kOptionGet);
+  const store::Entry* old = get ? ctx.keyspace.Read(key) : ctx.keyspace.Find(key);
+  if (get && !ReplyOld(ctx, old)) return;
+  if (options.Has(kOptionNx) ? old != nullptr : options.Has(kOptionXx) && old == nullptr) {
+    if (!get) ctx.reply.Null();
     return;
   }
-  const UnixMillis expiry = options.keep_ttl && old != nullptr ? old->expiry() : options.expiry;
-  ctx.keyspace.SetString(key, value, expiry, store::events::kSet);
-  if (!options.get) ctx.reply.Ok();
+  const bool keep = options.Has(kOptionKeepTtl) && old != nullptr;
+  ctx.keyspace.SetString(key, value, keep ? old->expiry() : options.expiry, store::events::kSet);
+  if (!get) ctx.reply.Ok();
+}
+
+void SetEx(CommandContext& ctx, ArgReader& args) {
+  SetWithDeadline(ctx, args, {.seconds = true, .absolute = false}, "setex");
+}
+
+void PSetEx(CommandContext& ctx, ArgReader& args) {
+  SetWithDeadline(ctx, args, {.seconds = false, .absolute = false}, "psetex");
+}
+
+void SetNx(CommandContext& ctx, ArgReader& args) {
+  const store::Key key = args.Key();
+  const std::string_view value = args.Next();
+  if (ctx.keyspace.Find(key) != nullptr) return ctx.reply.Integer(0);
+  ctx.keyspace.SetString(key, value, kNoExpiry, store::events::kSet);
+  ctx.reply.Integer(1);
+}
+
+void StrLen(CommandContext& ctx, ArgReader& args) {
+  const store::Entry* entry = ctx.keyspace.Read(args.Key());
+  if (entry == nullptr) return ctx.reply.Integer(0);
+  if (IsOtherType(ctx, entry)) return;
+  ctx.reply.Integer(static_cast<int64_t>(entry->StringSize()));
 }
 
 }  // namespace henge::commands

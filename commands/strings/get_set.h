@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Handlers of the string room's get_set.cc; their rows are in commands.cc.
+// Handlers for whole values of one key: GET and SET with their relatives.
 #pragma once
 
 namespace henge::commands {
@@ -8,6 +8,13 @@ struct CommandContext;
 class ArgReader;
 
 void Get(CommandContext& ctx, ArgReader& args);
+void GetDel(CommandContext& ctx, ArgReader& args);
+void GetEx(CommandContext& ctx, ArgReader& args);
+void GetSet(CommandContext& ctx, ArgReader& args);
 void Set(CommandContext& ctx, ArgReader& args);
+void SetEx(CommandContext& ctx, ArgReader& args);
+void PSetEx(CommandContext& ctx, ArgReader& args);
+void SetNx(CommandContext& ctx, ArgReader& args);
+void StrLen(CommandContext& ctx, ArgReader& args);
 
 }  // namespace henge::commands

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/numbers.h"
+#include "commands/context.h"
 #include "proto/reply_writer.h"
 #include "store/entry.h"
 
@@ -30,6 +31,13 @@ class StringBytes {
   char digits_[24];
   std::string_view view_;
 };
+
+// Whether the entry is no string; replies WRONGTYPE then.
+inline bool IsOtherType(CommandContext& ctx, const store::Entry* entry) {
+  if (entry->type() == store::Type::kString) return false;
+  ctx.reply.Error(errors::kWrongType);
+  return true;
+}
 
 // REQUIRES: a string entry.
 inline void ReplyString(proto::ReplyWriter& reply, const store::Entry& entry) {
