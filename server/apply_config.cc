@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "server/config/structured.h"
 #include "server/node.h"
+#include "server/observability/log_output.h"
 
 namespace henge::server {
 namespace {
@@ -58,6 +59,15 @@ absl::Status ApplyMaxClients(Node& node, const Settings& settings) {
 absl::Status ApplyDirectory(Node&, const Settings& settings) {
   if (chdir(settings.dir.load().c_str()) == 0) return absl::OkStatus();
   return absl::InvalidArgumentError(std::strerror(errno));
+}
+
+absl::Status ApplyLogLevel(Node&, const Settings& settings) {
+  SetLogLevel(settings.loglevel.load());
+  return absl::OkStatus();
+}
+absl::Status ApplyLogFormat(Node&, const Settings& settings) {
+  SetLogFormat(settings.log_format.load());
+  return absl::OkStatus();
 }
 
 absl::Status ApplyAddresses(Node& node, const Settings& settings) {
@@ -142,6 +152,8 @@ constexpr Row kRows[] = {
     {"slowlog-max-len", SlowlogSetting<&Settings::slowlog_max_len, &Slowlog::max_entries>},
     {"tcp-keepalive", ApplyKeepalive},
     {"dir", ApplyDirectory},
+    {"loglevel", ApplyLogLevel},
+    {"log-format", ApplyLogFormat},
     {"port", ApplyPort, false},
     {"bind", ApplyBind, false},
     {"cluster-node-timeout", ApplyNodeTimeout},
@@ -176,6 +188,21 @@ NodeOptions OptionsFrom(const Settings& settings) {
       .databases = static_cast<int>(settings.databases.load()),
       .cluster_enabled = settings.cluster_enabled.load(),
       .cluster = ClusterConfigFrom(settings),
+  };
+}
+
+LogOptions LogOptionsFrom(const Settings& settings) {
+  const SyslogFacility facility = settings.syslog_facility.load();
+  const int local = static_cast<int>(facility) - static_cast<int>(SyslogFacility::kLocal0);
+  return {
+      .level = settings.loglevel.load(),
+      .format = settings.log_format.load(),
+      .file = settings.logfile.load(),
+      .syslog = settings.syslog_enabled.load(),
+      .syslog_ident = settings.syslog_ident.load(),
+      .syslog_facility = facility == SyslogFacility::kUser
+                             ? LOG_USER
+                             : LOG_LOCAL0 + local * (LOG_LOCAL1 - LOG_LOCAL0),
   };
 }
 

@@ -11,9 +11,13 @@ namespace henge::server {
 
 class Node;
 struct NodeOptions;
+struct LogOptions;
 
 // What is read once, when the node is made.
 NodeOptions OptionsFrom(const Settings& settings);
+
+// Likewise, for the log, which is older than the node.
+LogOptions LogOptionsFrom(const Settings& settings);
 
 // Before the node starts: everything that follows a parameter takes its value.
 void ApplyAllParameters(Node& node);

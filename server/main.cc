@@ -9,16 +9,21 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/version.h"
+#include "server/apply_config.h"
 #include "server/config/command_line.h"
 #include "server/config/config.h"
 #include "server/node.h"
+#include "server/observability/crash_report.h"
+#include "server/observability/log_output.h"
 
 namespace {
 
@@ -68,7 +73,23 @@ class PidFile {
   std::string path_;
 };
 
-int Serve(std::unique_ptr<Config> config) {
+absl::Status StartLog(const henge::server::Settings& settings,
+                      const std::optional<std::string>& file, const char* program) {
+  const absl::Status status = henge::server::StartLogging(henge::server::LogOptionsFrom(settings));
+  if (!status.ok()) return status;
+  if (settings.crash_log_enabled.load()) henge::server::InstallCrashReport(program);
+  henge::LogNotice("Henge is starting",
+                   {{"version", henge::kHengeVersion}, {"redis", henge::kRedisVersion}});
+  if (file) {
+    henge::LogNotice("Configuration loaded", {{"file", *file}});
+  } else {
+    henge::LogNotice("No configuration file given, the defaults and the flags are used");
+  }
+  return absl::OkStatus();
+}
+
+int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file,
+          const char* program) {
   const henge::server::Settings& settings = config->settings();
   const bool daemonize = settings.daemonize.load();
   std::string pid_file = settings.pidfile.load();
@@ -84,17 +105,22 @@ int Serve(std::unique_ptr<Config> config) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
+  if (const absl::Status status = StartLog(settings, file, program); !status.ok()) {
+    return Fail(status);
+  }
   const henge::ThreadMemory memory;
-  henge::server::Node node(std::move(config));
-  if (const absl::Status status = node.Start(); !status.ok()) return Fail(status);
+  auto node = std::make_unique<henge::server::Node>(std::move(config));
+  if (const absl::Status status = node->Start(); !status.ok()) return Fail(status);
   std::thread waiter([&] {
     int caught = 0;
     sigwait(&signals, &caught);
-    node.RequestShutdown();
+    node->RequestShutdown(caught == SIGINT ? "Received SIGINT" : "Received SIGTERM");
   });
-  node.WaitForShutdown();
+  node->WaitForShutdown();
   pthread_kill(waiter.native_handle(), SIGTERM);
   waiter.join();
+  node.reset();
+  henge::LogWarning("Henge is now ready to exit, bye bye...");
   return 0;
 }
 
@@ -125,5 +151,7 @@ int main(int argc, char** argv) {
     Print("The configuration is sound.\n");
     return 0;
   }
-  return Serve(std::move(config));
+  const int code = Serve(std::move(config), line->file, argv[0]);
+  henge::server::FlushLog();
+  return code;
 }

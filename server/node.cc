@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/node.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <bit>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/strings.h"
 #include "server/access.h"
 #include "server/apply_config.h"
 #include "server/node_services.h"
@@ -62,7 +67,11 @@ commands::Services& Node::services() { return *services_; }
 absl::Status Node::Start() {
   config_->set_applier(
       [this](const Parameter& parameter) { return ApplyParameter(*this, parameter); });
-  if (absl::Status status = acceptor_.Listen(options_.listen); !status.ok()) return status;
+  if (absl::Status status = acceptor_.Listen(options_.listen); !status.ok()) {
+    LogError(fmt::format("Failed listening on port {} (tcp), aborting.", options_.listen.port),
+             {{"error", Std(status.message())}});
+    return status;
+  }
   if (options_.cluster_enabled) {
     auto member =
         ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port);
@@ -79,7 +88,27 @@ absl::Status Node::Start() {
     w->Post([this, w] { dispatchers_[static_cast<size_t>(w->index())]->upkeep().Start(*w); });
   }
   for (const auto& worker : workers_) worker->Start();
+  LogStart();
   return absl::OkStatus();
+}
+
+void Node::LogStart() {
+  LogNotice(fmt::format("Running mode={}, port={}, PID: {}",
+                        options_.cluster_enabled ? "cluster" : "standalone", options_.listen.port,
+                        getpid()),
+            {{"workers", options_.io_threads},
+             {"shards", store_.shards()},
+             {"databases", store_.databases()},
+             {"maxmemory", store_.settings().max_memory.load()},
+             {"policy", store::EvictionPolicyName(store_.settings().policy.load())}});
+  LogNotice("Server initialized");
+  for (const std::string& address : options_.listen.bind) {
+    LogNotice("Listening", {{"bind", address}, {"port", options_.listen.port}});
+  }
+  if (options_.listen.port != 0) LogNotice("Ready to accept connections tcp");
+  if (!options_.listen.unix_path.empty()) {
+    LogNotice("Ready to accept connections unix", {{"path", options_.listen.unix_path}});
+  }
 }
 
 void Node::Tick() {
@@ -113,15 +142,16 @@ void Node::CloseIdle(net::Worker& worker) {
   worker.AddTimer(kIdleCheckMs, [this, &worker] { CloseIdle(worker); });
 }
 
-void Node::RequestShutdown() {
+void Node::RequestShutdown(std::string_view reason) {
   std::lock_guard lock(shutdown_mu_);
-  shutdown_requested_ = true;
+  if (shutdown_reason_.empty()) shutdown_reason_ = reason;
   shutdown_cv_.notify_all();
 }
 
 void Node::WaitForShutdown() {
   std::unique_lock lock(shutdown_mu_);
-  shutdown_cv_.wait(lock, [this] { return shutdown_requested_; });
+  shutdown_cv_.wait(lock, [this] { return !shutdown_reason_.empty(); });
+  LogWarning("Shutting down", {{"reason", shutdown_reason_}});
 }
 
 std::optional<std::string> Node::Admit(std::string_view address, bool unix_socket, size_t open) {

@@ -56,7 +56,8 @@ class Node final : public net::HandlerFactory {
   absl::Status Start();
   // Blocks until a shutdown is asked for by signal or command, then stops everything.
   void WaitForShutdown();
-  void RequestShutdown();
+  // The first reason given is the one that is logged.
+  void RequestShutdown(std::string_view reason);
 
   // --- net::HandlerFactory -------------------------------------------------------------------
   std::optional<std::string> Admit(std::string_view address, bool unix_socket,
@@ -89,6 +90,7 @@ class Node final : public net::HandlerFactory {
   StatsBaseline& baseline() { return baseline_; }
 
  private:
+  void LogStart();
   // On the first worker, each 100 ms: samples rates and memory.
   void Tick();
   // On each worker, once a second: closes clients that have been idle for too long.
@@ -116,7 +118,7 @@ class Node final : public net::HandlerFactory {
   uint64_t startup_memory_ = 0;
   std::mutex shutdown_mu_;
   std::condition_variable shutdown_cv_;
-  bool shutdown_requested_ = false;
+  std::string shutdown_reason_;  // Empty: none was asked for.
 };
 
 }  // namespace henge::server

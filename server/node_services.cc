@@ -95,7 +95,7 @@ class Clients final : public commands::ClientsService {
 class Control final : public commands::ControlService {
  public:
   explicit Control(Node& node) : node_(node) {}
-  void Shutdown(const ShutdownOptions&) override { node_.RequestShutdown(); }
+  void Shutdown(const ShutdownOptions&) override { node_.RequestShutdown("User requested shutdown"); }
   bool AbortShutdown() override { return false; }
   void SetActiveExpire(bool on) override { node_.store().settings().active_expiry.store(on); }
   std::string Authenticate(ClientState& client, std::string_view user,

@@ -2,6 +2,7 @@
 #include "server/session.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "commands/errors.h"
 #include "commands/transactions/watch.h"
 #include "net/worker.h"
@@ -73,20 +74,35 @@ proto::ParserLimits Session::Limits() const {
 }
 
 bool Session::OverLimits() {
+  const std::string_view exceeded = LimitExceeded();
+  if (exceeded.empty()) return false;
+  LogWarning("Client closed for overcoming a limit",
+             {{"limit", exceeded},
+              {"id", state_.id},
+              {"addr", state_.address},
+              {"query_bytes", connection_.query_bytes()},
+              {"output_bytes", connection_.out().pending()}});
+  return true;
+}
+
+// The limit's name, or empty.
+std::string_view Session::LimitExceeded() {
   const ClientLimits& limits = node_.limits();
-  if (connection_.query_bytes() > limits.query_buffer.load(std::memory_order_relaxed)) return true;
+  if (connection_.query_bytes() > limits.query_buffer.load(std::memory_order_relaxed))
+    return "query buffer";
   const OutputLimit& output = limits.normal_output;
   const uint64_t pending = connection_.out().pending();
   const uint64_t hard = output.hard.load(std::memory_order_relaxed);
-  if (hard != 0 && pending > hard) return true;
+  if (hard != 0 && pending > hard) return "hard output buffer";
   const uint64_t soft = output.soft.load(std::memory_order_relaxed);
   if (soft == 0 || pending <= soft) {
     soft_limit_since_ = 0;
-    return false;
+    return {};
   }
   const UnixMillis now = connection_.worker().round_time();
   if (soft_limit_since_ == 0) soft_limit_since_ = now;
-  return now - soft_limit_since_ > output.soft_seconds.load(std::memory_order_relaxed) * 1000;
+  const int64_t limit_ms = output.soft_seconds.load(std::memory_order_relaxed) * 1000;
+  return now - soft_limit_since_ > limit_ms ? "soft output buffer" : "";
 }
 
 bool Session::AfterWork() {

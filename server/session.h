@@ -48,8 +48,9 @@ class Session final : public net::ConnectionHandler {
   void CheckPause();
 
  private:
-  // Whether the client costs more than it may.
+  // Whether the client must be closed for what it holds; says so in the log.
   bool OverLimits();
+  std::string_view LimitExceeded();
 
   struct OwnedState : commands::ClientState {
     explicit OwnedState(Session& owner) : session(owner) {}

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/log.h"
+#include "server/observability/log_text.h"
 #include "store/store.h"
 
 namespace henge::server {
@@ -49,14 +51,13 @@ inline constexpr ChoiceName kSyslogFacilityNames[] = {
     Named("local5", SyslogFacility::kLocal5), Named("local6", SyslogFacility::kLocal6),
     Named("local7", SyslogFacility::kLocal7)};
 
-enum class LogLevel : uint8_t { kDebug, kVerbose, kNotice, kWarning, kNothing, kError };
 inline constexpr ChoiceName kLogLevelNames[] = {
     Named("debug", LogLevel::kDebug),     Named("verbose", LogLevel::kVerbose),
     Named("notice", LogLevel::kNotice),   Named("warning", LogLevel::kWarning),
     Named("nothing", LogLevel::kNothing), Named("info", LogLevel::kNotice),
-    Named("warn", LogLevel::kWarning),    Named("error", LogLevel::kError)};
+    Named("warn", LogLevel::kWarning),    Named("error", LogLevel::kError),
+    Named("trace", LogLevel::kDebug)};
 
-enum class LogFormat : uint8_t { kText, kJson };
 inline constexpr ChoiceName kLogFormatNames[] = {Named("text", LogFormat::kText),
                                                  Named("json", LogFormat::kJson)};
 
