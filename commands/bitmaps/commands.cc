@@ -1,8 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
+// The rows of the bitmap room.
+#include <array>
+
+#include "commands/bitmaps/handlers.h"
 #include "commands/command_table.h"
 
 namespace henge::commands {
+namespace {
 
-std::span<const CommandSpec> BitmapCommands() { return {}; }
+constexpr std::array kCommands = {
+    CommandSpec{.name = "bitcount",
+                .arity = -2,
+                .flags = kReadonly,
+                .group = Group::kBitmap,
+                .since = "2.6.0",
+                .complexity = "O(N) in the bytes looked at.",
+                .summary = "Counts the set bits of a string, or of a part of it.",
+                .syntax = "key [start end [BYTE | BIT]]",
+                .keys = {keys::One(1, kRO | kAccess)},
+                .handler = BitCount},
+    CommandSpec{.name = "bitpos",
+                .arity = -3,
+                .flags = kReadonly,
+                .group = Group::kBitmap,
+                .since = "2.8.7",
+                .complexity = "O(N) in the bytes looked at.",
+                .summary = "Finds the first set or clear bit of a string, or of a part of it.",
+                .syntax = "key bit [start [end [BYTE | BIT]]]",
+                .keys = {keys::One(1, kRO | kAccess)},
+                .handler = BitPos},
+    CommandSpec{.name = "getbit",
+                .arity = 3,
+                .flags = kReadonly | kFast,
+                .group = Group::kBitmap,
+                .since = "2.2.0",
+                .complexity = "O(1)",
+                .summary = "Reads one bit of a string; beyond its end they are clear.",
+                .syntax = "key offset",
+                .keys = {keys::One(1, kRO | kAccess)},
+                .handler = GetBit},
+    CommandSpec{.name = "setbit",
+                .arity = 4,
+                .flags = kWrite | kDenyOom,
+                .group = Group::kBitmap,
+                .since = "2.2.0",
+                .complexity = "O(1)",
+                .summary = "Sets or clears one bit of a string, which grows to have it; returns "
+                           "what it was.",
+                .syntax = "key offset value",
+                .keys = {keys::One(1, kRW | kAccess | kUpdate)},
+                .handler = SetBit},
+};
+static_assert(SpecsAreSound(kCommands));
+
+}  // namespace
+
+std::span<const CommandSpec> BitmapCommands() { return kCommands; }
 
 }  // namespace henge::commands

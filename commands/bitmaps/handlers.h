@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bitmap room's handlers; commands.cc has their rows.
+#pragma once
+
+namespace henge::commands {
+
+struct CommandContext;
+class ArgReader;
+
+// single_bit.cc
+void GetBit(CommandContext& ctx, ArgReader& args);
+void SetBit(CommandContext& ctx, ArgReader& args);
+// ranges.cc
+void BitCount(CommandContext& ctx, ArgReader& args);
+void BitPos(CommandContext& ctx, ArgReader& args);
+
+}  // namespace henge::commands
