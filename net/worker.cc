@@ -168,6 +168,7 @@ void Worker::Run() {
   while (!stop_.load(std::memory_order_acquire)) {
     epoll_event events[kMaxEvents];
     const int n = epoll_wait(epoll_fd_, events, kMaxEvents, TimeoutMs());
+    const uint64_t began = Ticks();
     round_time_ = SystemClock().NowMillis();
     stats_.rounds.Add();
     for (int i = 0; i < n; ++i) {
@@ -190,6 +191,7 @@ void Worker::Run() {
     RunResumed();
     FlushAll();
     CloseDoomed();
+    stats_.busy_ticks.Add(Ticks() - began);
   }
   RunMailbox();
   FlushAll();

@@ -28,6 +28,7 @@ struct WorkerStats {
   Counter reads;
   Counter writes;
   Counter rounds;
+  Counter busy_ticks;  // Between one wait and the next (base/clock.h).
 };
 
 class Worker {

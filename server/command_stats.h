@@ -36,6 +36,7 @@ struct ExecutionStats {
   explicit ExecutionStats(size_t rows) : by_command(rows) {}
   std::vector<CommandCounters> by_command;  // By CommandInfo::index.
   Counter commands;                         // All that ran.
+  Counter ticks;                            // In commands (base/clock.h).
   Counter dirty;                            // Mutations.
 };
 

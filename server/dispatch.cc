@@ -358,6 +358,7 @@ void Dispatcher::Account(Session& session, const CommandInfo& info, const Comman
   CommandCounters& counters = stats_.by_command[static_cast<size_t>(info.index)];
   counters.Record(us);
   stats_.commands.Add();
+  stats_.ticks.Add(ticks);
   if (failed) {
     counters.failed.Add();
     node_.server_stats().errors.Count(session.reply().last_error_code());

@@ -2,6 +2,7 @@
 #include "server/node.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <bit>
@@ -35,6 +36,8 @@ constexpr std::string_view kProtectedModeRefusal =
 int ShardsFor(int io_threads) {
   return static_cast<int>(std::bit_ceil(static_cast<unsigned>(io_threads * kShardsPerWorker)));
 }
+
+int64_t Micros(const timeval& t) { return int64_t{t.tv_sec} * 1'000'000 + t.tv_usec; }
 
 }  // namespace
 
@@ -123,6 +126,14 @@ void Node::Tick() {
   server_stats_.ops.Sample(totals.commands, now_us);
   server_stats_.input.Sample(totals.bytes_read, now_us);
   server_stats_.output.Sample(totals.bytes_written, now_us);
+  server_stats_.rounds.Sample(totals.rounds, now_us);
+  server_stats_.busy.Sample(totals.busy_us, now_us);
+  const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed);
+  server_stats_.over_limit.Note(limit != 0 && used > limit, now_us);
+  rusage thread{};
+  getrusage(RUSAGE_THREAD, &thread);
+  server_stats_.first_worker_user_us.store(Micros(thread.ru_utime), std::memory_order_relaxed);
+  server_stats_.first_worker_sys_us.store(Micros(thread.ru_stime), std::memory_order_relaxed);
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
 }
 

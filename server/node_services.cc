@@ -5,7 +5,7 @@
 #include "commands/command_table.h"
 #include "commands/errors.h"
 #include "server/access.h"
-#include "server/info.h"
+#include "server/info/info.h"
 #include "server/memory_report.h"
 #include "server/node.h"
 #include "server/session.h"
@@ -95,13 +95,16 @@ class Clients final : public commands::ClientsService {
 class Control final : public commands::ControlService {
  public:
   explicit Control(Node& node) : node_(node) {}
-  void Shutdown(const ShutdownOptions&) override { node_.RequestShutdown("User requested shutdown"); }
+  void Shutdown(const ShutdownOptions&) override {
+    node_.RequestShutdown("User requested shutdown");
+  }
   bool AbortShutdown() override { return false; }
   void SetActiveExpire(bool on) override { node_.store().settings().active_expiry.store(on); }
   std::string Authenticate(ClientState& client, std::string_view user,
                            std::string_view password) override {
     const std::string required = node_.parameters().requirepass.load();
     if (user != "default" || (!required.empty() && !SameSecret(password, required))) {
+      node_.server_stats().denied_auth.fetch_add(1);
       return std::string(commands::errors::kWrongPass);
     }
     {

@@ -42,4 +42,24 @@ void ErrorCounts::Clear() {
   total_.store(0, std::memory_order_relaxed);
 }
 
+void OverLimitTime::Note(bool over, int64_t now_us) {
+  if (over) {
+    if (since_us_ == 0) since_us_ = now_us;
+    current_ms_.store((now_us - since_us_) / 1000, std::memory_order_relaxed);
+    return;
+  }
+  past_ms_.fetch_add(current_ms(), std::memory_order_relaxed);
+  current_ms_.store(0, std::memory_order_relaxed);
+  since_us_ = 0;
+}
+
+void ServerStats::Reset() {
+  errors.Clear();
+  over_limit.Clear();
+  for (auto* counter : {&query_limit_closed, &output_limit_closed, &denied_auth, &denied_command,
+                        &denied_key, &denied_channel}) {
+    counter->store(0, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace henge::server

@@ -48,13 +48,40 @@ class ErrorCounts {
   std::atomic<uint64_t> total_{0};
 };
 
+// For how long memory has been over maxmemory. Noted by one thread every 100 ms, read by any.
+class OverLimitTime {
+ public:
+  void Note(bool over, int64_t now_us);
+  int64_t current_ms() const { return current_ms_.load(std::memory_order_relaxed); }
+  int64_t total_ms() const { return past_ms_.load(std::memory_order_relaxed) + current_ms(); }
+  void Clear() { past_ms_.store(-current_ms(), std::memory_order_relaxed); }
+
+ private:
+  int64_t since_us_ = 0;  // 0: it is not.
+  std::atomic<int64_t> current_ms_{0};
+  std::atomic<int64_t> past_ms_{0};
+};
+
 struct ServerStats {
   ErrorCounts errors;
   RateMeter ops;
   RateMeter input;
   RateMeter output;
+  RateMeter rounds;  // Of the workers' loops.
+  RateMeter busy;    // Microseconds they work, a second.
+  OverLimitTime over_limit;
   std::atomic<uint64_t> peak_memory{0};
   std::atomic<int64_t> peak_memory_at{0};
+  std::atomic<int64_t> first_worker_user_us{0};  // CPU time of its thread.
+  std::atomic<int64_t> first_worker_sys_us{0};
+  std::atomic<uint64_t> query_limit_closed{0};  // Clients closed for overcoming a limit.
+  std::atomic<uint64_t> output_limit_closed{0};
+  std::atomic<uint64_t> denied_auth{0};  // Wrong passwords; what ACLs refused.
+  std::atomic<uint64_t> denied_command{0};
+  std::atomic<uint64_t> denied_key{0};
+  std::atomic<uint64_t> denied_channel{0};
+
+  void Reset();  // CONFIG RESETSTAT.
 };
 
 }  // namespace henge::server

@@ -12,6 +12,8 @@
 namespace henge::server {
 namespace {
 
+constexpr std::string_view kQueryBuffer = "query buffer";
+
 // Writes the end of a blocked command as a reply.
 class BlockedEnd final : public commands::BlockedReply {
  public:
@@ -74,8 +76,12 @@ proto::ParserLimits Session::Limits() const {
 }
 
 bool Session::OverLimits() {
+  if (over_limit_) return true;  // Told before.
   const std::string_view exceeded = LimitExceeded();
   if (exceeded.empty()) return false;
+  over_limit_ = true;
+  ServerStats& stats = node_.server_stats();
+  (exceeded == kQueryBuffer ? stats.query_limit_closed : stats.output_limit_closed).fetch_add(1);
   LogWarning("Client closed for overcoming a limit",
              {{"limit", exceeded},
               {"id", state_.id},
@@ -89,7 +95,7 @@ bool Session::OverLimits() {
 std::string_view Session::LimitExceeded() {
   const ClientLimits& limits = node_.limits();
   if (connection_.query_bytes() > limits.query_buffer.load(std::memory_order_relaxed))
-    return "query buffer";
+    return kQueryBuffer;
   const OutputLimit& output = limits.normal_output;
   const uint64_t pending = connection_.out().pending();
   const uint64_t hard = output.hard.load(std::memory_order_relaxed);

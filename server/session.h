@@ -66,6 +66,7 @@ class Session final : public net::ConnectionHandler {
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;
   UnixMillis soft_limit_since_ = 0;
+  bool over_limit_ = false;  // And is being closed.
 };
 
 }  // namespace henge::server

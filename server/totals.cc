@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/totals.h"
 
+#include "base/clock.h"
 #include "commands/command_table.h"
 #include "server/node.h"
 
@@ -22,6 +23,13 @@ Totals RawTotals(Node& node) {
     totals.bytes_written += worker->stats().bytes_written.get();
     totals.reads += worker->stats().reads.get();
     totals.writes += worker->stats().writes.get();
+    totals.rounds += worker->stats().rounds.get();
+    totals.busy_us += TicksToMicros(worker->stats().busy_ticks.get());
+  }
+  for (const auto& dispatcher : node.dispatchers()) {
+    totals.command_us += TicksToMicros(dispatcher->stats().ticks.get());
+    totals.expiry_us += dispatcher->upkeep().expiry_us();
+    totals.expiry_late_runs += dispatcher->upkeep().expiry().time_limit_reached();
   }
   for (size_t i = 0; i < node.store().shards(); ++i) {
     const store::ShardStats& stats = node.store().shard(static_cast<ShardIndex>(i)).stats;
@@ -47,9 +55,11 @@ CommandTotals RawCommand(Node& node, size_t command_index) {
 }
 
 constexpr uint64_t Totals::* kTotalsFields[] = {
-    &Totals::commands, &Totals::bytes_read, &Totals::bytes_written,
-    &Totals::reads,    &Totals::writes,     &Totals::hits,
-    &Totals::misses,   &Totals::expired,    &Totals::evicted};
+    &Totals::commands,  &Totals::bytes_read,      &Totals::bytes_written,
+    &Totals::reads,     &Totals::writes,          &Totals::hits,
+    &Totals::misses,    &Totals::expired,         &Totals::evicted,
+    &Totals::rounds,    &Totals::busy_us,         &Totals::command_us,
+    &Totals::expiry_us, &Totals::expiry_late_runs};
 
 }  // namespace
 
@@ -83,7 +93,7 @@ void ResetStats(Node& node) {
   for (size_t i = 0; i < commands; ++i) baseline.commands.push_back(RawCommand(node, i));
   baseline.accepted = node.acceptor().accepted();
   baseline.rejected = node.acceptor().rejected();
-  node.server_stats().errors.Clear();
+  node.server_stats().Reset();
 }
 
 uint64_t AcceptedConnections(Node& node) {

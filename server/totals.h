@@ -24,6 +24,11 @@ struct Totals {
   uint64_t misses = 0;
   uint64_t expired = 0;
   uint64_t evicted = 0;
+  uint64_t rounds = 0;      // Of the workers' loops.
+  uint64_t busy_us = 0;     // Between waits.
+  uint64_t command_us = 0;  // In commands.
+  uint64_t expiry_us = 0;   // In the expiry cycle.
+  uint64_t expiry_late_runs = 0;
 };
 Totals SumTotals(Node& node);  // Since the start, or since CONFIG RESETSTAT.
 

@@ -63,7 +63,9 @@ void Upkeep::Round(net::Worker& worker) {
   }
   if (store_.settings().active_expiry.load(std::memory_order_relaxed)) {
     const Timed timed(latency_, kExpireCycle);
+    const uint64_t began = Ticks();
     busy = expiry_.Run(now, expiry_.lag_ms() > kLateMs ? kLateBudgetUs : kBudgetUs);
+    expiry_ticks_.Add(Ticks() - began);
   }
   if (const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed)) {
     const Timed timed(latency_, kEvictionCycle);

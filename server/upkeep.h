@@ -3,6 +3,8 @@
 // share of the shards, and makes room when memory is short. One per worker, on its thread.
 #pragma once
 
+#include "base/clock.h"
+#include "base/counter.h"
 #include "base/types.h"
 #include "net/worker.h"
 #include "server/latency_monitor.h"
@@ -25,6 +27,7 @@ class Upkeep {
   bool MakeRoom(UnixMillis now);
 
   const store::ExpiryCycle& expiry() const { return expiry_; }
+  uint64_t expiry_us() const { return TicksToMicros(expiry_ticks_.get()); }  // Any thread.
 
  private:
   void Round(net::Worker& worker);
@@ -32,6 +35,7 @@ class Upkeep {
   store::Store& store_;
   LatencyMonitor& latency_;
   store::ExpiryCycle expiry_;
+  Counter expiry_ticks_;
   store::Evictor evictor_;
 };
 

@@ -21,7 +21,7 @@ constexpr Parameter kRows[] = {
     Int("slowlog-max-len", "metrics.slowlog-max-len", At<&Settings::slowlog_max_len>, {0, kLongMax, 128}, 0, "Entries of the slow log."),
     Int("latency-monitor-threshold", "metrics.latency-monitor-threshold", At<&Settings::latency_monitor_threshold>, {0, kLongMax, 0}, 0, "Milliseconds from which an event is a latency spike; 0 watches none."),
     Bool("latency-tracking", "metrics.latency-tracking", At<&Settings::latency_tracking>, true, kNotYet, "Keep a histogram of each command's latency."),
-    Special("latency-tracking-info-percentiles", "metrics.latency-tracking-info-percentiles", At<&Settings::latency_tracking_info_percentiles>, ParameterType::kPercentiles, "50 99 99.9", kMultiArg | kNotYet, "Percentiles that INFO shows of it."),
+    Special("latency-tracking-info-percentiles", "metrics.latency-tracking-info-percentiles", At<&Settings::latency_tracking_info_percentiles>, ParameterType::kPercentiles, "50 99 99.9", kMultiArg, "Percentiles that INFO shows of it."),
 };
 // clang-format on
 
