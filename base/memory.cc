@@ -147,6 +147,20 @@ std::string AllocatorReport() {
   return report;
 }
 
+std::optional<int64_t> ReadAllocatorNumber(const std::string& name) {
+  // Values are of eight, four or one bytes; the allocator knows which.
+  for (const size_t size : {sizeof(int64_t), sizeof(int32_t), sizeof(bool)}) {
+    int64_t value = 0;  // Little-endian, as all machines this is built for.
+    size_t length = size;
+    if (mallctl(name.c_str(), &value, &length, nullptr, 0) == 0) return value;
+  }
+  return std::nullopt;
+}
+
+bool RunAllocatorAction(const std::string& name) {
+  return mallctl(name.c_str(), nullptr, nullptr, nullptr, 0) == 0;
+}
+
 const char* AllocatorName() { return "jemalloc-5.3.0"; }
 
 #else
@@ -171,6 +185,8 @@ AllocatorStats ReadAllocatorStats() {
 }
 void PurgeAllocator() { malloc_trim(0); }
 std::string AllocatorReport() { return "Stats not supported for the current allocator"; }
+std::optional<int64_t> ReadAllocatorNumber(const std::string&) { return std::nullopt; }
+bool RunAllocatorAction(const std::string&) { return false; }
 const char* AllocatorName() { return "libc"; }
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace henge {
@@ -53,6 +54,11 @@ void PurgeAllocator();
 
 // The allocator's own report (MEMORY MALLOC-STATS); pages of text.
 std::string AllocatorReport();
+
+// One of the allocator's figures, by its name there ("arenas.page"); none if there is no such.
+std::optional<int64_t> ReadAllocatorNumber(const std::string& name);
+// Runs an action of the allocator's that takes and gives no value ("thread.tcache.flush").
+bool RunAllocatorAction(const std::string& name);
 
 // "jemalloc-5.3.0" or "libc".
 const char* AllocatorName();

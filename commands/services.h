@@ -127,9 +127,24 @@ class StatsService {
   virtual ServerMemory Memory() = 0;
 };
 
+// What DEBUG sets.
+struct DebugSettings {
+  static constexpr int64_t kReplyPeakResetMs = 5000;
+  // For how long CLIENT LIST remembers a client's largest reply; negative: for ever.
+  std::atomic<int64_t> reply_peak_reset_ms{kReplyPeakResetMs};
+  std::atomic<bool> reply_resizing{true};
+  std::atomic<bool> pause_cron{false};  // What is done at intervals rests.
+  std::atomic<bool> dict_resizing{true};
+  std::atomic<bool> skip_checksums{false};   // RDB files and payloads load without a check.
+  std::atomic<bool> scripts_run_all{false};  // Also commands that are denied to scripts.
+};
+
 class ControlService {
  public:
   virtual ~ControlService() = default;
+  virtual DebugSettings& debug() = 0;
+  // Stops every worker, the caller's included, for that long.
+  virtual void Stall(int64_t micros) = 0;
   struct ShutdownOptions {
     bool save = false;
     bool no_save = false;

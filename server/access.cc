@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/access.h"
 
+#include "base/strings.h"
+
 namespace henge::server {
 
 bool IsLoopback(std::string_view address) {
@@ -11,6 +13,16 @@ bool IsLoopback(std::string_view address) {
 bool IsAllowed(ProtectedAction who, const commands::ClientState& client) {
   if (who != ProtectedAction::kLocal) return who == ProtectedAction::kYes;
   return client.unix_socket || IsLoopback(client.address);
+}
+
+std::string RefuseProtected(std::string_view command, const Settings& settings,
+                            const commands::ClientState& client) {
+  const bool debug = command == "debug";
+  const auto& who = debug ? settings.enable_debug_command : settings.enable_module_command;
+  if (IsAllowed(who.load(), client)) return {};
+  return "ERR " + ToUpper(command) + " command not allowed. If the enable-" + std::string(command) +
+         "-command option is set to \"local\", you can run it from a local connection, otherwise "
+         "you need to set this option in the configuration file, and then restart the server.";
 }
 
 }  // namespace henge::server

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "commands/errors.h"
 #include "commands/transactions/watch.h"
+#include "server/access.h"
 #include "server/node.h"
 #include "server/session.h"
 #include "server/slot_gate.h"
@@ -40,7 +41,8 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
       effects_(stats_),
-      upkeep_(node.store(), effects_, node.latency(), worker_index, node.options().io_threads),
+      upkeep_(node.store(), effects_, node.latency(), node.debug().pause_cron, worker_index,
+              node.options().io_threads),
       locks_(node.store()) {}
 
 // --- Passes one and two: resolve, hash, prefetch ---
@@ -164,6 +166,10 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   if (const auto text = RefuseUnknown(p, argv); !text.empty()) return text;
   const commands::ClientState& client = session.state();
   const uint32_t flags = p.info->spec->flags;
+  if ((flags & commands::kProtected) != 0) {
+    refusal_ = RefuseProtected(p.info->full_name, node_.parameters(), client);
+    if (!refusal_.empty()) return refusal_;
+  }
   if (!client.authenticated.load(std::memory_order_relaxed) && (flags & commands::kNoAuth) == 0) {
     return errors::kNoAuth;
   }

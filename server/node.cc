@@ -139,7 +139,7 @@ void Node::Tick() {
 
 void Node::CloseIdle(net::Worker& worker) {
   const int64_t limit_ms = limits_.idle_seconds.load(std::memory_order_relaxed) * 1000;
-  if (limit_ms > 0) {
+  if (limit_ms > 0 && !debug_.pause_cron.load(std::memory_order_relaxed)) {
     const UnixMillis now = SystemClock().NowMillis();
     worker.ForEachConnection([&](net::Connection& connection) {
       const auto& client = static_cast<Session&>(connection.handler()).state();

@@ -86,6 +86,7 @@ class Node final : public net::HandlerFactory {
   Slowlog& slowlog() { return slowlog_; }
   LatencyMonitor& latency() { return latency_; }
   Monitors& monitors() { return monitors_; }
+  commands::DebugSettings& debug() { return debug_; }
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
 
@@ -99,6 +100,7 @@ class Node final : public net::HandlerFactory {
   std::unique_ptr<Config> config_;
   NodeOptions options_;
   commands::CommandSettings settings_;
+  commands::DebugSettings debug_;
   store::Store store_;
   ServerStats server_stats_;
   Slowlog slowlog_;

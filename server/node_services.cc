@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/node_services.h"
 
+#include <chrono>
+#include <thread>
+
 #include "base/clock.h"
 #include "commands/command_table.h"
 #include "commands/errors.h"
@@ -99,6 +102,14 @@ class Control final : public commands::ControlService {
     node_.RequestShutdown("User requested shutdown");
   }
   bool AbortShutdown() override { return false; }
+  commands::DebugSettings& debug() override { return node_.debug(); }
+  void Stall(int64_t micros) override {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(micros);
+    for (const auto& worker : node_.workers()) {
+      if (!worker->InThread()) worker->Post([until] { std::this_thread::sleep_until(until); });
+    }
+    std::this_thread::sleep_until(until);
+  }
   void SetActiveExpire(bool on) override { node_.store().settings().active_expiry.store(on); }
   std::string Authenticate(ClientState& client, std::string_view user,
                            std::string_view password) override {

@@ -47,17 +47,19 @@ constexpr std::string_view kEvictionCycle = "eviction-cycle";
 
 }  // namespace
 
-Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency, int index,
-               int workers)
+Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency,
+               const std::atomic<bool>& paused, int index, int workers)
     : store_(store),
       latency_(latency),
+      paused_(paused),
       expiry_(store, ShareOf(store, index, workers), sink),
       evictor_(store, sink, EntropySeed()) {}
 
 void Upkeep::Round(net::Worker& worker) {
   const UnixMillis now = SystemClock().NowMillis();
   bool busy = false;
-  if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now) {
+  if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now ||
+      paused_.load(std::memory_order_relaxed)) {
     worker.AddTimer(kPeriodMs, [this, &worker] { Round(worker); });
     return;
   }

@@ -15,9 +15,9 @@ namespace henge::server {
 
 class Upkeep {
  public:
-  // Worker `index` of `workers`.
-  Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency, int index,
-         int workers);
+  // Worker `index` of `workers`. While `paused`, rounds do nothing.
+  Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency,
+         const std::atomic<bool>& paused, int index, int workers);
 
   // On the worker's thread: runs now and from then on by a timer.
   void Start(net::Worker& worker) { Round(worker); }
@@ -34,6 +34,7 @@ class Upkeep {
 
   store::Store& store_;
   LatencyMonitor& latency_;
+  const std::atomic<bool>& paused_;
   store::ExpiryCycle expiry_;
   Counter expiry_ticks_;
   store::Evictor evictor_;

@@ -5,6 +5,7 @@
 #include "commands/command_table.h"
 #include "commands/server/config.h"
 #include "commands/server/control.h"
+#include "commands/server/debug.h"
 #include "commands/server/latency.h"
 #include "commands/server/lolwut.h"
 #include "commands/server/memory.h"
@@ -275,6 +276,15 @@ constexpr std::array kCommands = {
                 .complexity = "Depends on the subcommand.",
                 .summary = "A container for commands about memory.",
                 .subcommands = kMemory},
+    CommandSpec{.name = "debug",
+                .arity = -2,
+                .flags = kAdmin | kNoScript | kLoading | kStale | kProtected | kWalks,
+                .group = Group::kServer,
+                .since = "1.0.0",
+                .complexity = "Depends on the subcommand.",
+                .summary = "A container for commands that tests and developers need.",
+                .syntax = "subcommand [argument [argument ...]]",
+                .handler = Debug},
     CommandSpec{.name = "monitor",
                 .arity = 1,
                 .flags = kAdmin | kNoScript | kLoading | kStale,

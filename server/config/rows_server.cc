@@ -40,7 +40,7 @@ constexpr Parameter kRows[] = {
     Int("busy-reply-threshold", "server.busy-reply-threshold", At<&Settings::busy_reply_threshold>, {0, kLongMax, 5000}, kNotYet, "Milliseconds after which a script counts as slow.").Alias("lua-time-limit"),
     Int("tracking-table-max-keys", "server.tracking-table-max-keys", At<&Settings::tracking_table_max_keys>, {0, kLongMax, 1000000}, kNotYet, "Keys remembered for client-side caching."),
     OneOf("enable-protected-configs", "server.enable-protected-configs", At<&Settings::enable_protected_configs>, kProtectedActionNames, "no", kImmutable, "Who may set protected parameters: no, yes or local."),
-    OneOf("enable-debug-command", "server.enable-debug-command", At<&Settings::enable_debug_command>, kProtectedActionNames, "no", kImmutable | kNotYet, "Who may use DEBUG."),
+    OneOf("enable-debug-command", "server.enable-debug-command", At<&Settings::enable_debug_command>, kProtectedActionNames, "no", kImmutable, "Who may use DEBUG."),
     OneOf("enable-module-command", "server.enable-module-command", At<&Settings::enable_module_command>, kProtectedActionNames, "no", kImmutable | kCompatOnly, "Who may use MODULE; Henge loads no modules."),
     AnyOf("shutdown-on-sigint", "server.shutdown-on-sigint", At<&Settings::shutdown_on_sigint>, kShutdownSignalsNames, "default", kMultiArg | kNotYet, "What SIGINT does besides stopping."),
     AnyOf("shutdown-on-sigterm", "server.shutdown-on-sigterm", At<&Settings::shutdown_on_sigterm>, kShutdownSignalsNames, "default", kMultiArg | kNotYet, "What SIGTERM does besides stopping."),

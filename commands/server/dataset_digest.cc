@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/server/dataset_digest.h"
+
+#include <fmt/format.h>
+
+#include "base/numbers.h"
+#include "base/sha1.h"
+
+namespace henge::commands {
+
+void Digest::Xor(std::string_view bytes) {
+  const auto hash = Sha1(bytes);
+  for (size_t i = 0; i < bytes_.size(); ++i) bytes_[i] ^= hash[i];
+}
+
+void Digest::Mix(std::string_view bytes) {
+  Xor(bytes);
+  bytes_ = Sha1(view());
+}
+
+void Digest::MixNumber(uint32_t number) {
+  const char bytes[] = {static_cast<char>(number >> 24), static_cast<char>(number >> 16),
+                        static_cast<char>(number >> 8), static_cast<char>(number)};
+  Mix({bytes, sizeof(bytes)});
+}
+
+void Digest::AddValue(const store::Entry& entry) {
+  MixNumber(static_cast<uint32_t>(entry.type()));
+  switch (entry.type()) {
+    case store::Type::kString:
+      if (entry.is_integer()) {
+        char digits[kInt64Chars];
+        Mix({digits, FormatInt64(entry.integer(), digits)});
+      } else {
+        Mix(entry.bytes());
+      }
+      break;
+    default:
+      break;
+  }
+  if (entry.has_expiry()) Xor("!!expire!!");
+}
+
+std::string Digest::Hex() const {
+  std::string hex;
+  for (const uint8_t byte : bytes_) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+}  // namespace henge::commands
