@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """RESP2 by hand: a client for single requests, and a loader that fills a server through pipelines."""
+import itertools
 import socket
 
 CHUNK = 1000  # Commands per write of the loader.
@@ -63,24 +64,17 @@ class Client:
                 return line.split(":", 1)[1]
         raise KeyError(field)
 
-    def pipeline(self, requests, reply):
-        """Sends the requests in chunks, each after the last was answered. Every answer is `reply`."""
-        chunk = []
-        for request in requests:
-            chunk.append(request)
-            if len(chunk) == CHUNK:
-                self._exchange(chunk, reply)
-                chunk = []
-        self._exchange(chunk, reply)
-
-    def _exchange(self, chunk, reply):
-        self.socket.sendall(b"".join(chunk))
-        wanted = reply * len(chunk)
-        if self.stream.read(len(wanted)) != wanted:
-            raise ServerError("an answer was not " + reply.decode().strip())
+    def pipeline(self, requests, reply, chunk=CHUNK):
+        """Sends the requests `chunk` at a time, when the last were answered. All answer `reply`."""
+        requests = iter(requests)
+        while batch := list(itertools.islice(requests, chunk)):
+            self.socket.sendall(b"".join(batch))
+            wanted = reply * len(batch)
+            if self.stream.read(len(wanted)) != wanted:
+                raise ServerError("an answer was not " + reply.decode().strip())
 
 
-def load_strings(client, keys, value, prefix="key:"):
+def load_strings(client, keys, value, prefix="key:", chunk=CHUNK):
     """SET prefix + twelve digits for each number of `keys`, the names that redis-benchmark asks for.
 
     Every value is `value` with the number in front, so that no two are the same.
@@ -88,7 +82,7 @@ def load_strings(client, keys, value, prefix="key:"):
     length = len(prefix) + 12
     template = (f"*3\r\n$3\r\nSET\r\n${length}\r\n{prefix}%012d\r\n${len(value)}\r\n%012d"
                 f"{value[12:]}\r\n").encode()
-    client.pipeline((template % (i, i) for i in keys), b"+OK\r\n")
+    client.pipeline((template % (i, i) for i in keys), b"+OK\r\n", chunk)
 
 
 def load_counters(client, keys):
