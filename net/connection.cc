@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kBatch = 128;               // Commands parsed ahead before they are executed.
 constexpr size_t kReadAhead = 16 * 1024;     // Least room for a read behind an incomplete command.
 constexpr size_t kKeepCapacity = 32 * 1024;  // A larger kept buffer is released when it empties.
+constexpr size_t kSendFrom = 1024 * 1024;    // Replies of this size don't wait for the round's end.
 constexpr int kMaxVectors = 64;
 
 }  // namespace
@@ -45,7 +46,9 @@ void Connection::FlushSoon() { worker_.QueueFlush(*this); }
 ssize_t Connection::Receive(char* to, size_t room) {
   const ssize_t n = read(fd_, to, room);
   worker_.stats_.reads.Add();
-  if (n > 0) worker_.stats_.bytes_read.Add(static_cast<uint64_t>(n));
+  if (n <= 0) return n;
+  worker_.stats_.bytes_read.Add(static_cast<uint64_t>(n));
+  last_active_ = worker_.round_time_;
   return n;
 }
 
@@ -119,6 +122,9 @@ size_t Connection::Process(std::string_view bytes) {
         parser_.Reset();
         return taken == 0 ? done : batch.end(taken - 1);
       }
+      // A long pipeline's replies go out on the way instead of piling up.
+      const bool send = out_.pending() >= kSendFrom && !wants_write_ && !doomed_;
+      if (send && !Send()) worker_.Close(*this);
       if (!resumable()) {
         parser_.Reset();
         return parsed;
@@ -134,8 +140,8 @@ size_t Connection::Process(std::string_view bytes) {
   return done;
 }
 
-bool Connection::Flush() {
-  flush_queued_ = false;
+// Sends until all is sent or the socket is full, which wants_write_ tells. False: it is broken.
+bool Connection::Send() {
   while (!out_.empty()) {
     iovec vectors[kMaxVectors];
     const int count = out_.Vectors(vectors, kMaxVectors);
@@ -143,16 +149,25 @@ bool Connection::Flush() {
     worker_.stats_.writes.Add();
     if (n < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN) return false;
-      wants_write_ = true;
-      return true;
+      wants_write_ = errno == EAGAIN;
+      return wants_write_;
     }
     worker_.stats_.bytes_written.Add(static_cast<uint64_t>(n));
+    last_active_ = worker_.round_time_;
     out_.Sent(static_cast<size_t>(n));
   }
   wants_write_ = false;
-  worker_.TakeBack(*this);
-  return !closing_;
+  return true;
+}
+
+bool Connection::Flush() {
+  flush_queued_ = false;
+  const bool was_full = wants_write_;
+  if (!Send()) return false;
+  if (!wants_write_) worker_.TakeBack(*this);
+  // What a slow reader leaves unsent counts against its limits, whoever wrote it.
+  if ((was_full || wants_write_) && !handler_->AfterWork()) return false;
+  return wants_write_ || !closing_;
 }
 
 }  // namespace henge::net

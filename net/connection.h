@@ -44,6 +44,8 @@ class Connection {
   // Bytes received and not executed, and the room beyond them.
   size_t query_bytes() const { return kept_.size(); }
   size_t query_capacity() const { return kept_.capacity(); }
+  // When bytes last came or went, wall clock; 0 before the first.
+  UnixMillis last_active() const { return last_active_; }
 
   // No further command is read or executed until Resume.
   void Suspend() { suspended_ = true; }
@@ -61,6 +63,7 @@ class Connection {
   bool OnReadable();
   bool ProcessKept();
   bool Flush();
+  bool Send();
   // Parses and executes from `bytes` until it must stop; returns how many bytes are done with.
   size_t Process(std::string_view bytes);
   void Parse(std::string_view bytes, Batch& batch, size_t& parsed, bool& refused);
@@ -76,6 +79,7 @@ class Connection {
   bool flush_queued_ = false;
   bool resume_queued_ = false;
   bool doomed_ = false;
+  UnixMillis last_active_ = 0;
   uint32_t interest_ = 0;  // Epoll events registered.
   std::string address_;
   std::string local_address_;

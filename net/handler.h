@@ -51,8 +51,8 @@ class ConnectionHandler {
   virtual size_t Execute(const Batch& batch) = 0;
   virtual void OnProtocolError(std::string_view text) = 0;
   virtual proto::ParserLimits Limits() const = 0;
-  // After each round of work on the connection: sizes may be published, limits enforced. Returns
-  // false to close.
+  // After each round of work on the connection, and whenever replies were left unsent: sizes may be
+  // published, limits enforced. Returns false to close.
   virtual bool AfterWork() = 0;
 };
 

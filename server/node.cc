@@ -23,7 +23,7 @@ namespace {
 
 constexpr int kShardsPerWorker = 16;
 constexpr int64_t kTickMs = 100;
-constexpr int64_t kIdleCheckMs = 1000;
+constexpr int64_t kClientCheckMs = 1000;
 
 // What a stranger's connection is told before it is closed, on one line.
 constexpr std::string_view kProtectedModeRefusal =
@@ -87,7 +87,7 @@ absl::Status Node::Start() {
   workers_[0]->Post([this] { Tick(); });
   for (const auto& worker : workers_) {
     net::Worker* w = worker.get();
-    w->Post([this, w] { CloseIdle(*w); });
+    w->Post([this, w] { CheckClients(*w); });
     w->Post([this, w] { dispatchers_[static_cast<size_t>(w->index())]->upkeep().Start(*w); });
   }
   for (const auto& worker : workers_) worker->Start();
@@ -137,20 +137,16 @@ void Node::Tick() {
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
 }
 
-void Node::CloseIdle(net::Worker& worker) {
-  const int64_t limit_ms = limits_.idle_seconds.load(std::memory_order_relaxed) * 1000;
-  if (limit_ms > 0 && !debug_.pause_cron.load(std::memory_order_relaxed)) {
+void Node::CheckClients(net::Worker& worker) {
+  if (!debug_.pause_cron.load(std::memory_order_relaxed)) {
     const UnixMillis now = SystemClock().NowMillis();
     worker.ForEachConnection([&](net::Connection& connection) {
-      const auto& client = static_cast<Session&>(connection.handler()).state();
-      const bool waits = client.blocked.load(std::memory_order_relaxed) ||
-                         client.paused.load(std::memory_order_relaxed) ||
-                         client.monitor.load(std::memory_order_relaxed);
-      const UnixMillis since = client.last_interaction.load(std::memory_order_relaxed);
-      if (!waits && now - since > limit_ms) worker.Close(connection);
+      auto& session = static_cast<Session&>(connection.handler());
+      // A soft limit runs out while nothing happens, so it is looked at here too.
+      if (session.IdleTooLong(now) || !session.AfterWork()) worker.Close(connection);
     });
   }
-  worker.AddTimer(kIdleCheckMs, [this, &worker] { CloseIdle(worker); });
+  worker.AddTimer(kClientCheckMs, [this, &worker] { CheckClients(worker); });
 }
 
 void Node::RequestShutdown(std::string_view reason) {

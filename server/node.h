@@ -94,8 +94,8 @@ class Node final : public net::HandlerFactory {
   void LogStart();
   // On the first worker, each 100 ms: samples rates and memory.
   void Tick();
-  // On each worker, once a second: closes clients that have been idle for too long.
-  void CloseIdle(net::Worker& worker);
+  // On each worker, once a second: closes clients that are idle or over a limit for too long.
+  void CheckClients(net::Worker& worker);
 
   std::unique_ptr<Config> config_;
   NodeOptions options_;

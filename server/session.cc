@@ -96,7 +96,7 @@ std::string_view Session::LimitExceeded() {
   const ClientLimits& limits = node_.limits();
   if (connection_.query_bytes() > limits.query_buffer.load(std::memory_order_relaxed))
     return kQueryBuffer;
-  const OutputLimit& output = limits.normal_output;
+  const OutputLimit& output = Subscribed() ? limits.pubsub_output : limits.normal_output;
   const uint64_t pending = connection_.out().pending();
   const uint64_t hard = output.hard.load(std::memory_order_relaxed);
   if (hard != 0 && pending > hard) return "hard output buffer";
@@ -111,7 +111,25 @@ std::string_view Session::LimitExceeded() {
   return now - soft_limit_since_ > limit_ms ? "soft output buffer" : "";
 }
 
+bool Session::Subscribed() const {
+  return state_.channels.load(std::memory_order_relaxed) > 0 ||
+         state_.patterns.load(std::memory_order_relaxed) > 0 ||
+         state_.shard_channels.load(std::memory_order_relaxed) > 0;
+}
+
+bool Session::IdleTooLong(UnixMillis now) const {
+  const int64_t limit_ms = node_.limits().idle_seconds.load(std::memory_order_relaxed) * 1000;
+  if (limit_ms == 0) return false;
+  const bool waits = state_.blocked.load(std::memory_order_relaxed) ||
+                     state_.paused.load(std::memory_order_relaxed) ||
+                     state_.monitor.load(std::memory_order_relaxed) || Subscribed();
+  return !waits && now - state_.last_interaction.load(std::memory_order_relaxed) > limit_ms;
+}
+
 bool Session::AfterWork() {
+  if (const UnixMillis active = connection_.last_active(); active != 0) {
+    state_.last_interaction.store(active, std::memory_order_relaxed);
+  }
   state_.query_buffer.store(connection_.query_bytes(), std::memory_order_relaxed);
   state_.query_buffer_free.store(connection_.query_capacity() - connection_.query_bytes(),
                                  std::memory_order_relaxed);

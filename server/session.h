@@ -27,6 +27,8 @@ class Session final : public net::ConnectionHandler {
   void OnProtocolError(std::string_view text) override;
   proto::ParserLimits Limits() const override;
   bool AfterWork() override;
+  // The worker's thread. Whether the `timeout` has passed without a byte coming or going.
+  bool IdleTooLong(UnixMillis now) const;
 
   // The session whose state() this is.
   static Session& Of(commands::ClientState& state) {
@@ -51,6 +53,7 @@ class Session final : public net::ConnectionHandler {
   // Whether the client must be closed for what it holds; says so in the log.
   bool OverLimits();
   std::string_view LimitExceeded();
+  bool Subscribed() const;
 
   struct OwnedState : commands::ClientState {
     explicit OwnedState(Session& owner) : session(owner) {}

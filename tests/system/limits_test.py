@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a client may cost, and what it may not do to the others."""
+import os
+import resource
+import shutil
+import stat
+import tempfile
+import threading
+import time
+
+import redis
+
+import harness
+from wire import Closed, Wire, WireError, encode
+
+MEGABYTE = 1 << 20
+
+
+class LimitsCase(harness.TestCase):
+    def serve(self, **settings):
+        self.server = self.henge({name.replace("_", "-"): value
+                                  for name, value in settings.items()})
+
+    def wire(self, **options):
+        wire = Wire(("127.0.0.1", self.server.port), **options)
+        self.addCleanup(wire.close)
+        return wire
+
+    def config(self, wire, **settings):
+        for name, value in settings.items():
+            self.assertEqual(wire.call("CONFIG", "SET", name.replace("_", "-"), value), "OK")
+
+    def resident_bytes(self):
+        with open(f"/proc/{self.server.process.pid}/statm") as statm:
+            return int(statm.read().split()[1]) * resource.getpagesize()
+
+    def client_fields(self, observer, name):
+        """CLIENT LIST's fields of the client of that name, or None when it is gone."""
+        for line in observer.call("CLIENT", "LIST").decode().splitlines():
+            fields = dict(word.split("=", 1) for word in line.split(" "))
+            if fields["name"] == name:
+                return fields
+        return None
+
+    def assert_cut(self, observer, name, seconds=10):
+        harness.wait_until(lambda: self.client_fields(observer, name) is None, seconds,
+                           f"{name} to be cut")
+
+
+class QueryBufferTest(LimitsCase):
+    def test_a_command_beyond_the_limit_is_cut(self):
+        self.serve(client_query_buffer_limit="1mb")
+        wire, observer = self.wire(), self.wire()
+        wire.call("CLIENT", "SETNAME", "greedy")
+        self.assertEqual(wire.call("SET", "fits", b"x" * (MEGABYTE - 1000)), "OK")
+        wire.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$10000000\r\n")
+        with self.assertRaises(Closed):
+            for _ in range(200):
+                wire.send(b"x" * 50_000)
+            wire.read()
+        self.assert_cut(observer, "greedy")
+        self.assertEqual(observer.call("EXISTS", "k"), 0)
+
+    def test_many_small_arguments_count_too(self):
+        self.serve(client_query_buffer_limit="1mb")
+        wire = self.wire()
+        with self.assertRaises(Closed):
+            wire.send(b"*1000000\r\n$4\r\nMSET\r\n" + b"$1\r\nk\r\n" * 300_000)
+            wire.read()
+
+    def test_a_pipeline_is_not_a_query(self):
+        self.serve(client_query_buffer_limit="1mb")
+        wire, command = self.wire(), encode("SET", "k", "v" * 1000)
+        wire.send(command * 5000)
+        self.assertEqual({wire.read() for _ in range(5000)}, {"OK"})
+
+    def test_a_blocked_client_sends_on(self):
+        """What a paused client sends is left in the socket."""
+        self.serve(client_query_buffer_limit="1mb")
+        wire, observer = self.wire(timeout=60), self.wire()
+        observer.call("CLIENT", "PAUSE", 100_000, "WRITE")
+        count = 4000
+        sender = threading.Thread(target=wire.send, args=(encode("SET", "k", "v" * 1000) * count,))
+        sender.start()
+        before = self.resident_bytes()
+        self.assertEqual(observer.call("PING"), "PONG")
+        self.assertLess(self.resident_bytes() - before, 8 * MEGABYTE)
+        observer.call("CLIENT", "UNPAUSE")
+        self.assertEqual({wire.read() for _ in range(count)}, {"OK"})
+        sender.join()
+
+
+class OutputBufferTest(LimitsCase):
+    def greedy(self, command, times):
+        """A client that asks and never reads."""
+        wire = self.wire(receive_buffer=4096)
+        wire.call("CLIENT", "SETNAME", "greedy")
+        try:
+            wire.send(command * times)
+        except Closed:
+            pass
+        return wire
+
+    def test_the_hard_limit_cuts(self):
+        self.serve(client_output_buffer_limit="normal 8mb 0 0")
+        observer = self.wire()
+        observer.call("SET", "k", b"v" * 10_000)
+        self.greedy(encode("GET", "k"), 20_000)
+        self.assert_cut(observer, "greedy")
+        self.assertEqual(observer.call("STRLEN", "k"), 10_000)
+
+    def test_one_reply_beyond_the_hard_limit(self):
+        self.serve(client_output_buffer_limit="normal 1mb 0 0")
+        wire = self.wire()
+        wire.call("SET", "k", b"v" * 2 * MEGABYTE)
+        wire.send(encode("GET", "k"))
+        with self.assertRaises(Closed):
+            wire.read()
+        self.assertEqual(self.wire().call("STRLEN", "k"), 2 * MEGABYTE)
+
+    def test_the_soft_limit_cuts_a_client_that_is_silent(self):
+        self.serve(client_output_buffer_limit="normal 0 1mb 1")
+        observer = self.wire()
+        observer.call("SET", "k", b"v" * 10_000)
+        self.greedy(encode("GET", "k"), 1500)
+        start = time.monotonic()
+        self.assertIsNotNone(self.client_fields(observer, "greedy"))
+        self.assert_cut(observer, "greedy")
+        self.assertGreater(time.monotonic() - start, 0.8)
+
+    def test_below_the_soft_limit_in_time(self):
+        self.serve(client_output_buffer_limit="normal 0 1mb 2")
+        wire = self.wire()
+        wire.call("SET", "k", b"v" * 10_000)
+        for _ in range(3):  # Above for a moment, again and again.
+            wire.send(encode("GET", "k") * 500)
+            self.assertEqual({len(wire.read()) for _ in range(500)}, {10_000})
+
+    def test_nobody_is_cut_by_default(self):
+        self.serve()
+        observer, count = self.wire(), 8000
+        observer.call("SET", "k", b"v" * 10_000)
+        wire = self.greedy(encode("GET", "k"), count)
+        harness.wait_until(
+            lambda: int(self.client_fields(observer, "greedy")["omem"]) > 20 * MEGABYTE)
+        self.assertEqual({len(wire.read()) for _ in range(count)}, {10_000})
+        harness.wait_until(lambda: self.client_fields(observer, "greedy")["omem"] == "0")
+
+    def test_replies_to_nobody_are_given_back(self):
+        """The memory of a client that went away with its replies unread."""
+        self.serve()
+        observer = self.wire()
+        observer.call("SET", "k", b"v" * 10_000)
+        before = self.resident_bytes()
+        for _ in range(3):
+            wire = self.greedy(encode("GET", "k"), 10_000)
+            harness.wait_until(
+                lambda: int(self.client_fields(observer, "greedy")["omem"]) > 50 * MEGABYTE)
+            wire.close()
+            self.assert_cut(observer, "greedy")
+        harness.wait_until(lambda: self.resident_bytes() - before < 100 * MEGABYTE)
+
+
+class SlowReaderTest(LimitsCase):
+    def test_slow_readers_block_nobody(self):
+        """Big values, shared: twenty clients ask for 16 GB in all and read none of it."""
+        self.serve(io_threads=2)
+        observer = self.wire()
+        observer.call("SET", "k", b"v" * 8 * MEGABYTE)
+        before = self.resident_bytes()
+        for _ in range(20):
+            self.wire(receive_buffer=4096).send(encode("GET", "k") * 100)
+        worst = 0
+        for i in range(500):
+            start = time.monotonic()
+            self.assertEqual(observer.call("SET", f"small{i}", i), "OK")
+            worst = max(worst, time.monotonic() - start)
+        self.assertLess(worst, 1.0)
+        self.assertLess(self.resident_bytes() - before, 64 * MEGABYTE)
+        fresh = self.wire()
+        self.assertEqual(fresh.call("STRLEN", "k"), 8 * MEGABYTE)
+
+    def test_a_value_replaced_while_it_is_sent(self):
+        self.serve()
+        slow, other = self.wire(receive_buffer=4096), self.wire()
+        first, second = b"1" * 4 * MEGABYTE, b"2" * 4 * MEGABYTE
+        other.call("SET", "k", first)
+        slow.send(encode("GET", "k") * 2)
+        harness.wait_until(lambda: b"cmd=get" in other.call("CLIENT", "LIST"))
+        other.call("SETRANGE", "k", 0, "x")
+        other.call("APPEND", "k", "tail")
+        other.call("SET", "k", second)
+        self.assertTrue(slow.read() == first and slow.read() == first)
+        self.assertTrue(slow.call("GET", "k") == second)
+
+
+class ConnectionsTest(LimitsCase):
+    STORM = 2000
+
+    def setUp(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = min(hard, 3 * self.STORM)
+        if soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+    def test_a_client_too_many(self):
+        self.serve(maxclients=3)
+        wires = [self.wire() for _ in range(3)]
+        self.assertEqual([wire.call("PING") for wire in wires], ["PONG"] * 3)
+        refused = self.wire()
+        self.assertEqual(refused.read(), WireError("ERR max number of clients reached"))
+        self.assertTrue(refused.at_end())
+        self.assertIn(b"rejected_connections:1\r\n", wires[0].call("INFO", "stats"))
+        wires.pop().close()
+
+        def admitted():
+            with Wire(("127.0.0.1", self.server.port)) as wire:
+                return wire.call("PING") == "PONG"
+        harness.wait_until(admitted)
+        self.config(wires[0], maxclients=100)
+        self.assertEqual([self.wire().call("PING") for _ in range(20)], ["PONG"] * 20)
+
+    def test_a_storm_of_connections(self):
+        self.serve()
+        observer = self.wire()
+        for _ in range(2):
+            wires = [self.wire() for _ in range(self.STORM)]
+            for wire in wires:
+                wire.send(encode("INCR", "n"))
+            replies = sorted(wire.read() for wire in wires)
+            self.assertEqual(replies, list(range(1, self.STORM + 1)))
+            self.assertIn(b"connected_clients:%d\r\n" % (self.STORM + 1),
+                          observer.call("INFO", "clients"))
+            for wire in wires:
+                wire.close()
+            harness.wait_until(
+                lambda: b"connected_clients:1\r\n" in observer.call("INFO", "clients"))
+            observer.call("DEL", "n")
+
+    def test_connections_that_say_nothing_and_go(self):
+        self.serve()
+        for _ in range(self.STORM):
+            Wire(("127.0.0.1", self.server.port)).close()
+        observer = self.wire()
+        harness.wait_until(lambda: b"connected_clients:1\r\n" in observer.call("INFO", "clients"))
+
+    def test_out_of_descriptors(self):
+        """The server goes on, and takes connections again when descriptors come back."""
+        self.serve()
+        pid = self.server.process.pid
+        first = self.wire()
+        open_now = len(first.call("CLIENT", "LIST").splitlines())
+        self.assertEqual(open_now, 1)
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 5, hard))
+        wires = [self.wire() for _ in range(20)]
+        self.assertEqual(first.call("PING"), "PONG")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 500, hard))
+        self.assertEqual([wire.call("PING") for wire in wires], ["PONG"] * 20)
+
+
+class IdleTest(LimitsCase):
+    def test_the_idle_are_closed(self):
+        self.serve(timeout=1)
+        idle, busy, blocked = self.wire(), self.wire(), self.wire()
+        idle.call("CLIENT", "SETNAME", "idle")
+        blocked.call("CLIENT", "SETNAME", "blocked")
+        blocked.send(encode("WAIT", 5, 20_000))
+        self.assert_cut(busy, "idle")
+        self.assertTrue(idle.at_end())
+        self.assertIsNotNone(self.client_fields(busy, "blocked"))
+
+    def test_a_client_that_still_sends_is_not_idle(self):
+        self.serve(timeout=1)
+        wire = self.wire()
+        deadline = time.monotonic() + 3.5
+        wire.send(b"*2\r\n$4\r\nECHO\r\n$100000\r\n")
+        sent = 0
+        while time.monotonic() < deadline and sent < 99_000:
+            wire.send(b"x" * 500)
+            sent += 500
+            time.sleep(0.02)
+        wire.send(b"x" * (100_000 - sent) + b"\r\n")
+        self.assertEqual(len(wire.read()), 100_000)
+
+    def test_a_client_that_still_reads_is_not_idle(self):
+        self.serve(timeout=1)
+        wire, size = self.wire(receive_buffer=256 * 1024), 64 * MEGABYTE
+        wire.call("SET", "k", b"x" * size)
+        wire.send(encode("GET", "k"))
+        deadline = time.monotonic() + 3.5
+        received, data = 0, b"-"
+        while data and received < size:
+            slowly = time.monotonic() < deadline
+            data = wire.socket.recv(200_000 if slowly else MEGABYTE)
+            received += len(data)
+            if slowly:
+                time.sleep(0.02)
+        self.assertGreaterEqual(received, size)
+
+    def test_keepalive_is_set_on_accepted_sockets(self):
+        self.serve(tcp_keepalive=100)
+        timed = self.wire()
+        self.assertEqual(self.keepalive_timer(timed), "02")
+        self.config(timed, tcp_keepalive=0)
+        untimed = self.wire()
+        self.assertEqual(self.keepalive_timer(untimed), "00")
+
+    def keepalive_timer(self, wire):
+        """The kind of timer the kernel runs on the server's end: 02 is keepalive, 00 none."""
+        self.assertEqual(wire.call("PING"), "PONG")
+        ours = ":%04X" % wire.socket.getsockname()[1]
+        theirs = ":%04X" % self.server.port
+
+        def settled():
+            with open("/proc/net/tcp") as table:
+                for row in (line.split() for line in table):
+                    if row[1].endswith(theirs) and row[2].endswith(ours):
+                        kind = row[5].split(":")[0]
+                        return kind if kind in ("00", "02") else None
+            return None
+        return harness.wait_until(settled)
+
+
+class UnixSocketTest(LimitsCase):
+    def test_a_socket_with_its_permissions(self):
+        folder = tempfile.mkdtemp(prefix="henge-test-unix-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        path = os.path.join(folder, "henge.sock")
+        self.serve(unixsocket=path, unixsocketperm="700", maxclients=2)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o700)
+        tcp, local = self.wire(), Wire(path)
+        self.addCleanup(local.close)
+        self.assertEqual(tcp.call("SET", "k", b"v" * MEGABYTE), "OK")
+        self.assertEqual(local.call("GET", "k"), b"v" * MEGABYTE)
+        self.assertIn(b" addr=%s:0 laddr=%s:0 " % (path.encode(), path.encode()),
+                      local.call("CLIENT", "INFO"))
+        with Wire(path) as refused:
+            self.assertEqual(refused.read(), WireError("ERR max number of clients reached"))
+        self.server.stop()
+        self.assertFalse(os.path.exists(path))
+
+    def test_only_a_unix_socket(self):
+        """Without a TCP port; the socket a killed server left behind is no obstacle."""
+        folder = tempfile.mkdtemp(prefix="henge-test-unix-")
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        path = os.path.join(folder, "henge.sock")
+        for _ in range(2):
+            server = harness.Henge({"port": 0, "unixsocket": path})
+            server.client = lambda **options: redis.Redis(unix_socket_path=path)
+            self.addCleanup(server.close)
+            server.start()
+            with Wire(path) as wire:
+                self.assertEqual(wire.call("PING"), "PONG")
+            server.kill()
+            self.assertTrue(os.path.exists(path))
+
+
+if __name__ == "__main__":
+    harness.main()
