@@ -184,6 +184,8 @@ NodeOptions OptionsFrom(const Settings& settings) {
                  .unix_path = settings.unixsocket.load(),
                  .unix_permissions = static_cast<int>(settings.unixsocketperm.load()),
                  .keepalive_seconds = static_cast<int>(settings.tcp_keepalive.load())},
+      .metrics = {.bind = SplitWords(settings.metrics_bind.load()),
+                  .port = static_cast<int>(settings.metrics_port.load())},
       .io_threads = static_cast<int>(settings.io_threads.load()),
       .databases = static_cast<int>(settings.databases.load()),
       .cluster_enabled = settings.cluster_enabled.load(),

@@ -59,6 +59,7 @@ Node::Node(std::unique_ptr<Config> config)
 }
 
 Node::~Node() {
+  http_.reset();  // Nobody looks any more.
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
   acceptor_.Stop();
@@ -81,6 +82,11 @@ absl::Status Node::Start() {
     if (!member.ok()) return member.status();
     cluster_ = *std::move(member);
   }
+  if (options_.metrics.port != 0) {
+    auto http = HttpEndpoint::Start(*this, options_.metrics);
+    if (!http.ok()) return http.status();
+    http_ = *std::move(http);
+  }
   acceptor_.Start();
   RefreshUsedMemory();
   startup_memory_ = UsedMemory();
@@ -91,6 +97,7 @@ absl::Status Node::Start() {
     w->Post([this, w] { dispatchers_[static_cast<size_t>(w->index())]->upkeep().Start(*w); });
   }
   for (const auto& worker : workers_) worker->Start();
+  started_.store(true);
   LogStart();
   return absl::OkStatus();
 }
@@ -105,6 +112,9 @@ void Node::LogStart() {
              {"maxmemory", store_.settings().max_memory.load()},
              {"policy", store::EvictionPolicyName(store_.settings().policy.load())}});
   LogNotice("Server initialized");
+  if (options_.metrics.port != 0) {
+    LogNotice("Metrics are served over HTTP", {{"port", options_.metrics.port}});
+  }
   for (const std::string& address : options_.listen.bind) {
     LogNotice("Listening", {{"bind", address}, {"port", options_.listen.port}});
   }
@@ -149,9 +159,15 @@ void Node::CheckClients(net::Worker& worker) {
   worker.AddTimer(kClientCheckMs, [this, &worker] { CheckClients(worker); });
 }
 
+std::string_view Node::NotReady() const {
+  if (stopping_.load()) return "shutting down";
+  return started_.load() ? "" : "starting";
+}
+
 void Node::RequestShutdown(std::string_view reason) {
   std::lock_guard lock(shutdown_mu_);
   if (shutdown_reason_.empty()) shutdown_reason_ = reason;
+  stopping_.store(true);
   shutdown_cv_.notify_all();
 }
 

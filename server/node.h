@@ -25,6 +25,7 @@
 #include "server/dispatch.h"
 #include "server/latency_monitor.h"
 #include "server/monitors.h"
+#include "server/observability/http_endpoint.h"
 #include "server/server_stats.h"
 #include "server/slowlog.h"
 #include "server/totals.h"
@@ -35,6 +36,7 @@ namespace henge::server {
 // What the configuration fixes at the start.
 struct NodeOptions {
   net::ListenOptions listen;
+  HttpOptions metrics;
   int io_threads = 1;
   int databases = 16;
   bool cluster_enabled = false;
@@ -63,6 +65,9 @@ class Node final : public net::HandlerFactory {
   std::optional<std::string> Admit(std::string_view address, bool unix_socket,
                                    size_t open) override;
   std::unique_ptr<net::ConnectionHandler> Open(net::Connection& connection) override;
+
+  // Why clients aren't served now; empty: they are. Any thread.
+  std::string_view NotReady() const;
 
   // --- Parts ---------------------------------------------------------------------------------
   store::Store& store() { return store_; }
@@ -118,6 +123,9 @@ class Node final : public net::HandlerFactory {
   std::string run_id_;
   int64_t started_at_us_ = 0;
   uint64_t startup_memory_ = 0;
+  std::unique_ptr<HttpEndpoint> http_;
+  std::atomic<bool> started_{false};
+  std::atomic<bool> stopping_{false};
   std::mutex shutdown_mu_;
   std::condition_variable shutdown_cv_;
   std::string shutdown_reason_;  // Empty: none was asked for.

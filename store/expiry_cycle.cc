@@ -4,11 +4,19 @@
 #include <absl/container/inlined_vector.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/clock.h"
 
 namespace henge::store {
+
+void ExpiryLag::Record(int64_t lag_ms) {
+  const auto lag = static_cast<uint64_t>(std::max<int64_t>(0, lag_ms));
+  buckets[std::min<size_t>(static_cast<size_t>(std::bit_width(lag)), kBuckets - 1)].Add();
+  sum_ms.Add(lag);
+  if (lag > max_ms.get()) max_ms.Set(lag);
+}
 
 bool ExpiryCycle::Run(UnixMillis now, uint64_t budget_us) {
   if (store_.settings().keep_expired.load(std::memory_order_relaxed)) return false;
@@ -68,7 +76,10 @@ void ExpiryCycle::ExpireRecord(ShardDb& part, Keyspace& keyspace, ExpiryRecord r
       part.deadlines().File(record, entry->expiry(), keyspace.now());
     }
   });
-  for (Entry* entry : expired) keyspace.Expire(Key::Of(entry->key()));
+  for (Entry* entry : expired) {
+    deletions_.Record(keyspace.now() - entry->expiry());
+    keyspace.Expire(Key::Of(entry->key()));
+  }
 }
 
 bool ExpiryCycle::RebuildStep(Shard& shard, ShardDb& part, DbIndex db, const LockSet& locks,

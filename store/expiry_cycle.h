@@ -20,6 +20,17 @@
 
 namespace henge::store {
 
+// How late keys were deleted after their deadlines. Written by one thread, read by any.
+struct ExpiryLag {
+  // Bucket i counts lags in [2^(i-1), 2^i) ms, 0 those under one, the last all above.
+  static constexpr size_t kBuckets = 20;
+  std::array<Counter, kBuckets> buckets;
+  Counter sum_ms;
+  Counter max_ms;
+
+  void Record(int64_t lag_ms);
+};
+
 // Shards [first, end).
 struct ShardRange {
   ShardIndex first;
@@ -36,6 +47,7 @@ class ExpiryCycle {
 
   // Age of the oldest deadline that the last Run left unattended, 0 if none.
   int64_t lag_ms() const { return lag_ms_.load(std::memory_order_relaxed); }
+  const ExpiryLag& deletions() const { return deletions_; }
   // Runs that ended for want of time.
   uint64_t time_limit_reached() const { return time_limit_reached_.get(); }
 
@@ -57,6 +69,7 @@ class ExpiryCycle {
   EffectSink& sink_;
   size_t rounds_ = 0;  // Turns the order of the databases, so that none starves another.
   std::atomic<int64_t> lag_ms_{0};
+  ExpiryLag deletions_;
   Counter time_limit_reached_;
 };
 

@@ -3,6 +3,8 @@
 // error where this node is no part of a cluster, so that F need not ask.
 #pragma once
 
+#include <string>
+
 #include "cluster/api.h"
 #include "commands/context.h"
 
@@ -24,6 +26,8 @@ void ClusterMyId(CommandContext& ctx, cluster::ClusterView& view, ArgReader& arg
 void ClusterMyShardId(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 
 // What the bus says (health.cc).
+// CLUSTER INFO as it stands; any thread.
+std::string ClusterInfoText(cluster::ClusterView& view);
 void ClusterInfo(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 void ClusterLinks(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 void ClusterCountFailureReports(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);

@@ -25,7 +25,7 @@ void AppendMessages(std::string& out, std::string_view direction, uint64_t pings
 
 }  // namespace
 
-void ClusterInfo(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
+std::string ClusterInfoText(cluster::ClusterView& view) {
   const cluster::TopologyPtr topology = view.topology();
   int silent_slots = 0;
   for (const cluster::PeerLink& link : view.Links()) {
@@ -50,7 +50,11 @@ void ClusterInfo(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
   AppendMessages(text, "sent", stats.pings_sent, stats.pongs_sent);
   AppendMessages(text, "received", stats.pings_received, stats.pongs_received);
   text += "total_cluster_links_buffer_limit_exceeded:0\r\n";
-  ctx.reply.Verbatim("txt", text);
+  return text;
+}
+
+void ClusterInfo(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
+  ctx.reply.Verbatim("txt", ClusterInfoText(view));
 }
 
 // One link to each peer: answers come back on it.

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Prometheus scrapes is what INFO says, under redis_exporter's names."""
+import re
+import time
+import urllib.error
+import urllib.request
+
+import harness
+
+# Fields of INFO that stand still between two looks, and their metrics.
+SAME = {
+    "process_id": "redis_process_id",
+    "maxclients": "redis_max_clients",
+    "connected_clients": "redis_connected_clients",
+    "blocked_clients": "redis_blocked_clients",
+    "maxmemory": "redis_memory_max_bytes",
+    "used_memory_startup": "redis_memory_used_startup_bytes",
+    "used_memory_dataset": "redis_memory_used_dataset_bytes",
+    "total_system_memory": "redis_total_system_memory_bytes",
+    "lazyfree_pending_objects": "redis_lazyfree_pending_objects",
+    "loading": "redis_loading_dump_file",
+    "rdb_changes_since_last_save": "redis_rdb_changes_since_last_save",
+    "aof_enabled": "redis_aof_enabled",
+    "connected_slaves": "redis_connected_slaves",
+    "repl_backlog_size": "redis_replication_backlog_bytes",
+    "total_connections_received": "redis_connections_received_total",
+    "rejected_connections": "redis_rejected_connections_total",
+    "expired_keys": "redis_expired_keys_total",
+    "evicted_keys": "redis_evicted_keys_total",
+    "keyspace_hits": "redis_keyspace_hits_total",
+    "keyspace_misses": "redis_keyspace_misses_total",
+    "total_error_replies": "redis_total_error_replies",
+}
+# Those that only grow, from one look to the next.
+GROWING = {
+    "uptime_in_seconds": "redis_uptime_in_seconds",
+    "total_commands_processed": "redis_commands_processed_total",
+    "total_net_input_bytes": "redis_net_input_bytes_total",
+    "total_net_output_bytes": "redis_net_output_bytes_total",
+    "used_cpu_user": "redis_cpu_user_seconds_total",
+    "used_cpu_sys": "redis_cpu_sys_seconds_total",
+    "eventloop_cycles": "redis_eventloop_cycles_total",
+}
+# Metrics that stock dashboards ask for, beside these.
+PRESENT = ["redis_up", "redis_memory_used_bytes", "redis_memory_used_rss_bytes",
+           "redis_memory_used_peak_bytes", "redis_mem_fragmentation_ratio",
+           "redis_allocator_active_bytes", "redis_allocator_allocated_bytes",
+           "redis_allocator_resident_bytes", "redis_slowlog_length", "redis_slowlog_last_id",
+           "redis_start_time_seconds", "redis_instance_info", "henge_build_info",
+           "henge_worker_busy_seconds_total", "henge_reclaimer_pending_objects",
+           "henge_log_lines_dropped_total", "henge_expiry_lag_seconds_count"]
+
+# redis_exporter calls them so, and has them as gauges.
+CALLED_TOTAL_BUT_GAUGES = {"redis_rdb_saves_total", "redis_migrate_cached_sockets_total",
+                           "redis_memory_used_vm_total", "redis_cluster_messages_sent_total",
+                           "redis_cluster_messages_received_total"}
+
+SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
+LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+
+
+class Metrics:
+    """One scrape: metrics["name"], or metrics["name", ("label", "value"), …]."""
+
+    def __init__(self, text):
+        self.values, self.types = {}, {}
+        for line in text.splitlines():
+            if line.startswith("# TYPE "):
+                _, _, name, kind = line.split(" ")
+                assert name not in self.types, f"{name} has two families"
+                self.types[name] = kind
+            elif line and not line.startswith("#"):
+                name, labels, value = SAMPLE.match(line).groups()
+                key = (name, *sorted(LABEL.findall(labels or "")))
+                assert key not in self.values, f"{key} is given twice"
+                self.values[key] = float(value)
+
+    def __getitem__(self, key):
+        return self.values[key if isinstance(key, tuple) else (key,)]
+
+    def names(self):
+        return {key[0] for key in self.values}
+
+    def labels(self, name):
+        return [dict(key[1:]) for key in self.values if key[0] == name]
+
+
+def get(port, path):
+    """(status, body)"""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+class MetricsTest(harness.TestCase):
+    def setUp(self):
+        self.port = harness.free_port()
+        self.server = self.henge({"metrics-port": self.port})
+        self.client = self.server.client()
+
+    def scrape(self):
+        status, text = get(self.port, "/metrics")
+        self.assertEqual(status, 200)
+        return Metrics(text)
+
+    def test_says_what_info_says(self):
+        self.client.mset({"a": 1, "b": 2})
+        self.client.get("a")
+        self.client.get("nothing")
+        with self.assertRaises(harness.redis.exceptions.ResponseError):
+            self.client.execute_command("GET")
+        before = self.client.info("everything")
+        metrics = self.scrape()
+        after = self.client.info("everything")
+        for field, name in SAME.items():
+            self.assertEqual(metrics[name], before[field], field)
+        for field, name in GROWING.items():
+            self.assertLessEqual(before[field], metrics[name] + 1e-9, field)
+            self.assertLessEqual(metrics[name], after[field] + 1e-9, field)
+
+    def test_has_what_dashboards_ask_for(self):
+        names = self.scrape().names()
+        self.assertEqual([name for name in PRESENT if name not in names], [])
+
+    def test_counters_are_called_so(self):
+        for name, kind in self.scrape().types.items():
+            if name.endswith("_total") and name not in CALLED_TOTAL_BUT_GAUGES:
+                self.assertEqual(kind, "counter", name)
+
+    def test_commands_and_errors(self):
+        for i in range(3):
+            self.client.set(f"k{i}", i)
+        with self.assertRaises(harness.redis.exceptions.ResponseError):
+            self.client.execute_command("NOSUCHCOMMAND")
+        metrics = self.scrape()
+        stats = self.client.info("commandstats")["cmdstat_set"]
+        self.assertEqual(metrics["redis_commands_total", ("cmd", "set")], 3)
+        self.assertAlmostEqual(metrics["redis_commands_duration_seconds_total", ("cmd", "set")],
+                               stats["usec"] / 1e6)
+        self.assertEqual(metrics["redis_commands_latencies_usec_count", ("cmd", "set")], 3)
+        self.assertEqual(
+            metrics["redis_commands_latencies_usec_bucket", ("cmd", "set"), ("le", "+Inf")], 3)
+        self.assertEqual(metrics["redis_errors_total", ("err", "ERR")], 1)
+
+    def test_databases(self):
+        self.client.set("a", 1)
+        self.client.set("b", 1, ex=1000)
+        metrics = self.scrape()
+        self.assertEqual(metrics["redis_db_keys", ("db", "db0")], 2)
+        self.assertEqual(metrics["redis_db_keys_expiring", ("db", "db0")], 1)
+        self.assertEqual(metrics["redis_db_keys", ("db", "db5")], 0)
+
+    def test_the_slow_log(self):
+        self.client.config_set("slowlog-log-slower-than", 0)
+        self.client.ping()
+        metrics = self.scrape()
+        self.assertEqual(metrics["redis_slowlog_length"], self.client.slowlog_len())
+        self.assertGreaterEqual(metrics["redis_slowlog_last_id"], 1)
+
+    def test_says_what_it_is(self):
+        info = self.client.info()
+        (labels,) = self.scrape().labels("redis_instance_info")
+        for name in ("role", "redis_version", "redis_mode", "os", "maxmemory_policy", "run_id"):
+            self.assertEqual(labels[name], info[name], name)
+
+    def test_how_late_keys_are_deleted(self):
+        started = time.monotonic()
+        for i in range(100):
+            self.client.set(f"k{i}", i, px=20)
+        harness.wait_until(lambda: self.client.dbsize() == 0)
+        metrics = self.scrape()
+        self.assertEqual(metrics["henge_expiry_lag_seconds_count"], 100)
+        longest = metrics["henge_expiry_lag_max_seconds"]
+        self.assertLessEqual(longest, time.monotonic() - started)
+        self.assertLessEqual(metrics["henge_expiry_lag_seconds_sum"], 100 * longest + 1e-9)
+        self.assertEqual(metrics["henge_expiry_backlog_seconds"], 0)
+
+    def test_workers_add_up(self):
+        metrics = self.scrape()
+        workers = metrics.labels("henge_worker_commands_total")
+        self.assertEqual(len(workers), self.client.info("server")["henge_workers"])
+        total = sum(metrics["henge_worker_commands_total", ("worker", w["worker"])]
+                    for w in workers)
+        self.assertEqual(total, metrics["redis_commands_processed_total"])
+
+    def test_health_and_readiness(self):
+        self.assertEqual(get(self.port, "/health"), (200, '{"status":"ok"}\n'))
+        self.assertEqual(get(self.port, "/ready"), (200, '{"status":"ready"}\n'))
+        self.assertEqual(get(self.port, "/nothing")[0], 404)
+
+    def test_the_port_is_free_again_after_the_end(self):
+        self.assertEqual(self.server.stop(), 0)
+        self.server.start()
+        self.assertEqual(get(self.port, "/health")[0], 200)
+
+
+class NoMetricsTest(harness.TestCase):
+    def test_a_port_in_use_stops_the_start(self):
+        with self.henge_socket() as taken:
+            server = harness.Henge({"metrics-port": taken.getsockname()[1]})
+            self.addCleanup(server.close)
+            with self.assertRaisesRegex(AssertionError, "metrics-port"):
+                server.start()
+
+    @staticmethod
+    def henge_socket():
+        taken = harness.socket.socket()
+        taken.bind(("127.0.0.1", harness.free_port()))
+        taken.listen()
+        return taken
+
+
+class ClusterMetricsTest(harness.TestCase):
+    def test_cluster_info(self):
+        port = harness.free_port()
+        server = self.henge({"cluster-enabled": "yes", "metrics-port": port})
+        server.client().execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        harness.wait_until(lambda: Metrics(get(port, "/metrics")[1])["redis_cluster_state"] == 1)
+        metrics = Metrics(get(port, "/metrics")[1])
+        self.assertEqual(metrics["redis_cluster_enabled"], 1)
+        self.assertEqual(metrics["redis_cluster_slots_assigned"], 16384)
+        self.assertEqual(metrics["redis_cluster_known_nodes"], 1)
+        self.assertEqual(metrics["redis_cluster_messages_sent_total"], 0)
+
+
+if __name__ == "__main__":
+    harness.main()
