@@ -4,11 +4,12 @@
 // A hierarchical timing wheel (Varghese and Lauck 1987). Time is cut into ticks of 64 ms; level l
 // has 64 buckets of 64^l ticks each:
 //
-//   level 0   64 ms a bucket, the next  4 s     ┐
-//   level 1    4 s                      4 min   │ when the cursor enters a bucket of a higher
-//   level, level 2    4 min                    4.7 h   │ its records are handed out to be filed
-//   anew, lower level 3    4.7 h                   12 d     │ level 4   12 d                      2
-//   years ┘ later deadlines wait in the last bucket
+//   level   a bucket   in all
+//     0      64 ms       4 s      When the cursor enters a bucket of a level above 0, its records
+//     1       4 s        4 min    are handed out, to be filed anew and lower.
+//     2       4 min      4.7 h
+//     3      4.7 h      12 d
+//     4      12 d        2 years  What is later waits in the last bucket.
 //
 // A record is eight bytes and names a key by its slot and the top of its hash; the deadline itself
 // is in the entry. Records therefore may be stale: the key gone, or its deadline moved. Whoever

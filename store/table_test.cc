@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -92,19 +93,24 @@ TEST(Table, AgreesWithAModel) {
 TEST(Table, KeepsItsLoadAsItGrows) {
   Things t;
   double sum = 0;
+  double least = 1;
+  double most = 0;
   int samples = 0;
   for (uint64_t i = 0; i < 400'000; ++i) {
     t.Insert(KeyNumber(i));
-    if (i < 50'000 || i % 10'000 != 0) continue;
+    if (i < 50'000 || i % 1'000 != 0) continue;
     const double load =
         static_cast<double>(t.table.size()) / static_cast<double>(t.table.capacity());
-    EXPECT_GT(load, 0.60);
+    least = std::min(least, load);
+    most = std::max(most, load);
     sum += load;
     ++samples;
   }
   const double mean = sum / samples;
-  RecordProperty("mean_load", std::to_string(mean));
-  EXPECT_GT(mean, 0.70);
+  RecordProperty("loads", std::to_string(least) + " to " + std::to_string(most) + ", mean " +
+                              std::to_string(mean));
+  EXPECT_GT(least, 0.66);
+  EXPECT_GT(mean, 0.69);
   EXPECT_LT(static_cast<double>(t.table.MemoryBytes()) / static_cast<double>(t.table.size()), 14.5);
 }
 
