@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace henge::commands {
 
@@ -56,8 +57,8 @@ enum Flag : uint32_t {
   kNoMandatoryKeys = 1u << 15,
   kNoAsyncLoading = 1u << 16,
   kNoMulti = 1u << 17,
-  kMovableKeys = 1u << 18,
-  kProtected = 1u << 19,  // Only where enable-debug-command and the like permit.
+  kMovableKeys = 1u << 18,  // Never in a row: CommandTable works it out from the key specs.
+  kProtected = 1u << 19,    // Only where enable-debug-command and the like permit.
   kOnlySentinel = 1u << 20,
   kSentinelToo = 1u << 21,
   kAllowBusy = 1u << 22,
@@ -126,6 +127,16 @@ struct KeySpec {
   std::string_view notes = {};
 };
 
+// A key among a call's arguments, and how the call uses it (KeyFlag).
+struct KeyPosition {
+  int index;
+  uint16_t flags;
+};
+// What key specs can't say. Called with a whole call and the keys that the specs found in it; adds
+// keys (SORT ... STORE) or corrects their flags (SET ... GET).
+using KeyRefiner = void (*)(std::span<const std::string_view> argv,
+                            std::vector<KeyPosition>& found);
+
 namespace keys {
 constexpr KeySpec One(int position, int flags) {
   return {.begin = KeySpec::Begin::kIndex,
@@ -152,6 +163,10 @@ constexpr KeySpec AfterKeyword(std::string_view keyword, int start, int flags) {
   spec.keyword = keyword;
   return spec;
 }
+constexpr KeySpec Noted(KeySpec spec, std::string_view notes) {
+  spec.notes = notes;
+  return spec;
+}
 }  // namespace keys
 
 struct CommandSpec {
@@ -167,6 +182,7 @@ struct CommandSpec {
   std::string_view
       tips;  // Space-separated, e.g. "nondeterministic_output request_policy:all_shards".
   KeySpec keys[4] = {};  // Ends at the first with Begin::kNone.
+  KeyRefiner refine_keys = nullptr;
   Handler handler = nullptr;
   std::span<const CommandSpec> subcommands = {};
 };

@@ -70,12 +70,43 @@ uint32_t EffectiveCategories(const CommandSpec& spec) {
   return c;
 }
 
+bool IsRange(const KeySpec& key) {
+  return key.begin == KeySpec::Begin::kIndex && key.find == KeySpec::Find::kRange;
+}
+
+// The first key, the last and the step, as clients knew them before there were key specs: of the
+// only range, or of all ranges of step one that follow each other. What this leaves out makes the
+// command's keys movable.
+void SetLegacyKeyRange(CommandInfo& info) {
+  const KeySpec* keys = info.spec->keys;
+  constexpr auto kNone = KeySpec::Begin::kNone;
+  if (keys[0].begin != kNone && keys[1].begin == kNone && IsRange(keys[0])) {
+    info.first_key = keys[0].position;
+    info.last_key = keys[0].last >= 0 ? keys[0].position + keys[0].last : keys[0].last;
+    info.key_step = keys[0].step;
+    if ((keys[0].flags & kIncomplete) != 0) info.flags |= kMovableKeys;
+    return;
+  }
+  for (const KeySpec& key : info.spec->keys) {
+    if (key.begin == kNone) break;
+    const bool follows = info.last_key == 0 || info.last_key == key.position - 1;
+    if (!IsRange(key) || key.step != 1 || !follows) {
+      info.flags |= kMovableKeys;
+      continue;
+    }
+    if ((key.flags & kIncomplete) != 0) info.flags |= kMovableKeys;
+    if (info.first_key == 0) info.first_key = key.position;
+    info.last_key = key.last >= 0 ? key.position + key.last : key.last;
+    info.key_step = 1;
+  }
+}
+
 bool AppendRange(const KeySpec& key, int first, std::span<const std::string_view> argv,
                  std::vector<KeyPosition>& out) {
   const int n = static_cast<int>(argv.size());
   int last = key.last >= 0 ? first + key.last : n + key.last;
   if (key.last < 0 && key.limit > 1) last = first + (n - first) / key.limit + key.last;
-  if (last >= n || first >= n) return false;
+  if (last >= n || first >= n || last < first) return false;
   for (int i = first; i <= last; i += key.step) out.push_back({i, key.flags});
   return true;
 }
@@ -87,7 +118,7 @@ bool AppendCounted(const KeySpec& key, int begin, std::span<const std::string_vi
   if (at >= n) return false;
   const auto count = ParseInt64(argv[static_cast<size_t>(at)]);
   const int first = begin + key.first;
-  if (!count || *count < 0 || *count > n - first) return false;
+  if (!count || *count <= 0 || *count > n - first) return false;
   for (int i = 0; i < *count; ++i) out.push_back({first + i * key.step, key.flags});
   return true;
 }
@@ -98,11 +129,36 @@ int FindKeyword(const KeySpec& key, std::span<const std::string_view> argv) {
   const int n = static_cast<int>(argv.size());
   const int start = key.position >= 0 ? key.position : n + key.position;
   const int step = key.position >= 0 ? 1 : -1;
-  for (int i = start; i > 0 && i < n - 1; i += step) {
+  const int lowest = key.position >= 0 ? 1 : 2;
+  for (int i = start; i >= lowest && i < n - 1; i += step) {
     if (EqualsIgnoreCase(argv[static_cast<size_t>(i)], key.keyword)) return i + 1;
   }
   return -1;
 }
+
+constexpr std::array<std::pair<uint32_t, std::string_view>, 21> kCategoryNames = {{
+    {kCatKeyspace, "keyspace"},
+    {kCatRead, "read"},
+    {kCatWrite, "write"},
+    {kCatSet, "set"},
+    {kCatSortedSet, "sortedset"},
+    {kCatList, "list"},
+    {kCatHash, "hash"},
+    {kCatString, "string"},
+    {kCatBitmap, "bitmap"},
+    {kCatHyperLogLog, "hyperloglog"},
+    {kCatGeo, "geo"},
+    {kCatStream, "stream"},
+    {kCatPubsub, "pubsub"},
+    {kCatAdmin, "admin"},
+    {kCatFast, "fast"},
+    {kCatSlow, "slow"},
+    {kCatBlocking, "blocking"},
+    {kCatDangerous, "dangerous"},
+    {kCatConnection, "connection"},
+    {kCatTransaction, "transaction"},
+    {kCatScripting, "scripting"},
+}};
 
 template <size_t N>
 std::vector<std::string_view> NamesOf(
@@ -130,6 +186,7 @@ bool FindKeys(const CommandSpec& spec, std::span<const std::string_view> argv,
                                                           : AppendRange(key, begin, argv, out);
     if (!fits) return false;
   }
+  if (spec.refine_keys != nullptr) spec.refine_keys(argv, out);
   return true;
 }
 
@@ -141,7 +198,7 @@ const CommandTable& CommandTable::Get() {
 CommandTable::CommandTable() {
   for (const auto room :
        {StringCommands(), BitmapCommands(), KeyspaceCommands(), ConnectionCommands(),
-        TransactionCommands(), ServerCommands(), ClusterCommands()}) {
+        TransactionCommands(), ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);
@@ -169,14 +226,10 @@ void CommandTable::Add(const CommandSpec& spec, const CommandSpec* container) {
                        : std::string(container->name) + "|" + std::string(spec.name);
   info.categories = EffectiveCategories(spec);
   info.index = static_cast<int>(infos_.size());
-  const KeySpec& key = spec.keys[0];
+  info.flags = spec.flags;
+  SetLegacyKeyRange(info);
   const bool one_spec = spec.keys[1].begin == KeySpec::Begin::kNone;
-  if (key.begin == KeySpec::Begin::kIndex && key.find == KeySpec::Find::kRange) {
-    info.first_key = key.position;
-    info.last_key = key.last >= 0 ? key.position + key.last : key.last;
-    info.key_step = key.step;
-    info.simple_single_key = one_spec && key.last == 0 && key.position == 1;
-  }
+  info.simple_single_key = one_spec && info.first_key == 1 && info.last_key == 1;
   infos_.push_back(std::move(info));
 }
 
@@ -231,7 +284,7 @@ std::string_view GroupName(Group group) {
 }
 
 std::vector<std::string_view> FlagNames(const CommandInfo& info) {
-  static constexpr std::array<std::pair<uint32_t, std::string_view>, 22> kNames = {{
+  static constexpr std::array<std::pair<uint32_t, std::string_view>, 19> kNames = {{
       {kWrite, "write"},
       {kReadonly, "readonly"},
       {kDenyOom, "denyoom"},
@@ -246,43 +299,24 @@ std::vector<std::string_view> FlagNames(const CommandInfo& info) {
       {kAsking, "asking"},
       {kFast, "fast"},
       {kNoAuth, "no_auth"},
-      {kMayReplicate, "may_replicate"},
-      {kOnlySentinel, "only_sentinel"},
       {kNoMandatoryKeys, "no_mandatory_keys"},
-      {kProtected, "protected"},
       {kNoAsyncLoading, "no_async_loading"},
       {kNoMulti, "no_multi"},
       {kMovableKeys, "movablekeys"},
       {kAllowBusy, "allow_busy"},
   }};
-  return NamesOf(info.spec->flags, kNames);
+  return NamesOf(info.flags, kNames);
 }
 
 std::vector<std::string_view> CategoryNames(uint32_t categories) {
-  static constexpr std::array<std::pair<uint32_t, std::string_view>, 21> kNames = {{
-      {kCatKeyspace, "keyspace"},
-      {kCatRead, "read"},
-      {kCatWrite, "write"},
-      {kCatSet, "set"},
-      {kCatSortedSet, "sortedset"},
-      {kCatList, "list"},
-      {kCatHash, "hash"},
-      {kCatString, "string"},
-      {kCatBitmap, "bitmap"},
-      {kCatHyperLogLog, "hyperloglog"},
-      {kCatGeo, "geo"},
-      {kCatStream, "stream"},
-      {kCatPubsub, "pubsub"},
-      {kCatAdmin, "admin"},
-      {kCatFast, "fast"},
-      {kCatSlow, "slow"},
-      {kCatBlocking, "blocking"},
-      {kCatDangerous, "dangerous"},
-      {kCatConnection, "connection"},
-      {kCatTransaction, "transaction"},
-      {kCatScripting, "scripting"},
-  }};
-  return NamesOf(categories, kNames);
+  return NamesOf(categories, kCategoryNames);
+}
+
+uint32_t CategoryNamed(std::string_view name) {
+  for (const auto& [bit, known] : kCategoryNames) {
+    if (EqualsIgnoreCase(known, name)) return bit;
+  }
+  return 0;
 }
 
 std::vector<std::string_view> KeyFlagNames(uint16_t flags) {

@@ -18,6 +18,7 @@ struct CommandInfo {
   const CommandSpec* spec = nullptr;
   const CommandSpec* container = nullptr;         // Of a subcommand.
   std::string full_name;                          // "client|list"
+  uint32_t flags = 0;                             // The row's, and kMovableKeys.
   uint32_t categories = 0;                        // Effective ACL categories.
   int index = 0;                                  // Dense, for statistics.
   int first_key = 0, last_key = 0, key_step = 0;  // COMMAND INFO's legacy triple.
@@ -52,16 +53,15 @@ class CommandTable {
 
 // The keys of a call by its row's key specs, appended to `out` in order of appearance, with
 // argument indices. Returns false when the arguments don't fit the specs (COMMAND GETKEYS says so).
-struct KeyPosition {
-  int index;
-  uint16_t flags;
-};
 bool FindKeys(const CommandSpec& spec, std::span<const std::string_view> argv,
               std::vector<KeyPosition>& out);
 
 std::string_view GroupName(Group group);
+// The flags that COMMAND INFO shows; some are hidden, as in Redis.
 std::vector<std::string_view> FlagNames(const CommandInfo& info);
 std::vector<std::string_view> CategoryNames(uint32_t categories);
+// The category of that name, in any case; 0 if there is none.
+uint32_t CategoryNamed(std::string_view name);
 std::vector<std::string_view> KeyFlagNames(uint16_t flags);
 
 // The rows of each room (one function per room; each returns a constexpr array).
@@ -72,5 +72,6 @@ std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> ClusterCommands();
+std::span<const CommandSpec> IntrospectionCommands();
 
 }  // namespace henge::commands

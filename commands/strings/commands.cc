@@ -187,7 +187,9 @@ constexpr std::array kCommands = {
             "Stores a string at a key, whatever was there before; creates the key if absent.",
         .syntax = "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT "
                   "unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
-        .keys = {keys::One(1, kRW | kAccess | kUpdate | kVariableFlags)},
+        .keys = {keys::Noted(keys::One(1, kRW | kAccess | kUpdate | kVariableFlags),
+                             "Read only when GET is given.")},
+        .refine_keys = RefineSetKey,
         .handler = Set},
     CommandSpec{.name = "setex",
                 .arity = 4,

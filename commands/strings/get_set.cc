@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/strings/get_set.h"
 
+#include <algorithm>
+
+#include "base/strings.h"
 #include "commands/context.h"
 #include "commands/expiry_args.h"
 #include "commands/strings/set_options.h"
@@ -112,6 +115,14 @@ void StrLen(CommandContext& ctx, ArgReader& args) {
   if (entry == nullptr) return ctx.reply.Integer(0);
   if (IsOtherType(ctx, entry)) return;
   ctx.reply.Integer(static_cast<int64_t>(entry->StringSize()));
+}
+
+void RefineSetKey(std::span<const std::string_view> argv, std::vector<KeyPosition>& found) {
+  const auto options = argv.subspan(std::min<size_t>(3, argv.size()));
+  const bool reads = std::any_of(options.begin(), options.end(), [](std::string_view option) {
+    return EqualsIgnoreCase(option, "GET");
+  });
+  if (!found.empty()) found.back().flags = reads ? kRW | kAccess | kUpdate : kOW | kUpdate;
 }
 
 }  // namespace henge::commands

@@ -2,6 +2,12 @@
 // Handlers for whole values of one key: GET and SET with their relatives.
 #pragma once
 
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "commands/command_spec.h"
+
 namespace henge::commands {
 
 struct CommandContext;
@@ -16,5 +22,8 @@ void SetEx(CommandContext& ctx, ArgReader& args);
 void PSetEx(CommandContext& ctx, ArgReader& args);
 void SetNx(CommandContext& ctx, ArgReader& args);
 void StrLen(CommandContext& ctx, ArgReader& args);
+
+// SET reads its key only when it is told GET.
+void RefineSetKey(std::span<const std::string_view> argv, std::vector<KeyPosition>& found);
 
 }  // namespace henge::commands
