@@ -60,63 +60,93 @@ void Table<Traits>::Prefetch(uint64_t hash) const {
 }
 
 template <class Traits>
-void Table<Traits>::PrefetchItem(uint64_t hash) const {
-  const Segment segment = SegmentOf(hash);
-  if (!segment) return;
-  const uint16_t tag = TagOf(hash, segment.depth());
-  const TableBucket& bucket = segment.buckets()[segment.HomeOf(tag)];
-  for (uint32_t mask = bucket.Match(TableBucket::FingerprintOf(hash)); mask != 0;
-       mask &= mask - 1) {
+bool Table<Traits>::PrefetchItemIn(const TableBucket& bucket, uint8_t fingerprint, uint16_t tag) {
+  for (uint32_t mask = bucket.Match(fingerprint); mask != 0; mask &= mask - 1) {
     const uint64_t slot = bucket.slots[std::countr_zero(mask)];
     if (TableBucket::TagOf(slot) != tag) continue;
     PrefetchLine(TableBucket::ItemOf(slot));
     PrefetchLine(static_cast<const char*>(TableBucket::ItemOf(slot)) + 64);
-    return;
+    return true;
   }
+  return false;
+}
+
+template <class Traits>
+void Table<Traits>::PrefetchItem(uint64_t hash) const {
+  const Segment segment = SegmentOf(hash);
+  if (!segment) return;
+  const uint16_t tag = TagOf(hash, segment.depth());
+  const uint8_t fingerprint = TableBucket::FingerprintOf(hash);
+  const uint32_t home = segment.HomeOf(tag);
+  const TableBucket& bucket = segment.buckets()[home];
+  if (PrefetchItemIn(bucket, fingerprint, tag) || bucket.displaced == 0) return;
+  PrefetchItemIn(segment.buckets()[segment.NextOf(home)], fingerprint, tag);
 }
 
 // --- Placing
 // --------------------------------------------------------------------------------------
 
-// Moves an item to another bucket of its segment. The displaced counts are the caller's.
+// Moves one item whose home is bucket `home` from bucket `from` to bucket `to`, which has room.
 template <class Traits>
-void Table<Traits>::MovePlace(TableBucket& from, int place, TableBucket& to) {
-  to.Put(std::countr_zero(to.Free()), from.fingerprints[place], from.slots[place]);
-  from.Vacate(place);
+void Table<Traits>::MoveOneOf(uint32_t home, Segment segment, uint32_t from, uint32_t to,
+                              const Table* observed) {
+  TableBucket& source = segment.buckets()[from];
+  TableBucket& target = segment.buckets()[to];
+  if (observed != nullptr) observed->SaveIfDue(source);
+  if (observed != nullptr) observed->SaveIfDue(target);
+  for (uint32_t used = source.Used(); used != 0; used &= used - 1) {
+    const int place = std::countr_zero(used);
+    if (segment.HomeOf(TableBucket::TagOf(source.slots[place])) != home) continue;
+    target.Put(std::countr_zero(target.Free()), source.fingerprints[place], source.slots[place]);
+    source.Vacate(place);
+    return;
+  }
 }
 
-// Frees a place in the home bucket or the next by moving one item: one that stands in home though
-// it belongs to the bucket before, back; or one of the next bucket's own on to the one after.
+// Frees a place in `home` by letting one displaced item of each bucket before it, as far as the
+// nearest with room, return to where it belongs.
+template <class Traits>
+bool Table<Traits>::ShiftBack(Segment segment, uint32_t home, const Table* observed) {
+  TableBucket* buckets = segment.buckets();
+  uint32_t roomy = home;
+  for (uint32_t steps = std::min(kShiftReach, segment.count() - 2);; --steps) {
+    roomy = segment.BeforeOf(roomy);
+    if (steps == 0 || buckets[roomy].displaced == 0) return false;
+    if (buckets[roomy].Free() != 0) break;
+  }
+  for (uint32_t b = roomy; b != home; b = segment.NextOf(b)) {
+    MoveOneOf(b, segment, segment.NextOf(b), b, observed);
+    --buckets[b].displaced;
+  }
+  return true;
+}
+
+// Frees a place in `first` by letting one item of its own, and one of each bucket behind it as far
+// as the nearest with room, move on to the next.
+template <class Traits>
+bool Table<Traits>::ShiftOn(Segment segment, uint32_t first, const Table* observed) {
+  TableBucket* buckets = segment.buckets();
+  uint32_t roomy = first;
+  for (uint32_t steps = std::min(kShiftReach, segment.count() - 2);; --steps) {
+    // A full bucket has none of its own when all it holds belongs to the one before.
+    const bool has_own = buckets[segment.BeforeOf(roomy)].displaced < TableBucket::kPlaces;
+    if (steps == 0 || !has_own) return false;
+    roomy = segment.NextOf(roomy);
+    if (buckets[roomy].Free() != 0) break;
+  }
+  for (uint32_t b = roomy; b != first; b = segment.BeforeOf(b)) {
+    const uint32_t before = segment.BeforeOf(b);
+    MoveOneOf(before, segment, before, b, observed);
+    ++buckets[before].displaced;
+  }
+  return true;
+}
+
+// Frees a place in the home bucket or the next.
 template <class Traits>
 bool Table<Traits>::MakeRoom(Segment segment, uint32_t home, const Table* observed) {
-  TableBucket* buckets = segment.buckets();
-  const uint32_t count = segment.count();
-  if (count < 3) return false;
-  const uint32_t before = home == 0 ? count - 1 : home - 1;
-  if (buckets[before].displaced > 0 && buckets[before].Free() != 0) {
-    for (uint32_t used = buckets[home].Used(); used != 0; used &= used - 1) {
-      const int place = std::countr_zero(used);
-      if (segment.HomeOf(TableBucket::TagOf(buckets[home].slots[place])) != before) continue;
-      if (observed != nullptr) observed->SaveIfDue(buckets[before]);
-      if (observed != nullptr) observed->SaveIfDue(buckets[home]);
-      MovePlace(buckets[home], place, buckets[before]);
-      --buckets[before].displaced;
-      return true;
-    }
-  }
-  const uint32_t next = segment.NextOf(home);
-  const uint32_t after = segment.NextOf(next);
-  if (buckets[after].Free() == 0) return false;
-  for (uint32_t used = buckets[next].Used(); used != 0; used &= used - 1) {
-    const int place = std::countr_zero(used);
-    if (segment.HomeOf(TableBucket::TagOf(buckets[next].slots[place])) != next) continue;
-    if (observed != nullptr) observed->SaveIfDue(buckets[next]);
-    if (observed != nullptr) observed->SaveIfDue(buckets[after]);
-    MovePlace(buckets[next], place, buckets[after]);
-    ++buckets[next].displaced;
-    return true;
-  }
-  return false;
+  if (segment.count() < 3) return false;
+  return ShiftBack(segment, home, observed) || ShiftOn(segment, segment.NextOf(home), observed);
 }
 
 template <class Traits>

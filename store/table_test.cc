@@ -109,9 +109,9 @@ TEST(Table, KeepsItsLoadAsItGrows) {
   const double mean = sum / samples;
   RecordProperty("loads", std::to_string(least) + " to " + std::to_string(most) + ", mean " +
                               std::to_string(mean));
-  EXPECT_GT(least, 0.66);
-  EXPECT_GT(mean, 0.69);
-  EXPECT_LT(static_cast<double>(t.table.MemoryBytes()) / static_cast<double>(t.table.size()), 14.5);
+  EXPECT_GT(least, 0.68);
+  EXPECT_GT(mean, 0.77);
+  EXPECT_LT(static_cast<double>(t.table.MemoryBytes()) / static_cast<double>(t.table.size()), 13.5);
 }
 
 TEST(Table, ReplacesAnItemThatMoved) {
