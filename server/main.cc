@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/version.h"
+#include "commands/command_reference.h"
 #include "server/apply_config.h"
 #include "server/config/command_line.h"
 #include "server/config/config.h"
@@ -141,6 +142,9 @@ int main(int argc, char** argv) {
       return 0;
     case CommandLine::Mode::kConfigReference:
       Print(henge::server::ConfigReference());
+      return 0;
+    case CommandLine::Mode::kCommandReference:
+      Print(henge::commands::CommandReference(henge::commands::CommandTable::Get().all()));
       return 0;
     default:
       break;

@@ -19,6 +19,7 @@ std::optional<CommandLine::Mode> ModeOf(std::string_view arg) {
   if (arg == "-h" || arg == "--help") return Mode::kHelp;
   if (arg == "--check-config") return Mode::kCheckConfig;
   if (arg == "--config-reference") return Mode::kConfigReference;
+  if (arg == "--command-reference") return Mode::kCommandReference;
   return std::nullopt;
 }
 
@@ -121,14 +122,15 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const std::string> args) 
 std::string HelpText() {
   return R"(Usage: henge-server [file] [-] [--parameter value ...]
 
-  file               a configuration: YAML (.yaml, .yml) or redis.conf
-  -                  a configuration on the standard input
-  --parameter value  a parameter by its Redis name; beats the file
+  file                 a configuration: YAML (.yaml, .yml) or redis.conf
+  -                    a configuration on the standard input
+  --parameter value    a parameter by its Redis name; beats the file
 
-  --check-config     read the configuration, say what is wrong, and exit
-  --config-reference print all parameters as Markdown
-  -v, --version      print the version
-  -h, --help         print this
+  --check-config       read the configuration, say what is wrong, and exit
+  --config-reference   print all parameters as Markdown
+  --command-reference  print all commands as Markdown
+  -v, --version        print the version
+  -h, --help           print this
 
 Examples:
   henge-server                                  port 6379 on loopback, one worker per core

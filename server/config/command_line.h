@@ -15,7 +15,14 @@
 namespace henge::server {
 
 struct CommandLine {
-  enum class Mode : uint8_t { kServe, kCheckConfig, kVersion, kHelp, kConfigReference };
+  enum class Mode : uint8_t {
+    kServe,
+    kCheckConfig,
+    kVersion,
+    kHelp,
+    kConfigReference,
+    kCommandReference
+  };
   Mode mode = Mode::kServe;
   std::optional<std::string> file;    // The path of a configuration.
   bool from_stdin = false;            // `-`: more of it on the standard input.

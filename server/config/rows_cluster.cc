@@ -18,7 +18,7 @@ constexpr Parameter kRows[] = {
     String("cluster-announce-ip", "cluster.announce-ip", At<&Settings::cluster_announce_ip>, "", kEmptyIsAbsent, "Address to tell the others."),
     Int("cluster-announce-port", "cluster.announce-port", At<&Settings::cluster_announce_port>, {0, 65535, 0}, 0, "Client port to tell the others."),
     Int("cluster-announce-tls-port", "cluster.announce-tls-port", At<&Settings::cluster_announce_tls_port>, {0, 65535, 0}, kNotYet, "TLS port to tell the others."),
-    Int("cluster-announce-bus-port", "cluster.announce-bus-port", At<&Settings::cluster_announce_bus_port>, {0, 65535, 0}, 0, "Port for nodes to tell the others."),
+    Int("cluster-announce-bus-port", "cluster.announce-bus-port", At<&Settings::cluster_announce_bus_port>, {0, 65535, 0}, kNotYet, "Port for nodes to tell the others."),
     String("cluster-announce-hostname", "cluster.announce-hostname", At<&Settings::cluster_announce_hostname>, "", kEmptyIsAbsent | kNotYet, "Host name to tell the others."),
     String("cluster-announce-human-nodename", "cluster.announce-human-nodename", At<&Settings::cluster_announce_human_nodename>, "", kEmptyIsAbsent | kNotYet, "Name to show in logs."),
     OneOf("cluster-preferred-endpoint-type", "cluster.preferred-endpoint-type", At<&Settings::cluster_preferred_endpoint_type>, kEndpointTypeNames, "ip", kNotYet, "What clients are told to connect to."),

@@ -20,7 +20,7 @@ constexpr Parameter kRows[] = {
     Int("slowlog-log-slower-than", "metrics.slowlog-log-slower-than", At<&Settings::slowlog_log_slower_than>, {-1, kLongMax, 10000}, 0, "Microseconds from which a command is in the slow log; -1 never."),
     Int("slowlog-max-len", "metrics.slowlog-max-len", At<&Settings::slowlog_max_len>, {0, kLongMax, 128}, 0, "Entries of the slow log."),
     Int("latency-monitor-threshold", "metrics.latency-monitor-threshold", At<&Settings::latency_monitor_threshold>, {0, kLongMax, 0}, 0, "Milliseconds from which an event is a latency spike; 0 watches none."),
-    Bool("latency-tracking", "metrics.latency-tracking", At<&Settings::latency_tracking>, true, kNotYet, "Keep a histogram of each command's latency."),
+    Bool("latency-tracking", "metrics.latency-tracking", At<&Settings::latency_tracking>, true, 0, "Show the latency of each command in INFO latencystats."),
     Special("latency-tracking-info-percentiles", "metrics.latency-tracking-info-percentiles", At<&Settings::latency_tracking_info_percentiles>, ParameterType::kPercentiles, "50 99 99.9", kMultiArg, "Percentiles that INFO shows of it."),
 };
 // clang-format on

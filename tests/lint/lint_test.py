@@ -115,6 +115,14 @@ class EveryRule(unittest.TestCase):
     def test_document_links(self):
         self.expect(lint_project(docs__a_DOT_md="[b](gone.md)\n"), "docs/a.md:1: [document_links]")
 
+    def test_parameter_marks(self):
+        rows = "".join(f'    Int("{name}", "x.{name}", At<&Settings::{name}>, {{0, 9, 1}}, {mark}, "X."),\n'
+                       for name, mark in (("a", "0"), ("b", "kNotYet"), ("c", "0"),
+                                          ("d", "kImmutable | kNotYet"), ("e", "kCompatOnly")))
+        self.expect(lint_project(server__config__rows_x_DOT_cc=SPDX + rows,
+                                 server__node_DOT_cc=SPDX + "int i = s.a.load() + s.b.load();\n"),
+                    "rows_x.cc:3: [parameter_marks] server/node.cc reads b", "rows_x.cc:4: [parameter_marks] nobody")
+
     def test_no_rule_is_untested(self):
         tested = " ".join(name for name in dir(self) if name.startswith("test_"))
         for rule in rules.RULES:

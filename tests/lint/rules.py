@@ -169,5 +169,26 @@ def document_links(files):
                 yield (file.path, file.line_of(match.start()), f"{match[1]} does not exist")
 
 
+def parameter_marks(files):
+    """docs/reference says truly which parameters do nothing: kNotYet stands where nobody reads the
+    setting, and only there. INFO may show, and CONFIG check, what steers nothing yet."""
+    row = re.compile(r'^ +\w+\("([\w-]+)",.*At<&Settings::(\w+)>(.*)$', re.M)
+    readers = [file for file in files if file.is_cpp and file.folder == "server" and
+               not file.is_test and not re.match(r"server/config/(?:rows_|settings\.h)", file.path)]
+    for file in files:
+        if not re.match(r"server/config/rows_\w+\.cc$", file.path):
+            continue
+        for match in row.finditer(file.text):
+            name, field, rest = match.groups()
+            use = re.compile(rf"(?:\.|->|&Settings::){field}\b")
+            line = file.line_of(match.start())
+            by = [reader.path for reader in readers if use.search(reader.code)]
+            steers = [path for path in by if not path.startswith(("server/info/", "server/config/"))]
+            if steers and re.search(r"\bkNotYet\b", rest):
+                yield (file.path, line, f"{steers[0]} reads {name}: take kNotYet off")
+            if not by and not re.search(r"\bk(?:NotYet|CompatOnly)\b", rest):
+                yield (file.path, line, f"nobody reads {name}: mark it kNotYet or kCompatOnly")
+
+
 RULES = [include_floors, file_length, function_length, folder_size, opening, names, bans,
-         unfinished, whitespace, machine_paths, document_links]
+         unfinished, whitespace, machine_paths, document_links, parameter_marks]
