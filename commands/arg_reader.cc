@@ -41,6 +41,13 @@ int64_t ArgReader::IntegerIn(int64_t low, int64_t high, std::string_view error) 
   return 0;
 }
 
+int32_t ArgReader::Int32() {
+  const int64_t value = Integer();
+  if (value >= INT32_MIN && value <= INT32_MAX) return static_cast<int32_t>(value);
+  Fail(errors::kNotInt32);
+  return 0;
+}
+
 double ArgReader::Double() {
   const std::string_view text = Next();
   if (!ok()) return 0;

@@ -37,6 +37,7 @@ class ArgReader {
   int64_t Integer();                          // Latches "value is not an integer or out of range".
   int64_t IntegerOr(std::string_view error);  // The same with another text.
   int64_t IntegerIn(int64_t low, int64_t high, std::string_view error);
+  int32_t Int32();  // Latches what Integer() does, or "value is out of range, …" beyond 32 bits.
   double Double();  // Latches "value is not a valid float".
   // Takes the next argument if it is `word`, in any case.
   bool Accept(std::string_view word);

@@ -18,7 +18,7 @@ void Ping(CommandContext& ctx, ArgReader& args) {
 void Echo(CommandContext& ctx, ArgReader& args) { ctx.reply.Bulk(args.Next()); }
 
 void Select(CommandContext& ctx, ArgReader& args) {
-  const int64_t db = args.IntegerIn(INT32_MIN, INT32_MAX, errors::kNotInteger);
+  const int32_t db = args.Int32();
   if (!args.Done()) return ctx.reply.Error(args.error());
   if (ctx.services.cluster() != nullptr && db != 0) {
     return ctx.reply.Error("ERR SELECT is not allowed in cluster mode");

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that delete, look at, rename and duplicate keys whatever they hold.
-#include <climits>
 #include <optional>
 
 #include "commands/context.h"
@@ -9,16 +8,11 @@
 namespace henge::commands {
 namespace {
 
-constexpr std::string_view kIntRange =
-    "ERR value is out of range, value must between -2147483648 and 2147483647";
-
 // A database's number, checked against those there are. A cluster has but one, though Redis says
 // so in other words there.
 DbIndex ReadDatabase(CommandContext& ctx, ArgReader& args) {
-  const int64_t index = args.Integer();
-  if (index < INT_MIN || index > INT_MAX) {
-    args.Fail(kIntRange);
-  } else if (ctx.services.cluster() != nullptr && index > 0) {
+  const int32_t index = args.Int32();
+  if (ctx.services.cluster() != nullptr && index > 0) {
     args.Fail("ERR Copying to another database is not allowed in cluster mode");
   } else if (index < 0 || index >= ctx.keyspace.store().databases()) {
     args.Fail(errors::kDbIndexOutOfRange);
