@@ -243,7 +243,7 @@ def render(reply, indent=0):
     if reply.kind in ("simple", "error"):
         sign = "+" if reply.kind == "simple" else "-"
         text = escape(reply.value)
-        plain = indent == 0 or " " not in text
+        plain = " " not in text if indent else text[1:-1] == text[1:-1].strip()
         return sign + (text[1:-1] if plain and text != '""' else text)
     if reply.kind == "verbatim":
         return "=" + reply.value[:4].decode() + escape(reply.value[4:])

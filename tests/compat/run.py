@@ -75,7 +75,7 @@ class Lane(threading.Thread):
     def __init__(self, target, files, tally, allow_missing=False):
         super().__init__(daemon=True)
         self._target, self._files, self._tally = target, files, tally
-        self._missing = ("-ERR unknown command", "-ERR unknown subcommand") if allow_missing else ()
+        self._missing = ('-"ERR unknown command', "-ERR unknown subcommand") if allow_missing else ()
 
     def run(self):
         server = SERVERS[self._target]()
