@@ -22,7 +22,8 @@ configure: build/release/build.ninja
 build: deps configure
 	cmake --build --preset release
 
-run: build
+run: configure
+	cmake --build --preset release --target henge-server
 	@scripts/run
 
 stop:

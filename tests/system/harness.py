@@ -40,11 +40,11 @@ def free_port():
     """A port below the ephemeral range on which nobody listens; nor on the one 10000 above."""
     while True:
         port = random.randint(15000, 22000)
-        if _is_free(port) and _is_free(port + 10000):
+        if is_free(port) and is_free(port + 10000):
             return port
 
 
-def _is_free(port):
+def is_free(port):
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
