@@ -20,8 +20,9 @@ class Mismatch(Exception):
 
 
 class Player:
-    def __init__(self, port, record=None):
+    def __init__(self, port, record=None, cluster=False):
         self._port = port
+        self._cluster = cluster
         self._record = record  # A dict of line → reply where the file expects none, or None.
         self._connections = {}
         self._saved = {}
@@ -31,6 +32,8 @@ class Player:
 
     def play(self, case):
         self._control.call("FLUSHALL")
+        if self._cluster:
+            self._serve_all_slots()
         try:
             for step in case.steps:
                 try:
@@ -41,6 +44,18 @@ class Player:
                     raise Mismatch(step, "a readable transcript", f"({error})") from None
         finally:
             self._clean_up()
+
+    def _serve_all_slots(self):
+        """Makes the node a cluster by itself; the reference takes its time to trust that."""
+        deadline = time.monotonic() + AWAIT_SECONDS
+        while True:
+            info = self._control.call("CLUSTER", "INFO").value
+            if b"cluster_slots_assigned:16384\r" not in info:
+                self._control.call("CLUSTER", "FLUSHSLOTS")
+                self._control.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            elif b"cluster_state:ok\r" in info or time.monotonic() > deadline:
+                return
+            time.sleep(POLL_SECONDS)
 
     def _clean_up(self):
         for connection in self._connections.values():

@@ -26,6 +26,7 @@ import transcript  # noqa: E402
 
 SERVERS = {"henge": harness.Henge, "redis": harness.Redis}
 SERVERS_PER_TARGET = 2
+CLUSTER_OF_ONE = {"cluster-enabled": "yes", "cluster-node-timeout": 500}
 
 
 def version_tuple(text):
@@ -69,23 +70,46 @@ def report_of(path, target, case, error):
             f"  expected: {indent(error.expected)}\n  got:      {indent(error.got)}")
 
 
+class Pair:
+    """Two servers of one kind, by itself and as a cluster of one; each starts when it is needed."""
+
+    def __init__(self, target):
+        self._servers = {False: SERVERS[target](), True: SERVERS[target](CLUSTER_OF_ONE)}
+        self._versions = {}
+
+    def running(self, case):
+        server = self._servers[case.in_cluster()]
+        if not server.alive():
+            server.start()
+        return server
+
+    def version(self, server):
+        if server not in self._versions:
+            info = server.client().info("server")
+            self._versions[server] = version_tuple(info.get("redis_version", "7.2.4"))
+        return self._versions[server]
+
+    def close(self):
+        for server in self._servers.values():
+            server.close()
+
+
 class Lane(threading.Thread):
-    """One server and the files that it is given, one after another."""
+    """One pair of servers and the files that it is given, one after another."""
 
     def __init__(self, target, files, tally, allow_missing=False):
         super().__init__(daemon=True)
         self._target, self._files, self._tally = target, files, tally
         self._missing = ('-"ERR unknown command', "-ERR unknown subcommand") if allow_missing else ()
+        self._pair = Pair(target)
 
     def run(self):
-        server = SERVERS[self._target]()
         try:
             while True:
                 path = self._files.get_nowait()
-                if not server.alive():
-                    server.start()
                 try:
-                    self._play_file(server, path)
+                    for case in transcript.load(path).cases:
+                        self._play_case(path, case)
                 except Exception as error:  # Whatever goes wrong is this file's failure.
                     self._tally.add("failed", f"{os.path.relpath(path)}: [{self._target}] "
                                               f"{type(error).__name__}: {error}")
@@ -94,27 +118,23 @@ class Lane(threading.Thread):
         except AssertionError as error:
             self._tally.add("failed", f"[{self._target}] {error}")
         finally:
-            server.close()
+            self._pair.close()
 
-    def _play_file(self, server, path):
-        info = server.client().info("server")
-        version = version_tuple(info.get("redis_version", "7.2.4"))
-        for case in transcript.load(path).cases:
-            if why_skip(case, self._target, version):
+    def _play_case(self, path, case):
+        server = self._pair.running(case)
+        if why_skip(case, self._target, self._pair.version(server)):
+            return self._tally.add("skipped")
+        try:
+            player.Player(server.port, cluster=case.in_cluster()).play(case)
+            self._tally.add("passed")
+        except player.Mismatch as error:
+            if self._missing and error.got.startswith(self._missing):
                 self._tally.add("skipped")
-                continue
-            try:
-                player.Player(server.port).play(case)
-                self._tally.add("passed")
-            except player.Mismatch as error:
-                if self._missing and error.got.startswith(self._missing):
-                    self._tally.add("skipped")
-                else:
-                    self._tally.add("failed", report_of(path, self._target, case, error))
-            if not server.alive():
-                self._tally.add("failed", f"{os.path.relpath(path)}:{case.line}: [{self._target}] "
-                                          f"the server died; its log:\n{server.log()}")
-                server.start()
+            else:
+                self._tally.add("failed", report_of(path, self._target, case, error))
+        if not server.alive():
+            self._tally.add("failed", f"{os.path.relpath(path)}:{case.line}: [{self._target}] "
+                                      f"the server died; its log:\n{server.log()}")
 
 
 def find_files(arguments):
@@ -147,23 +167,31 @@ def run(targets, paths, allow_missing):
 
 def record(target, paths):
     """Fills in what the server replies where a transcript says nothing."""
-    with SERVERS[target]() as server:
+    servers = Pair(target)
+    try:
         for path in paths:
             script, replies = transcript.load(path), {}
             for case in script.cases:
+                port = servers.running(case).port
                 try:
-                    player.Player(server.port, replies).play(case)
+                    player.Player(port, replies, case.in_cluster()).play(case)
                 except player.Mismatch as error:
                     print(report_of(path, target, case, error))
-            lines = []
-            for number, line in enumerate(script.lines, 1):
-                lines.append(line)
-                if number in replies:
-                    lines.append(replies[number])
-            with open(path, "w", encoding="utf-8") as stream:
-                stream.write("\n".join(lines))
-            print(f"{os.path.relpath(path)}: {len(replies)} replies written")
+            write_replies(script, replies)
+    finally:
+        servers.close()
     return 0
+
+
+def write_replies(script, replies):
+    lines = []
+    for number, line in enumerate(script.lines, 1):
+        lines.append(line)
+        if number in replies:
+            lines.append(replies[number])
+    with open(script.path, "w", encoding="utf-8") as stream:
+        stream.write("\n".join(lines).rstrip("\n") + "\n")
+    print(f"{os.path.relpath(script.path)}: {len(replies)} replies written")
 
 
 def main():

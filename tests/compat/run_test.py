@@ -143,6 +143,11 @@ a< <error ERR Protocol>
         self.assertIn("2 skipped", printed)
         self.assertIn("1 passed, 0 failed", printed)
 
+    def test_a_case_may_want_a_cluster(self):
+        _, printed = self.play("= a\n> HELLO\n<contains>[\"standalone\"]\n"
+                               "= b\n@cluster\n> HELLO\n<contains>[\"cluster\"]\n> SET k v\n+OK\n")
+        self.assertIn("2 passed, 0 failed", printed)
+
     def test_silence_of_the_transcript_is_a_failure(self):
         code, printed = self.play("> PING\n")
         self.assertEqual(code, 1)

@@ -8,10 +8,10 @@ import notation
 REQUEST = re.compile(r"^(?P<conn>\w*)>(?P<mode>>|raw\b)?(?:\s+(?P<rest>.*))?$")
 READ = re.compile(r"^(?P<conn>\w*)<\s*$|^(?P<conn2>\w*)<\s+(?P<rest>\S.*)$")
 DIRECTIVES = {
-    "resp3": 0, "resp2": 0, "since": 1, "henge-only": 1, "reference-only": 1, "config": 2,
+    "resp3": 0, "resp2": 0, "config": 2,
     "await": 0, "close": 1, "closed": 1, "blocked": 1,
 }
-CONDITIONS = ("since", "henge-only", "reference-only")
+CONDITIONS = {"since": 1, "henge-only": 1, "reference-only": 1, "cluster": 0}  # → words at least
 
 
 class BadTranscript(Exception):
@@ -38,6 +38,10 @@ class Case:
         self.line, self.title = line, title
         self.steps = []
         self.conditions = {}
+
+    def in_cluster(self):
+        """Whether its server is a cluster of one node."""
+        return "cluster" in self.conditions
 
 
 class Transcript:
@@ -89,7 +93,7 @@ class Transcript:
 
     def _condition(self, number, line, conditions):
         name, _, value = line[1:].partition(" ")
-        if not value.strip():
+        if len(value.split()) < CONDITIONS[name]:
             raise BadTranscript(f"{self.path}:{number}: @{name} needs a value")
         conditions[name] = value.strip()
 
