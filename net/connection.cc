@@ -58,9 +58,10 @@ bool Connection::OnReadable() {
   if (kept_.empty()) {
     n = Receive(worker_.scratch_.get(), Worker::kScratch);
   } else {
-    // Behind an incomplete large value: as much as it is known to need, so that it is moved once.
+    // A large value is read to its end and no further, so that it is never moved.
     const size_t needed = parser_.needed() > kept_.size() ? parser_.needed() - kept_.size() : 0;
-    char* to = kept_.Reserve(std::max(kReadAhead, needed));
+    const bool large = needed > 0 && parser_.needed() > kKeepCapacity;
+    char* to = kept_.Reserve(large ? needed : std::max(kReadAhead, needed));
     n = Receive(to, kept_.room());
   }
   if (n == 0) return false;
@@ -71,14 +72,27 @@ bool Connection::OnReadable() {
   }
   const std::string_view bytes(worker_.scratch_.get(), static_cast<size_t>(n));
   const size_t done = Process(bytes);
-  if (done < bytes.size() && !closing_) kept_.Append(bytes.substr(done));
+  if (done < bytes.size() && !closing_) Keep(bytes.substr(done));
   return handler_->AfterWork();
 }
 
+// The start of a large value goes where the rest of it will be read to.
+void Connection::Keep(std::string_view bytes) {
+  kept_.Reserve(std::max(parser_.needed(), bytes.size()));
+  kept_.Append(bytes);
+}
+
 bool Connection::ProcessKept() {
-  kept_.Consume(Process(kept_.view()));
-  if (kept_.empty() && kept_.capacity() > 0) {
+  {
+    const ArgumentBlob arguments(kept_.blob());
+    kept_.Consume(Process(kept_.view()));
+  }
+  if (kept_.empty()) {
     if (kept_.capacity() > kKeepCapacity || resumable()) kept_.Release();
+  } else if (kept_.capacity() > kKeepCapacity) {
+    // The start of the next command is not worth the memory of a large one before it.
+    const size_t needed = std::max(kept_.size(), parser_.needed());
+    if (needed < kept_.capacity() / 4) kept_.Shrink(needed);
   }
   return handler_->AfterWork();
 }
@@ -123,8 +137,7 @@ size_t Connection::Process(std::string_view bytes) {
         return taken == 0 ? done : batch.end(taken - 1);
       }
       // A long pipeline's replies go out on the way instead of piling up.
-      const bool send = out_.pending() >= kSendFrom && !wants_write_ && !doomed_;
-      if (send && !Send()) worker_.Close(*this);
+      if (out_.pending() >= kSendFrom && !doomed_ && !SendOnTheWay()) worker_.Close(*this);
       if (!resumable()) {
         parser_.Reset();
         return parsed;
@@ -150,6 +163,7 @@ bool Connection::Send() {
     if (n < 0) {
       if (errno == EINTR) continue;
       wants_write_ = errno == EAGAIN;
+      out_.Seal();
       return wants_write_;
     }
     worker_.stats_.bytes_written.Add(static_cast<uint64_t>(n));
@@ -157,6 +171,12 @@ bool Connection::Send() {
     out_.Sent(static_cast<size_t>(n));
   }
   wants_write_ = false;
+  return true;
+}
+
+bool Connection::SendOnTheWay() {
+  if (!wants_write_) return Send();
+  out_.Seal();
   return true;
 }
 

@@ -64,6 +64,8 @@ class Connection {
   bool ProcessKept();
   bool Flush();
   bool Send();
+  bool SendOnTheWay();  // In the middle of a pipeline with much to send already.
+  void Keep(std::string_view bytes);
   // Parses and executes from `bytes` until it must stop; returns how many bytes are done with.
   size_t Process(std::string_view bytes);
   void Parse(std::string_view bytes, Batch& batch, size_t& parsed, bool& refused);

@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bytes received and not yet executed: a run that is consumed at the front and grows at the back,
-// without clearing what it reserves. One thread.
+// without clearing what it reserves. It lies in a blob, which the store may come to share when one
+// large value fills it (ArgumentBlob in base/blob.h); what is shared is not written to again, but
+// behind the bytes received. One thread.
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
+
+#include "base/blob.h"
 
 namespace henge::net {
 
 class ReadBuffer {
  public:
   ReadBuffer() = default;
-  ~ReadBuffer() { std::free(data_); }
+  ~ReadBuffer() { Release(); }
   ReadBuffer(const ReadBuffer&) = delete;
   ReadBuffer& operator=(const ReadBuffer&) = delete;
 
@@ -21,6 +24,7 @@ class ReadBuffer {
   size_t size() const { return end_ - start_; }
   size_t capacity() const { return capacity_; }
   std::string_view view() const { return {data_ + start_, size()}; }
+  Blob* blob() { return blob_; }  // Null while nothing is reserved.
 
   // Room for at least `n` more bytes; returns where to write them. Moves the bytes at most.
   char* Reserve(size_t n) {
@@ -35,10 +39,15 @@ class ReadBuffer {
   }
   void Consume(size_t n) {
     start_ += n;
-    if (start_ == end_) start_ = end_ = 0;
+    if (start_ != end_) return;
+    start_ = end_ = 0;
+    if (blob_ != nullptr && !blob_->Unique()) Release();
   }
+  // Gives back what is beyond `capacity`. REQUIRES: size() <= capacity.
+  void Shrink(size_t capacity) { MoveTo(Blob::New(0, capacity), capacity); }
   void Release() {
-    std::free(data_);
+    if (blob_ != nullptr) blob_->Unref();
+    blob_ = nullptr;
     data_ = nullptr;
     start_ = end_ = capacity_ = 0;
   }
@@ -46,22 +55,25 @@ class ReadBuffer {
  private:
   void MakeRoom(size_t n) {
     const size_t used = size();
-    if (used + n <= capacity_ && start_ >= used) {
-      std::memcpy(data_, data_ + start_, used);
-    } else {
-      const size_t capacity = used + n;
-      char* grown = static_cast<char*>(std::malloc(capacity));
-      if (grown == nullptr) std::abort();
-      if (used > 0) std::memcpy(grown, data_ + start_, used);
-      std::free(data_);
-      data_ = grown;
-      capacity_ = capacity;
+    if (used + n > capacity_ || start_ < used || !blob_->Unique()) {
+      return MoveTo(Blob::New(0, used + n), used + n);
     }
+    std::memcpy(data_, data_ + start_, used);
     start_ = 0;
     end_ = used;
   }
+  void MoveTo(Blob* blob, size_t capacity) {
+    const size_t used = size();
+    if (used > 0) std::memcpy(blob->data(), data_ + start_, used);
+    Release();
+    blob_ = blob;
+    data_ = blob->data();
+    end_ = used;
+    capacity_ = capacity;
+  }
 
-  char* data_ = nullptr;
+  Blob* blob_ = nullptr;
+  char* data_ = nullptr;  // The blob's at first: what it covers may change when it is shared.
   size_t start_ = 0;
   size_t end_ = 0;
   size_t capacity_ = 0;

@@ -122,7 +122,7 @@ void Worker::Close(Connection& connection) {
 void Worker::QueueFlush(Connection& connection) {
   if (connection.flush_queued_) return;
   connection.flush_queued_ = true;
-  if (connection.out_.capacity() == 0) LendBuffer(connection);
+  if (connection.out_.capacity() == 0 && connection.out_.empty()) LendBuffer(connection);
   to_flush_.push_back(&connection);
 }
 

@@ -7,73 +7,104 @@
 namespace henge::proto {
 namespace {
 
-constexpr size_t kFirstCapacity = 1024;
+constexpr size_t kFirstBytes = 1024;     // Allocated at first, the blob's header included.
+constexpr size_t kSealFrom = 64 * 1024;  // A shorter run is not worth closing.
+constexpr size_t kSentPiecesBeforeErase = 64;
+constexpr size_t kKeptPieces = 1024;  // Room for more is given back.
 
 }  // namespace
 
 void ReplyBuffer::Swap(ReplyBuffer& other) noexcept {
+  std::swap(run_, other.run_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(capacity_, other.capacity_);
-  std::swap(blob_bytes_, other.blob_bytes_);
-  std::swap(sent_, other.sent_);
-  blobs_.swap(other.blobs_);
+  std::swap(open_from_, other.open_from_);
+  pieces_.swap(other.pieces_);
+  std::swap(first_, other.first_);
+  std::swap(piece_bytes_, other.piece_bytes_);
 }
 
 void ReplyBuffer::Grow(size_t n) {
-  const size_t capacity = std::max({kFirstCapacity, size_ + n, capacity_ * 2});
-  char* grown = static_cast<char*>(std::realloc(data_, capacity));
-  if (grown == nullptr) std::abort();
-  data_ = grown;
-  capacity_ = capacity;
+  const size_t bytes = std::max({kFirstBytes, sizeof(Blob) + size_ + n,
+                                 run_ == nullptr ? 0 : 2 * (sizeof(Blob) + capacity_)});
+  capacity_ = bytes - sizeof(Blob);
+  run_ = run_ == nullptr ? Blob::New(0, capacity_) : Blob::Resize(run_, capacity_);
+  data_ = run_->data();
+}
+
+void ReplyBuffer::CloseRun() {
+  if (open_from_ == size_) return;
+  pieces_.push_back({BlobRef(), open_from_, size_});
+  piece_bytes_ += size_ - open_from_;
+  open_from_ = size_;
 }
 
 void ReplyBuffer::Attach(BlobRef blob) {
-  if (blob->size() == 0) return;
-  blob_bytes_ += blob->size();
-  blobs_.push_back({size_, std::move(blob)});
+  const size_t size = blob->size();
+  if (size == 0) return;
+  CloseRun();
+  pieces_.push_back({std::move(blob), 0, size});
+  piece_bytes_ += size;
 }
 
 int ReplyBuffer::Vectors(iovec* out, int max) const {
   int n = 0;
-  size_t skip = sent_;
-  const auto add = [&](const char* data, size_t size) {
-    if (skip >= size) {
-      skip -= size;
-      return;
-    }
-    if (n < max) out[n++] = {const_cast<char*>(data) + skip, size - skip};
-    skip = 0;
-  };
-  size_t at = 0;
-  for (const Attached& attached : blobs_) {
-    add(data_ + at, attached.at - at);
-    add(attached.blob->data(), attached.blob->size());
-    at = attached.at;
-    if (n == max) return n;
+  for (size_t i = first_; i < pieces_.size() && n < max; ++i) {
+    const Piece& piece = pieces_[i];
+    char* base = piece.blob ? piece.blob->data() : data_;
+    out[n++] = {base + piece.from, piece.to - piece.from};
   }
-  add(data_ + at, size_ - at);
+  if (n < max && open_from_ < size_) out[n++] = {data_ + open_from_, size_ - open_from_};
   return n;
 }
 
 void ReplyBuffer::Sent(size_t n) {
-  sent_ += n;
-  if (sent_ == size_ + blob_bytes_) Clear();
+  for (; n > 0 && first_ < pieces_.size(); pieces_[first_++].blob = BlobRef()) {
+    Piece& piece = pieces_[first_];
+    const size_t part = std::min(n, piece.to - piece.from);
+    piece.from += part;
+    piece_bytes_ -= part;
+    n -= part;
+    if (piece.from < piece.to) break;
+  }
+  open_from_ += n;
+  if (empty()) return Clear();
+  if (first_ >= kSentPiecesBeforeErase && first_ * 2 >= pieces_.size()) {
+    pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<ptrdiff_t>(first_));
+    first_ = 0;
+  }
+}
+
+void ReplyBuffer::Seal() {
+  if (size_ < kSealFrom) return;
+  CloseRun();
+  if (size_ < capacity_ / 2) run_ = Blob::Resize(run_, size_);
+  const BlobRef run = BlobRef::Adopt(run_);
+  for (size_t i = first_; i < pieces_.size(); ++i) {
+    if (!pieces_[i].blob) pieces_[i].blob = run;
+  }
+  run_ = nullptr;
+  data_ = nullptr;
+  size_ = capacity_ = open_from_ = 0;
 }
 
 void ReplyBuffer::Clear() {
   size_ = 0;
-  blob_bytes_ = 0;
-  sent_ = 0;
-  blobs_.clear();
+  open_from_ = 0;
+  if (pieces_.capacity() > kKeptPieces) pieces_ = {};
+  pieces_.clear();
+  first_ = 0;
+  piece_bytes_ = 0;
 }
 
 void ReplyBuffer::TruncateTo(Mark mark) {
-  while (blobs_.size() > mark.blobs) {
-    blob_bytes_ -= blobs_.back().blob->size();
-    blobs_.pop_back();
+  while (pieces_.size() > mark.blobs) {
+    piece_bytes_ -= pieces_.back().to - pieces_.back().from;
+    pieces_.pop_back();
   }
   size_ = mark.size;
+  open_from_ = mark.open_from;
 }
 
 }  // namespace henge::proto

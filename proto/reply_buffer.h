@@ -2,8 +2,11 @@
 // ReplyBuffer: the bytes a connection has yet to send. Small replies are copied into one growing
 // run; large values ride along as references to their Blob and are sent from where they lie.
 //
-//   run:    [ ......... ][ ....... ][ ... ]
-//   blobs:              ^ at 128   ^ at 256      sent in between
+//   run:     [ sent ][ ......... ][ ....... ][ open end ]
+//   pieces:          run 40..128, blob, run 128..256, blob
+//
+// When the reader is slow, Seal makes the run a blob of its own and starts another, so that what is
+// sent is given back piece by piece and what waits is never moved.
 //
 // One thread at a time.
 #pragma once
@@ -21,7 +24,9 @@ namespace henge::proto {
 class ReplyBuffer {
  public:
   ReplyBuffer() = default;
-  ~ReplyBuffer() { std::free(data_); }
+  ~ReplyBuffer() {
+    if (run_ != nullptr) run_->Unref();
+  }
   ReplyBuffer(const ReplyBuffer&) = delete;
   ReplyBuffer& operator=(const ReplyBuffer&) = delete;
   ReplyBuffer(ReplyBuffer&& other) noexcept { Swap(other); }
@@ -45,7 +50,7 @@ class ReplyBuffer {
   void Attach(BlobRef blob);
 
   // Everything not yet sent.
-  size_t pending() const { return size_ + blob_bytes_ - sent_; }
+  size_t pending() const { return piece_bytes_ + (size_ - open_from_); }
   bool empty() const { return pending() == 0; }
   size_t capacity() const { return capacity_; }
 
@@ -53,31 +58,39 @@ class ReplyBuffer {
   int Vectors(iovec* out, int max) const;
   // Marks `n` more bytes as sent; drops what is done with.
   void Sent(size_t n);
+  // The rest waits for a slow reader: a run that has grown is closed. Ends the life of marks.
+  void Seal();
   void Clear();
 
-  // For CLIENT REPLY OFF and failed transactions: forget what was written after a mark.
+  // For CLIENT REPLY OFF and failed transactions: forget what was written after a mark. A mark
+  // lives until something is sent.
   struct Mark {
     size_t size;
     size_t blobs;
+    size_t open_from = 0;
   };
-  Mark GetMark() const { return {size_, blobs_.size()}; }
+  Mark GetMark() const { return {size_, pieces_.size(), open_from_}; }
   void TruncateTo(Mark mark);
   // REQUIRES: no blob attached since the mark.
   std::string_view Since(Mark mark) const { return {data_ + mark.size, size_ - mark.size}; }
 
  private:
-  struct Attached {
-    size_t at;  // Offset in the run before which the blob is sent.
-    BlobRef blob;
+  struct Piece {
+    BlobRef blob;  // None: the run.
+    size_t from;
+    size_t to;
   };
   void Grow(size_t n);
+  void CloseRun();  // Makes a piece of the open end.
 
+  Blob* run_ = nullptr;  // Unique; its size() is not kept.
   char* data_ = nullptr;
   size_t size_ = 0;
   size_t capacity_ = 0;
-  size_t blob_bytes_ = 0;
-  size_t sent_ = 0;  // Counted over run and blobs together.
-  std::vector<Attached> blobs_;
+  size_t open_from_ = 0;  // Where the run's last part starts, which is in no piece yet.
+  std::vector<Piece> pieces_;
+  size_t first_ = 0;  // Pieces before it are sent.
+  size_t piece_bytes_ = 0;
 };
 
 }  // namespace henge::proto

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 
@@ -88,6 +89,51 @@ TEST(ReplyBuffer, SendsLargeValuesFromWhereTheyLie) {
   }
   EXPECT_EQ(out.pending(), expected.size());
   EXPECT_EQ(Drain(out, 777), expected);
+}
+
+// A reader that takes a little now and then, while replies are added.
+TEST(ReplyBuffer, SendsAndSealsInBetween) {
+  std::string expected;
+  std::string sent;
+  ReplyBuffer out;
+  ReplyWriter reply(out);
+  const auto send = [&](size_t most) {
+    iovec vector;
+    if (out.Vectors(&vector, 1) == 0) return;
+    const size_t n = std::min(most, vector.iov_len);
+    sent.append(static_cast<const char*>(vector.iov_base), n);
+    out.Sent(n);
+  };
+  for (size_t i = 0; i < 3000; ++i) {
+    const std::string value(i % 200, static_cast<char>('a' + i % 26));
+    reply.Bulk(value);
+    expected += "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+    if (i % 50 == 0) {
+      BlobRef blob = BlobRef::Adopt(Blob::New(kAttachFrom, 0));
+      std::memset(blob->data(), 'A' + static_cast<int>(i / 50 % 26), blob->size());
+      reply.BulkBlob(blob);
+      expected += "$" + std::to_string(kAttachFrom) + "\r\n" + std::string(blob->view()) + "\r\n";
+    }
+    send(i % 177);
+    if (i % 17 == 0) out.Seal();
+    ASSERT_EQ(sent.size() + out.pending(), expected.size());
+  }
+  EXPECT_GT(out.pending(), 200'000u);
+  EXPECT_LT(out.capacity(), 200'000u);  // The rest is sealed.
+  EXPECT_EQ(sent + Drain(out, 1000), expected);
+  EXPECT_TRUE(out.empty());
+}
+
+TEST(ReplyBuffer, GivesBackWhatIsSent) {
+  ReplyBuffer out;
+  ReplyWriter reply(out);
+  BlobRef first = BlobRef::Adopt(Blob::New(kAttachFrom, 0));
+  BlobRef second = BlobRef::Adopt(Blob::New(kAttachFrom, 0));
+  reply.BulkBlob(first);
+  reply.BulkBlob(second);
+  out.Sent(kAttachFrom + 20);
+  EXPECT_TRUE(first->Unique());
+  EXPECT_FALSE(second->Unique());
 }
 
 TEST(ReplyBuffer, TruncatesToAMark) {

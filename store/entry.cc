@@ -72,9 +72,7 @@ Entry* Entry::NewString(std::string_view key, std::string_view value, UnixMillis
   }
   const Encoding encoding = value.size() <= kMaxEmbedded ? Encoding::kEmbedded : Encoding::kRaw;
   if (value.size() > kMaxInlineValue) {
-    Blob* blob = Blob::New(value.size(), value.size());
-    CopyBytes(blob->data(), value);
-    return NewBlob(key, BlobRef::Adopt(blob), expiry);
+    return NewBlob(key, ArgumentBlob::Keep(value), expiry);
   }
   Entry* entry = Make(Type::kString, encoding, key, expiry, value.size());
   entry->inline_size_ = static_cast<uint16_t>(value.size());

@@ -20,6 +20,9 @@ class LimitsCase(harness.TestCase):
     def serve(self, **settings):
         self.server = self.henge({name.replace("_", "-"): value
                                   for name, value in settings.items()})
+        # The harness's own client may still be seen for a moment.
+        with Wire(("127.0.0.1", self.server.port)) as wire:
+            harness.wait_until(lambda: wire.call("CLIENT", "LIST").count(b"\n") == 1)
 
     def wire(self, **options):
         wire = Wire(("127.0.0.1", self.server.port), **options)
@@ -192,6 +195,74 @@ class SlowReaderTest(LimitsCase):
         other.call("SET", "k", second)
         self.assertTrue(slow.read() == first and slow.read() == first)
         self.assertTrue(slow.call("GET", "k") == second)
+
+
+class BigValueTest(LimitsCase):
+    SIZE = 512 * MEGABYTE
+
+    def peak_bytes(self):
+        """The most the server was resident since the last call."""
+        pid = self.server.process.pid
+        with open(f"/proc/{pid}/status") as status:
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+        with open(f"/proc/{pid}/clear_refs", "w") as clear:
+            clear.write("5")
+        return peak * 1024
+
+    def test_a_big_value_exists_once(self):
+        """What was read is what is kept, and what is sent."""
+        self.serve()
+        wire, block = self.wire(timeout=120), b"x" * MEGABYTE
+        self.peak_bytes()
+        before = self.resident_bytes()
+
+        def check(what, most=1.1):
+            grown = (self.peak_bytes() - before) / self.SIZE
+            print(f"resident during {what}: {grown:.2f} of the value")
+            self.assertLess(grown, most)
+        wire.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % self.SIZE)
+        for _ in range(self.SIZE // len(block)):
+            wire.send(block)
+        wire.send(b"\r\n")
+        self.assertEqual(wire.read(), "OK")
+        check("SET")
+        self.assertEqual(len(wire.call("GET", "k")), self.SIZE)
+        check("GET")
+        self.assertEqual(wire.call("SETRANGE", "k", 5, "y"), self.SIZE)
+        self.assertEqual(wire.call("GETRANGE", "k", 3, 7), b"xxyxx")
+        check("SETRANGE")
+        self.assertEqual(wire.call("DEL", "k"), 1)
+        harness.wait_until(lambda: self.resident_bytes() - before < 64 * MEGABYTE, 20,
+                           "the memory to be given back")
+
+    def test_what_follows_a_big_value_is_not_mixed_with_it(self):
+        self.serve()
+        wire, other = self.wire(), self.wire()
+        for size in (100_000, 300_000, MEGABYTE, 3 * MEGABYTE + 17):
+            value = bytes([size % 251]) * size
+            wire.send(encode("SET", "a", value) + encode("APPEND", "a", "!") +
+                      encode("SET", "b", value) + encode("GET", "a")[:-5])
+            self.assertEqual([wire.read() for _ in range(3)], ["OK", size + 1, "OK"])
+            self.assertEqual(other.call("SETRANGE", "b", size - 1, "1234"), size + 3)
+            self.assertEqual(other.call("GET", "b"), value[:-1] + b"1234")
+            wire.send(encode("GET", "a")[-5:] + encode("COPY", "a", "c", "REPLACE"))
+            self.assertEqual(wire.read(), value + b"!")
+            self.assertEqual(wire.read(), 1)
+            self.assertEqual(other.call("SETRANGE", "c", 0, "c"), size + 1)
+            self.assertEqual(wire.call("GET", "a"), value + b"!")
+
+
+    def test_two_big_values_in_one_command(self):
+        """Cut where the reader doesn't know how much is to come."""
+        self.serve()
+        wire, first, second = self.wire(), b"1" * 700_000, b"2" * 900_000
+        command = encode("MSET", "a", first, "b", second)
+        for cut in (command.index(b"1\r\n$1") + 1, command.index(b"$900000") + 3):
+            wire.send(command[:cut])
+            time.sleep(0.05)
+            wire.send(command[cut:])
+            self.assertEqual(wire.read(), "OK")
+            self.assertTrue(wire.call("MGET", "a", "b") == [first, second])
 
 
 class ConnectionsTest(LimitsCase):
