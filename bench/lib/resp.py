@@ -3,7 +3,7 @@
 import itertools
 import socket
 
-CHUNK = 1000  # Commands per write of the loader.
+CHUNK = 5000  # Commands per write of the loader.
 
 
 class ServerError(Exception):
