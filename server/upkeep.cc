@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/upkeep.h"
 
+#include <algorithm>
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -11,11 +13,16 @@ namespace {
 using store::Evictor;
 
 constexpr int64_t kPeriodMs = 50;
-constexpr int64_t kBusyPeriodMs = 1;  // While there is a backlog.
-constexpr uint64_t kBudgetUs = 1000;
+// What has expired is worked off in short turns, one after each round of the clients' requests:
+// nobody waits longer than a turn, and an idle worker does nothing else. Eviction may have to wait
+// for the reclaimer.
+constexpr int64_t kExpiringPeriodMs = 0;
+constexpr int64_t kEvictingPeriodMs = 1;
+constexpr uint64_t kBudgetUs = 250;
 // A backlog older than this is worth more of the worker's time.
 constexpr int64_t kLateMs = 500;
-constexpr uint64_t kLateBudgetUs = 2000;
+constexpr uint64_t kLateBudgetUs = 1000;
+constexpr uint64_t kEvictionBudgetUs = 1000;
 
 store::ShardRange ShareOf(const store::Store& store, int index, int workers) {
   const size_t shards = store.shards();
@@ -57,23 +64,27 @@ Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& lat
 
 void Upkeep::Round(net::Worker& worker) {
   const UnixMillis now = SystemClock().NowMillis();
-  bool busy = false;
+  int64_t period_ms = kPeriodMs;
   if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now ||
       paused_.load(std::memory_order_relaxed)) {
-    worker.AddTimer(kPeriodMs, [this, &worker] { Round(worker); });
+    worker.AddTimer(period_ms, [this, &worker] { Round(worker); });
     return;
   }
   if (store_.settings().active_expiry.load(std::memory_order_relaxed)) {
     const Timed timed(latency_, kExpireCycle);
     const uint64_t began = Ticks();
-    busy = expiry_.Run(now, expiry_.lag_ms() > kLateMs ? kLateBudgetUs : kBudgetUs);
+    if (expiry_.Run(now, expiry_.lag_ms() > kLateMs ? kLateBudgetUs : kBudgetUs)) {
+      period_ms = kExpiringPeriodMs;
+    }
     expiry_ticks_.Add(Ticks() - began);
   }
   if (const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed)) {
     const Timed timed(latency_, kEvictionCycle);
-    busy |= evictor_.FreeToLimit(limit, now, kBudgetUs) == Evictor::Result::kMoreToDo;
+    const bool more =
+        evictor_.FreeToLimit(limit, now, kEvictionBudgetUs) == Evictor::Result::kMoreToDo;
+    if (more) period_ms = std::min(period_ms, kEvictingPeriodMs);
   }
-  worker.AddTimer(busy ? kBusyPeriodMs : kPeriodMs, [this, &worker] { Round(worker); });
+  worker.AddTimer(period_ms, [this, &worker] { Round(worker); });
 }
 
 bool Upkeep::MakeRoom(UnixMillis now) {
