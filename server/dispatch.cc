@@ -362,7 +362,7 @@ void Dispatcher::Account(Session& session, const CommandInfo& info, const Comman
                          uint64_t ticks, bool failed) {
   const uint64_t us = TicksToMicros(ticks);
   CommandCounters& counters = stats_.by_command[static_cast<size_t>(info.index)];
-  counters.Record(us);
+  counters.Record(ticks, us);
   stats_.commands.Add();
   stats_.ticks.Add(ticks);
   if (failed) {

@@ -43,14 +43,16 @@ Totals RawTotals(Node& node) {
 
 CommandTotals RawCommand(Node& node, size_t command_index) {
   CommandTotals totals;
+  uint64_t ticks = 0;
   for (const auto& dispatcher : node.dispatchers()) {
     const CommandCounters& c = dispatcher->stats().by_command[command_index];
     totals.calls += c.calls.get();
-    totals.micros += c.micros.get();
+    ticks += c.ticks.get();
     totals.rejected += c.rejected.get();
     totals.failed += c.failed.get();
     for (size_t i = 0; i < kLatencyBuckets; ++i) totals.latency[i] += c.latency[i].get();
   }
+  totals.micros = TicksToMicros(ticks);
   return totals;
 }
 

@@ -111,6 +111,17 @@ class ValuesTest(harness.TestCase):
         self.assertTrue(stats["commandstats"]["cmdstat_set"].startswith("calls=2,"))
         self.assertEqual(stats["errorstats"]["errorstat_ERR"], "count=2")
 
+    def test_time_below_a_microsecond_adds_up(self):
+        client = raw_client(self.henge())
+        pipeline = client.pipeline(transaction=False)
+        for _ in range(20000):
+            pipeline.get("nothing")
+        pipeline.execute()
+        said = sections_of(client, "commandstats")["commandstats"]["cmdstat_get"]
+        fields = dict(field.split("=") for field in said.split(","))
+        self.assertEqual(fields["calls"], "20000")
+        self.assertGreater(int(fields["usec"]), 20000 * 0.02)  # A GET takes 20 ns at least.
+
     def test_resetstat_starts_counting_anew(self):
         client = raw_client(self.henge())
         exercise(client)
