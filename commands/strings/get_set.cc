@@ -50,7 +50,10 @@ void GetEx(CommandContext& ctx, ArgReader& args) {
   const SetOptions options = ReadSetOptions(args, kOptionPersist, ctx.keyspace.now(), "getex");
   if (!args.Done()) return ctx.reply.Error(args.error());
   store::Entry* entry = ctx.keyspace.Read(key);
-  if (!ReplyOld(ctx, entry) || entry == nullptr) return;
+  if (entry == nullptr) return ctx.reply.Null();
+  if (IsOtherType(ctx, entry)) return;
+  if (!options.deadline_error.empty()) return ctx.reply.Error(options.deadline_error);
+  ReplyString(ctx.reply, *entry);
   if (options.Has(kOptionPersist)) {
     if (entry->has_expiry()) {
       ctx.keyspace.SetExpiry(key, entry, kNoExpiry, store::events::kPersist);
@@ -81,6 +84,7 @@ void Set(CommandContext& ctx, ArgReader& args) {
   const SetOptions options = ReadSetOptions(
       args, kOptionNx | kOptionXx | kOptionGet | kOptionKeepTtl, ctx.keyspace.now(), "set");
   if (!args.Done()) return ctx.reply.Error(args.error());
+  if (!options.deadline_error.empty()) return ctx.reply.Error(options.deadline_error);
 
   const bool get = options.Has(kOptionGet);
   const store::Entry* old = get ? ctx.keyspace.Read(key) : ctx.keyspace.Find(key);

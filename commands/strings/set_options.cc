@@ -53,10 +53,9 @@ SetOptions ReadSetOptions(ArgReader& args, uint8_t allowed, UnixMillis now,
   }
   if (!unit) return options;
   const auto value = ParseInt64(number);
-  if (!value) return args.Fail(errors::kNotInteger), options;
-  const auto at = Deadline(*value, *unit, now, /*allow_past=*/false);
-  if (!at) return args.Fail(errors::InvalidExpire(command)), options;
-  options.expiry = *at;
+  const auto at = value ? Deadline(*value, *unit, now, /*allow_past=*/false) : std::nullopt;
+  if (!at) options.deadline_error = value ? errors::InvalidExpire(command) : errors::kNotInteger;
+  options.expiry = at.value_or(kNoExpiry);
   return options;
 }
 
