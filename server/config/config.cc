@@ -2,6 +2,7 @@
 #include "server/config/config.h"
 
 #include <absl/container/flat_hash_set.h>
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -102,18 +103,22 @@ absl::Status Config::Load(std::span<const Directive> directives) {
 std::vector<Config::NameValue> Config::Get(std::span<const std::string> patterns) {
   const std::lock_guard lock(mu_);
   std::vector<NameValue> found;
-  const auto wanted = [&](const Parameter& parameter, std::string_view name) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+  // The name to show, empty for none: who asks for one parameter gets the name as it was written.
+  const auto wanted = [&](const Parameter& parameter, std::string_view name) -> std::string_view {
+    for (const std::string& pattern : patterns) {
       const bool is_glob = pattern.find_first_of("[*?") != std::string::npos;
-      if (!is_glob) return EqualsIgnoreCase(pattern, name);
-      return !parameter.Has(kHidden) && GlobMatch(pattern, name, /*ignore_case=*/true);
-    });
+      if (!is_glob && EqualsIgnoreCase(pattern, name)) return pattern;
+      const bool shown = is_glob && !parameter.Has(kHidden);
+      if (shown && GlobMatch(pattern, name, /*ignore_case=*/true)) return name;
+    }
+    return {};
   };
   for (const Parameter& parameter : AllParameters()) {
     for (const std::string_view name :
          {parameter.name, parameter.aliases[0], parameter.aliases[1]}) {
-      if (name.empty() || !wanted(parameter, name)) continue;
-      found.emplace_back(name, FormatValue(parameter, LoadValue(parameter, settings_)));
+      const std::string_view shown = name.empty() ? name : wanted(parameter, name);
+      if (shown.empty()) continue;
+      found.emplace_back(shown, FormatValue(parameter, LoadValue(parameter, settings_)));
     }
   }
   return found;
@@ -140,7 +145,8 @@ std::string Config::Set(std::span<const NameValue> values, bool may_change_prote
     }
     const std::string_view forbidden = Forbidden(*parameter, changes, may_change_protected);
     if (!forbidden.empty()) return SetFailed(name, forbidden);
-    changes.push_back({parameter, name, LoadValue(*parameter, settings_), {}});
+    changes.push_back(
+        {parameter, absl::AsciiStrToLower(name), LoadValue(*parameter, settings_), {}});
   }
   for (size_t i = 0; i < changes.size(); ++i) {
     Change& change = changes[i];

@@ -56,7 +56,7 @@ class Config {
  private:
   struct Change {
     const Parameter* parameter;
-    std::string name;  // As the client called it.
+    std::string name;  // As the client called it, alias or not; in lower case.
     Value before;
     Value after;
   };
