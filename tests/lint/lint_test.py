@@ -39,7 +39,7 @@ class EveryRule(unittest.TestCase):
         self.expect(lint_project(
             store__table_DOT_h=HEADER + '#include "base/strings.h"\n',
             store__table_DOT_cc=SPDX + body(70),
-            docs__a_DOT_md="[b](b.md#part) [web](https://example.org)\n", docs__b_DOT_md="b\n"))
+            docs__a_DOT_md="[b](b.md#part) [web](https://example.org)\n", docs__b_DOT_md="# Part\n"))
 
     def test_floors(self):
         findings = lint_project(
@@ -114,6 +114,19 @@ class EveryRule(unittest.TestCase):
 
     def test_document_links(self):
         self.expect(lint_project(docs__a_DOT_md="[b](gone.md)\n"), "docs/a.md:1: [document_links]")
+        page = "# A page\n\n```\n# no heading\n```\n## Two, or `three`\n"
+        good = "[1](b.md#two-or-three) [2](b.md#a-page) [3](#here)\n# Here\n"
+        self.expect(lint_project(docs__a_DOT_md=good, docs__b_DOT_md=page))
+        bad = "[1](b.md#no-heading)\n[2](#there)\n"
+        self.expect(lint_project(docs__a_DOT_md=bad, docs__b_DOT_md=page),
+                    "docs/a.md:1: [document_links] docs/b.md has no heading #no-heading",
+                    "docs/a.md:2: [document_links] docs/a.md has no heading #there")
+
+    def test_document_paths(self):
+        page = "`store/a.h` `a.h` `store/` `x_test.cc` `x/y.h`\n\n`store/b.h`\n`b.h`\n"
+        self.expect(lint_project(store__a_DOT_h=HEADER, docs__a_DOT_md=page),
+                    "docs/a.md:3: [document_paths] store/b.h does not exist",
+                    "docs/a.md:4: [document_paths] b.h does not exist")
 
     def test_parameter_marks(self):
         rows = "".join(f'    Int("{name}", "x.{name}", At<&Settings::{name}>, {{0, 9, 1}}, {mark}, "X."),\n'

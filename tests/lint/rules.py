@@ -153,19 +153,54 @@ def machine_paths(files):
                    f"{match[0]}: a path of one machine; take it relative to the project")
 
 
-def document_links(files):
-    """A relative link in a page leads to a file that exists."""
-    paths = {file.path for file in files}
+def folders_of(paths):
     folders = {os.path.dirname(path) for path in paths}
-    folders |= {"/".join(f.split("/")[:n]) for f in folders for n in range(1, f.count("/") + 1)}
+    return folders | {"/".join(f.split("/")[:n]) for f in folders for n in range(1, f.count("/") + 1)}
+
+
+def anchors_of(page):
+    """What a link may have behind its #: the headings, as GitHub writes them there."""
+    text = re.sub(r"^```.*?^```", "", page.text, flags=re.M | re.S)
+    headings = re.findall(r"^#+ +(.*)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def document_links(files):
+    """A relative link in a page leads to a file, and a heading, that exist."""
+    pages = {file.path: file for file in files}
+    folders = folders_of(pages)
     for file in files:
         if not file.path.endswith(".md"):
             continue
-        for match in re.finditer(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", file.text):
+        for match in re.finditer(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)", file.text):
             if re.match(r"\w+:", match[1]):
                 continue
-            target = os.path.normpath(os.path.join(os.path.dirname(file.path), match[1]))
-            if target not in paths and target not in folders:
+            target = file.path
+            if match[1]:
+                target = os.path.normpath(os.path.join(os.path.dirname(file.path), match[1]))
+            line = file.line_of(match.start())
+            if target not in pages and target not in folders:
+                yield (file.path, line, f"{match[1]} does not exist")
+            elif match[2] and match[2] not in anchors_of(pages[target]):
+                yield (file.path, line, f"{target} has no heading #{match[2]}")
+
+
+def document_paths(files):
+    """A source that a page names in code (`store/table.h`, `table.h`) is there."""
+    paths = {file.path for file in files}
+    names = {os.path.basename(path) for path in paths} | {"redis.conf", "henge.yaml"}
+    roots = {path.split("/")[0] for path in paths if "/" in path}
+    folders = folders_of(paths)
+    for file in files:
+        if not file.path.endswith(".md"):
+            continue
+        for match in re.finditer(r"`([\w./-]+)`", file.text):
+            word = match[1].rstrip("/")
+            from_root = "/" in word and word.split("/")[0] in roots
+            missing = from_root and word not in paths and word not in folders
+            is_name = "/" not in word and re.search(r"\w\.(?:h|cc|py)$", word)
+            missing |= bool(is_name) and word not in names
+            if missing and not re.match(r"x(?:_test)?\.", word):  # x.cc stands for any.
                 yield (file.path, file.line_of(match.start()), f"{match[1]} does not exist")
 
 
@@ -191,4 +226,5 @@ def parameter_marks(files):
 
 
 RULES = [include_floors, file_length, function_length, folder_size, opening, names, bans,
-         unfinished, whitespace, machine_paths, document_links, parameter_marks]
+         unfinished, whitespace, machine_paths, document_links,
+         document_paths, parameter_marks]
