@@ -9,6 +9,9 @@
 namespace henge {
 namespace {
 
+// Redis gives up beyond so many stars.
+constexpr size_t kMaxStars = 1000;
+
 // Whether one byte fits the element at the pattern's front, and where the next element starts.
 struct Step {
   bool fits;
@@ -61,10 +64,12 @@ bool GlobMatch(std::string_view pattern, std::string_view text, bool ignore_case
   size_t t = 0;
   size_t after_star = kNone;  // Where to resume in the pattern …
   size_t star_text = 0;       // … with the star having taken the text up to here.
+  size_t stars = 0;
   while (t < text.size()) {
     if (p < pattern.size() && pattern[p] == '*') {
       while (p < pattern.size() && pattern[p] == '*') ++p;
       if (p == pattern.size()) return true;
+      if (++stars > kMaxStars) return false;
       after_star = p;
       star_text = t;
       continue;

@@ -86,7 +86,7 @@ void Keyspace::Report(const Key& key, const Event& event, Change change) {
 // --- Changing -----------------------------------------------------------------------------------
 
 template <class F>
-void Keyspace::Upsert(const Key& key, const Event& event, F remake) {
+void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* changed) {
   Shard& shard = ShardOf(key);
   EntryTable& table = store_.Database(shard, db_).TableOf(key.slot);
   const auto position = table.FindPosition(key.bytes, key.hash);
@@ -115,6 +115,7 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake) {
   if (entry->has_expiry() && entry->expiry() != old_expiry) {
     store_.Database(shard, db_).deadlines().Note(key, entry->expiry(), old_expiry, now_);
   }
+  if (changed != nullptr && !*changed) return;
   Report(key, event, old == nullptr ? Change::kCreated : Change::kModified);
 }
 
@@ -168,15 +169,27 @@ void Keyspace::SetStringKeepExpiry(const Key& key, std::string_view value, const
   });
 }
 
-char* Keyspace::EditString(const Key& key, size_t size, const Event& event) {
-  char* bytes = nullptr;
-  Upsert(key, event, [&](Entry* old) {
+void Keyspace::EditString(const Key& key, size_t size, const Event& event,
+                          absl::FunctionRef<bool(char*)> edit) {
+  bool changed = true;
+  const auto remake = [&](Entry* old) {
+    const bool resized = old == nullptr || old->StringSize() != size;
     Entry* entry = old != nullptr ? old : Entry::NewString(key.bytes, "", kNoExpiry, false);
     entry = Entry::ResizeString(entry, size);
-    bytes = entry->WritableBytes();
+    changed = edit(entry->WritableBytes()) || resized;
     return entry;
+  };
+  Upsert(key, event, remake, &changed);
+}
+
+void Keyspace::ReplaceString(const Key& key, size_t size, const Event& event,
+                             absl::FunctionRef<void(char*)> fill) {
+  Upsert(key, event, [&](Entry* old) {
+    Entry* entry = Entry::NewString(key.bytes, "", kNoExpiry, false);
+    entry = Entry::ResizeString(entry, size);
+    fill(entry->WritableBytes());
+    return old == nullptr ? entry : Supersede(old, entry);
   });
-  return bytes;
 }
 
 bool Keyspace::Delete(const Key& key, const Event& event) {

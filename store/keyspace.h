@@ -10,6 +10,8 @@
 // mutation.
 #pragma once
 
+#include <absl/functional/function_ref.h>
+
 #include <optional>
 #include <span>
 #include <string_view>
@@ -59,9 +61,15 @@ class Keyspace {
   void SetInteger(const Key& key, int64_t value, const Event& event);
   void SetStringKeepExpiry(const Key& key, std::string_view value, const Event& event,
                            bool encode_integers = true);
-  // The string's bytes, writable, resized to `size` (new bytes zero), created if absent. The caller
-  // has checked the type. `event` is reported.
-  char* EditString(const Key& key, size_t size, const Event& event);
+  // Hands `edit` the string's bytes, resized to `size` (new bytes zero), created if absent. The
+  // caller has checked the type. `event` is reported when `edit` returns true or the size has
+  // changed.
+  void EditString(const Key& key, size_t size, const Event& event,
+                  absl::FunctionRef<bool(char*)> edit);
+  // Replaces whatever is there, deadline included, by a string of `size` bytes, zero until `fill`
+  // has written them.
+  void ReplaceString(const Key& key, size_t size, const Event& event,
+                     absl::FunctionRef<void(char*)> fill);
 
   // --- Keys -----------------------------------------------------------------------------------
   bool Delete(const Key& key, const Event& event);
@@ -128,9 +136,10 @@ class Keyspace {
   void Stamp(Entry* entry);
   void Report(const Key& key, const Event& event, Change change);
   // Runs `remake(old)` (old is null when absent) and keeps what it returns in the table, with the
-  // counts, memory and expiry index that follow.
+  // counts, memory and expiry index that follow. Reports, unless `changed` says that there is
+  // nothing to tell.
   template <class F>
-  void Upsert(const Key& key, const Event& event, F remake);
+  void Upsert(const Key& key, const Event& event, F remake, const bool* changed = nullptr);
   // Takes the entry out of the table and the counts; the caller owns it.
   Entry* Detach(const Key& key);
   // Frees a detached entry, on the reclaimer's thread if it would take long.

@@ -123,9 +123,12 @@ TEST_F(KeyspaceTest, AgreesWithAModel) {
       case 3: {
         const size_t size = random.Below(10) == 0 ? random.Below(9000) : random.Below(100);
         std::string& value = model[name];
-        char* bytes = ks.EditString(key, size, events::kSetRange);
         value.resize(size, '\0');
-        if (size > 0) bytes[0] = value[0] = 'e';
+        if (size > 0) value[0] = 'e';
+        ks.EditString(key, size, events::kSetRange, [&](char* bytes) {
+          if (size > 0) bytes[0] = 'e';
+          return true;
+        });
         break;
       }
       case 4: {
@@ -160,7 +163,10 @@ TEST_F(KeyspaceTest, CopiesShareNothingThatIsWritten) {
   const std::string large(20'000, 'x');
   ks.SetString(Key::Of("a"), large, kNoExpiry, events::kSet);
   ks.CopyTo(ks, Key::Of("a"), Key::Of("b"));
-  ks.EditString(Key::Of("b"), large.size(), events::kSetRange)[0] = 'y';
+  ks.EditString(Key::Of("b"), large.size(), events::kSetRange, [](char* bytes) {
+    bytes[0] = 'y';
+    return true;
+  });
   EXPECT_EQ(Text(ks.Peek(Key::Of("a"))), large);
   EXPECT_EQ(Text(ks.Peek(Key::Of("b")))[0], 'y');
 }

@@ -4,9 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <random>
 #include <string>
 #include <vector>
+
+#include "base/random.h"
 
 namespace henge::commands {
 namespace {
@@ -29,14 +30,14 @@ std::optional<uint64_t> NaiveFind(const std::string& bytes, bool bit, BitRange r
   return std::nullopt;
 }
 
-std::string RandomBytes(std::mt19937_64& random, size_t size) {
+std::string RandomBytes(Random& random, size_t size) {
   std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(random());
+  for (char& byte : bytes) byte = static_cast<char>(random.Next());
   return bytes;
 }
 
 TEST(Bits, CountsLikeTheModel) {
-  std::mt19937_64 random(1);
+  Random random(1);
   for (size_t size : {0, 1, 7, 8, 9, 31, 32, 33, 63, 64, 200, 991, 992, 993, 1024, 5000}) {
     const std::string bytes = RandomBytes(random, size + 1);
     const std::string_view unaligned = std::string_view(bytes).substr(1);
@@ -48,13 +49,13 @@ TEST(Bits, CountsLikeTheModel) {
 }
 
 TEST(Bits, CountsAndFindsInRangesLikeTheModel) {
-  std::mt19937_64 random(2);
+  Random random(2);
   for (int round = 0; round < 20'000; ++round) {
-    const size_t size = 1 + random() % 90;
+    const size_t size = 1 + random.Below(90);
     std::string bytes = round % 3 == 0 ? RandomBytes(random, size)
                                        : std::string(size, round % 3 == 1 ? '\0' : '\xff');
-    if (round % 5 != 0) SetBit(bytes.data(), random() % (size * 8), round % 3 == 1);
-    BitRange range{random() % (size * 8), random() % (size * 8)};
+    if (round % 5 != 0) SetBit(bytes.data(), random.Below(size * 8), round % 3 == 1);
+    BitRange range{random.Below(size * 8), random.Below(size * 8)};
     if (range.first > range.last) std::swap(range.first, range.last);
     EXPECT_EQ(CountBits(bytes, range), NaiveCount(bytes, range));
     EXPECT_EQ(FindBit(bytes, true, range), NaiveFind(bytes, true, range));
@@ -89,13 +90,13 @@ char NaiveByte(BitOperation operation, const std::vector<std::string>& inputs, s
 }
 
 TEST(Bits, CombinesLikeTheModel) {
-  std::mt19937_64 random(3);
+  Random random(3);
   for (int round = 0; round < 600; ++round) {
     const auto operation = static_cast<BitOperation>(round % 4);
-    std::vector<std::string> inputs(operation == BitOperation::kNot ? 1 : 1 + random() % 5);
+    std::vector<std::string> inputs(operation == BitOperation::kNot ? 1 : 1 + random.Below(5));
     size_t size = 0;
     for (std::string& input : inputs) {
-      input = RandomBytes(random, random() % (round % 2 == 0 ? 100 : 12'000));
+      input = RandomBytes(random, random.Below(round % 2 == 0 ? 100 : 12'000));
       size = std::max(size, input.size());
     }
     std::string expected(size, '\0');

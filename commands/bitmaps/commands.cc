@@ -8,6 +8,14 @@
 namespace henge::commands {
 namespace {
 
+constexpr KeySpec KeyWithNotes(int flags, std::string_view notes) {
+  KeySpec spec = keys::One(1, flags);
+  spec.notes = notes;
+  return spec;
+}
+constexpr KeySpec kBitFieldKey =
+    KeyWithNotes(kRW | kAccess | kUpdate | kVariableFlags, "With GET alone the key is only read.");
+
 constexpr std::array kCommands = {
     CommandSpec{.name = "bitcount",
                 .arity = -2,
@@ -19,6 +27,39 @@ constexpr std::array kCommands = {
                 .syntax = "key [start end [BYTE | BIT]]",
                 .keys = {keys::One(1, kRO | kAccess)},
                 .handler = BitCount},
+    CommandSpec{.name = "bitfield",
+                .arity = -2,
+                .flags = kWrite | kDenyOom,
+                .group = Group::kBitmap,
+                .since = "3.2.0",
+                .complexity = "O(1) for each operation.",
+                .summary = "Reads and changes integers of any width at any bit of a string.",
+                .syntax = "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding "
+                          "offset value | INCRBY encoding offset increment> [GET encoding offset | "
+                          "[OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY "
+                          "encoding offset increment> ...]]",
+                .keys = {kBitFieldKey},
+                .handler = BitField},
+    CommandSpec{.name = "bitfield_ro",
+                .arity = -2,
+                .flags = kReadonly | kFast,
+                .group = Group::kBitmap,
+                .since = "6.0.0",
+                .complexity = "O(1) for each operation.",
+                .summary = "Reads integers of any width at any bit of a string.",
+                .syntax = "key [GET encoding offset [GET encoding offset ...]]",
+                .keys = {keys::One(1, kRO | kAccess)},
+                .handler = BitFieldRo},
+    CommandSpec{.name = "bitop",
+                .arity = -4,
+                .flags = kWrite | kDenyOom,
+                .group = Group::kBitmap,
+                .since = "2.6.0",
+                .complexity = "O(N) in the bytes of all sources.",
+                .summary = "Combines strings bit by bit and stores the result.",
+                .syntax = "<AND | OR | XOR | NOT> destkey key [key ...]",
+                .keys = {keys::One(2, kOW | kUpdate), keys::Range(3, -1, 1, kRO | kAccess)},
+                .handler = BitOp},
     CommandSpec{.name = "bitpos",
                 .arity = -3,
                 .flags = kReadonly,

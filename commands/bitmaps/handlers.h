@@ -13,5 +13,10 @@ void SetBit(CommandContext& ctx, ArgReader& args);
 // ranges.cc
 void BitCount(CommandContext& ctx, ArgReader& args);
 void BitPos(CommandContext& ctx, ArgReader& args);
+// combine.cc
+void BitOp(CommandContext& ctx, ArgReader& args);
+// fields.cc
+void BitField(CommandContext& ctx, ArgReader& args);
+void BitFieldRo(CommandContext& ctx, ArgReader& args);
 
 }  // namespace henge::commands

@@ -29,9 +29,11 @@ void SetBit(CommandContext& ctx, ArgReader& args) {
   const size_t size = StringBytes(entry).view().size();
   const size_t new_size = std::max<size_t>(size, offset / 8 + 1);
   const bool was_on = GetBit(StringBytes(entry).view(), offset);
-  // Writing what is there already is no change: no event, nothing to replicate.
   if (was_on != on || new_size != size) {
-    SetBit(ctx.keyspace.EditString(key, new_size, store::events::kSetBit), offset, on);
+    ctx.keyspace.EditString(key, new_size, store::events::kSetBit, [&](char* bytes) {
+      SetBit(bytes, offset, on);
+      return true;
+    });
   }
   ctx.reply.Integer(was_on ? 1 : 0);
 }

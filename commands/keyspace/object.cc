@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // OBJECT: how a value is kept and when it was last used. None of it counts as a use.
+#include <limits>
+
 #include "commands/context.h"
 #include "commands/keyspace/handlers.h"
 #include "store/access_clock.h"
@@ -13,6 +15,8 @@ constexpr std::string_view kIdleUnderLfu =
 constexpr std::string_view kFreqUnderLru =
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
     "when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
+constexpr int64_t kSharedIntegers = 10'000;  // Redis's, from zero.
 
 bool LfuSelected(CommandContext& ctx) {
   return store::IsLfu(ctx.keyspace.store().settings().policy.load(std::memory_order_relaxed));
@@ -44,7 +48,10 @@ void ObjectIdleTime(CommandContext& ctx, ArgReader& args) {
 void ObjectRefCount(CommandContext& ctx, ArgReader& args) {
   const store::Entry* entry = ctx.keyspace.Peek(args.Key());
   if (entry == nullptr) return ctx.reply.Null();
-  ctx.reply.Integer(1);  // Values are not shared between keys in any way a client could see.
+  // Values are not shared here; of small integers Redis's answer is given, which says that they are.
+  const bool small = entry->type() == store::Type::kString && entry->is_integer() &&
+                     entry->integer() >= 0 && entry->integer() < kSharedIntegers;
+  ctx.reply.Integer(small ? std::numeric_limits<int32_t>::max() : 1);
 }
 
 void ObjectHelp(CommandContext& ctx, ArgReader&) {

@@ -33,8 +33,10 @@ void Append(CommandContext& ctx, ArgReader& args) {
   if (IsOtherType(ctx, entry)) return;
   const size_t size = entry->StringSize();
   if (IsTooLong(ctx, size, more.size())) return;
-  char* bytes = ctx.keyspace.EditString(key, size + more.size(), store::events::kAppend);
-  CopyBytes(bytes + size, more);
+  ctx.keyspace.EditString(key, size + more.size(), store::events::kAppend, [&](char* bytes) {
+    CopyBytes(bytes + size, more);
+    return true;
+  });
   ctx.reply.Integer(static_cast<int64_t>(size + more.size()));
 }
 
@@ -69,7 +71,10 @@ void SetRange(CommandContext& ctx, ArgReader& args) {
   const auto begin = static_cast<size_t>(offset);
   if (IsTooLong(ctx, begin, value.size())) return;
   const size_t new_size = std::max(size, begin + value.size());
-  CopyBytes(ctx.keyspace.EditString(key, new_size, store::events::kSetRange) + begin, value);
+  ctx.keyspace.EditString(key, new_size, store::events::kSetRange, [&](char* bytes) {
+    CopyBytes(bytes + begin, value);
+    return true;
+  });
   ctx.reply.Integer(static_cast<int64_t>(new_size));
 }
 

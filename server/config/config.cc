@@ -30,6 +30,8 @@ std::string_view Unsupported(std::string_view name) {
   return "Bad directive or wrong number of arguments";
 }
 
+constexpr std::string_view kImmutableRefusal = "can't set immutable config";
+
 // The words of a CONFIG SET value.
 std::vector<std::string> WordsOf(const Parameter& parameter, const std::string& value) {
   if (!parameter.Has(kMultiArg) || value.empty()) return {value};
@@ -126,7 +128,7 @@ std::vector<Config::NameValue> Config::Get(std::span<const std::string> patterns
 
 std::string_view Config::Forbidden(const Parameter& parameter, std::span<const Change> earlier,
                                    bool may_change_protected) const {
-  if (parameter.Has(kImmutable)) return "can't set immutable config";
+  if (parameter.Has(kImmutable) && !parameter.Has(kOwn)) return kImmutableRefusal;
   if (parameter.Has(kProtected) && !may_change_protected) return "can't set protected config";
   const bool twice = std::any_of(earlier.begin(), earlier.end(), [&](const Change& change) {
     return change.parameter == &parameter;
@@ -154,6 +156,9 @@ std::string Config::Set(std::span<const NameValue> values, bool may_change_prote
         ParseValue(*change.parameter, WordsOf(*change.parameter, values[i].second), change.before);
     if (!value.ok()) return SetFailed(change.name, Std(value.status().message()));
     change.after = *std::move(value);
+    if (change.parameter->Has(kImmutable) && change.after != change.before) {
+      return SetFailed(change.name, kImmutableRefusal);
+    }
   }
   return ApplyAll(changes);
 }

@@ -9,9 +9,9 @@ namespace {
 // clang-format off
 constexpr Parameter kRows[] = {
     Bool("cluster-enabled", "cluster.enabled", At<&Settings::cluster_enabled>, false, kImmutable, "Be a node of a cluster."),
-    String("cluster-self", "cluster.self", At<&Settings::cluster_self>, "", kImmutable | kEmptyIsAbsent, "Henge's: which of cluster-nodes this node is."),
-    Special("cluster-nodes", "cluster.nodes", At<&Settings::cluster_nodes>, ParameterType::kClusterNodes, "", kImmutable | kMultiArg | kEmptyIsAbsent, "Henge's: the members, each as id=host:port[@bus-port][,priority=N][,zone=Z][,weight=W]."),
-    Int("cluster-virtual-nodes", "cluster.virtual-nodes", At<&Settings::cluster_virtual_nodes>, {1, 65536, cluster::kDefaultVirtualNodes}, kImmutable, "Henge's: points on the ring for each unit of a node's weight."),
+    String("cluster-self", "cluster.self", At<&Settings::cluster_self>, "", kImmutable | kOwn | kEmptyIsAbsent, "Henge's: which of cluster-nodes this node is."),
+    Special("cluster-nodes", "cluster.nodes", At<&Settings::cluster_nodes>, ParameterType::kClusterNodes, "", kImmutable | kOwn | kMultiArg | kEmptyIsAbsent, "Henge's: the members, each as id=host:port[@bus-port][,priority=N][,zone=Z][,weight=W]."),
+    Int("cluster-virtual-nodes", "cluster.virtual-nodes", At<&Settings::cluster_virtual_nodes>, {1, 65536, cluster::kDefaultVirtualNodes}, kImmutable | kOwn, "Henge's: points on the ring for each unit of a node's weight."),
     String("cluster-config-file", "cluster.config-file", At<&Settings::cluster_config_file>, "nodes.conf", kImmutable | kNotYet, "File the cluster's state is kept in."),
     Int("cluster-node-timeout", "cluster.node-timeout", At<&Settings::cluster_node_timeout>, {0, kLongMax, 15000}, 0, "Milliseconds of silence after which a node is suspected."),
     Int("cluster-port", "cluster.bus-port", At<&Settings::cluster_port>, {0, 65535, 0}, kImmutable, "Port for the other nodes; 0 is the client port plus 10000."),
