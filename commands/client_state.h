@@ -69,7 +69,9 @@ struct ClientState {
   std::atomic<int> watched_keys{0};
   std::atomic<uint64_t> query_buffer{0};
   std::atomic<uint64_t> query_buffer_free{0};
-  std::atomic<uint64_t> output_buffer{0};  // Bytes pending.
+  std::atomic<uint64_t> output_buffer{0};    // Bytes pending.
+  std::atomic<uint64_t> reply_peak{0};       // The most that was pending at once of late,
+  std::atomic<UnixMillis> reply_peak_at{0};  // and when.
   std::atomic<uint64_t> multi_bytes{0};
   std::atomic<uint64_t> total_memory{0};
 

@@ -184,6 +184,7 @@ bool Connection::Flush() {
   flush_queued_ = false;
   const bool was_full = wants_write_;
   if (!Send()) return false;
+  handler_->AfterFlush();
   if (!wants_write_) worker_.TakeBack(*this);
   // What a slow reader leaves unsent counts against its limits, whoever wrote it.
   if ((was_full || wants_write_) && !handler_->AfterWork()) return false;

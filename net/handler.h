@@ -54,6 +54,8 @@ class ConnectionHandler {
   // After each round of work on the connection, and whenever replies were left unsent: sizes may be
   // published, limits enforced. Returns false to close.
   virtual bool AfterWork() = 0;
+  // After replies were sent, as far as the socket took them.
+  virtual void AfterFlush() {}
 };
 
 class HandlerFactory {

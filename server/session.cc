@@ -126,6 +126,20 @@ bool Session::IdleTooLong(UnixMillis now) const {
   return !waits && now - state_.last_interaction.load(std::memory_order_relaxed) > limit_ms;
 }
 
+void Session::NotePeak(uint64_t pending) {
+  const UnixMillis now = connection_.worker().round_time();
+  const int64_t reset_ms = node_.debug().reply_peak_reset_ms.load(std::memory_order_relaxed);
+  const UnixMillis since = state_.reply_peak_at.load(std::memory_order_relaxed);
+  const bool stale = reset_ms >= 0 && now - since > reset_ms;
+  if (!stale && pending <= state_.reply_peak.load(std::memory_order_relaxed)) return;
+  state_.reply_peak.store(pending, std::memory_order_relaxed);
+  state_.reply_peak_at.store(now, std::memory_order_relaxed);
+}
+
+void Session::AfterFlush() {
+  state_.output_buffer.store(connection_.out().pending(), std::memory_order_relaxed);
+}
+
 bool Session::AfterWork() {
   if (const UnixMillis active = connection_.last_active(); active != 0) {
     state_.last_interaction.store(active, std::memory_order_relaxed);
@@ -133,7 +147,9 @@ bool Session::AfterWork() {
   state_.query_buffer.store(connection_.query_bytes(), std::memory_order_relaxed);
   state_.query_buffer_free.store(connection_.query_capacity() - connection_.query_bytes(),
                                  std::memory_order_relaxed);
-  state_.output_buffer.store(connection_.out().pending(), std::memory_order_relaxed);
+  const uint64_t pending = connection_.out().pending();
+  state_.output_buffer.store(pending, std::memory_order_relaxed);
+  NotePeak(pending);
   return !state_.close_asap.load(std::memory_order_relaxed) && !OverLimits();
 }
 

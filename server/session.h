@@ -29,6 +29,7 @@ class Session final : public net::ConnectionHandler {
   bool AfterWork() override;
   // The worker's thread. Whether the `timeout` has passed without a byte coming or going.
   bool IdleTooLong(UnixMillis now) const;
+  void AfterFlush() override;
 
   // The session whose state() this is.
   static Session& Of(commands::ClientState& state) {
@@ -50,6 +51,8 @@ class Session final : public net::ConnectionHandler {
   void CheckPause();
 
  private:
+  // Remembers the largest reply for a while, for CLIENT LIST.
+  void NotePeak(uint64_t pending);
   // Whether the client must be closed for what it holds; says so in the log.
   bool OverLimits();
   std::string_view LimitExceeded();

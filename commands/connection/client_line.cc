@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "base/numbers.h"
@@ -46,6 +47,23 @@ std::string LastCommand(const ClientState& client) {
   const CommandSpec* container = Relaxed(client.last_container);
   if (container == nullptr) return std::string(command->name);
   return fmt::format("{}|{}", container->name, command->name);
+}
+
+// The largest reply of late, and what a buffer of Redis's own sizing would have grown or shrunk to
+// for it. (Henge's clients borrow their buffers for as long as something is to be sent.)
+struct ReplyBufferSizes {
+  uint64_t size;
+  uint64_t peak;
+};
+ReplyBufferSizes ReplyBufferOf(const ClientState& client, const DebugSettings& debug,
+                               UnixMillis now) {
+  constexpr uint64_t kLeast = 1024;
+  constexpr uint64_t kMost = 16 * 1024;
+  const int64_t reset_ms = Relaxed(debug.reply_peak_reset_ms);
+  const bool stale = reset_ms >= 0 && now - Relaxed(client.reply_peak_at) > reset_ms;
+  const uint64_t peak = stale ? 0 : std::min(Relaxed(client.reply_peak), kMost);
+  if (!Relaxed(debug.reply_resizing)) return {kMost, peak};
+  return {std::clamp(peak + 1, kLeast, kMost), peak};
 }
 
 size_t DecimalDigits(size_t value) {
@@ -101,6 +119,7 @@ void AppendClientLine(const ClientState& client, const CommandContext& asked, st
   const uint64_t output = self ? 0 : Relaxed(client.output_buffer);
   const uint64_t total = kClientBytes + query + query_free + arguments + queued + output;
   const bool in_multi = Relaxed(client.in_multi);
+  const auto replies = ReplyBufferOf(client, asked.services.control().debug(), now);
   const auto to = std::back_inserter(out);
   const std::lock_guard lock(client.mu);
   fmt::format_to(to, "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
@@ -110,8 +129,8 @@ void AppendClientLine(const ClientState& client, const CommandContext& asked, st
   fmt::format_to(to, " sub={} psub={} ssub={} multi={}", Relaxed(client.channels),
                  Relaxed(client.patterns), Relaxed(client.shard_channels),
                  in_multi ? Relaxed(client.queued_commands) : -1);
-  fmt::format_to(to, " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs=0 rbp=0", query,
-                 query_free, arguments, queued);
+  fmt::format_to(to, " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={}", query,
+                 query_free, arguments, queued, replies.size, replies.peak);
   fmt::format_to(to, " obl=0 oll={} omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={}",
                  output > 0 ? 1 : 0, output, total, output > 0 ? "rw" : "r", LastCommand(client),
                  client.user, Relaxed(client.protocol));

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/strings.h"
@@ -61,9 +61,8 @@ void ReplyBuffer(CommandContext& ctx, ArgReader& args) {
   ctx.reply.Ok();
 }
 
-void Log(CommandContext& ctx, ArgReader& args) {
-  const std::string line = fmt::format("DEBUG LOG: {}\n", args.Next());
-  std::fputs(line.c_str(), stderr);
+void WriteLog(CommandContext& ctx, ArgReader& args) {
+  LogWarning(fmt::format("DEBUG LOG: {}", args.Next()));
   ctx.reply.Ok();
 }
 
@@ -166,7 +165,7 @@ constexpr Subcommand kSubcommands[] = {
     {"digest", 0, 0, DebugDigest},
     {"digest-value", 0, kAnyNumber, DebugDigestValue},
     {"populate", 1, 3, DebugPopulate},
-    {"log", 1, 1, Log},
+    {"log", 1, 1, WriteLog},
     {"error", 1, 1, Error},
     {"protocol", 1, 1, Protocol},
     {"replybuffer", 2, 2, ReplyBuffer},
