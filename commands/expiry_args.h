@@ -13,6 +13,7 @@ namespace henge::commands {
 struct TimeUnit {
   bool seconds;   // Else milliseconds.
   bool absolute;  // Else from now on.
+  bool operator==(const TimeUnit&) const = default;
 };
 
 // The absolute deadline for `value`, or nothing when it overflows or (unless `allow_past`) is not

@@ -80,13 +80,14 @@ Entry* Entry::NewString(std::string_view key, std::string_view value, UnixMillis
   return entry;
 }
 
-Entry* Entry::Overwrite(Entry* old, std::string_view value, UnixMillis expiry) {
+Entry* Entry::Overwrite(Entry* old, std::string_view value, UnixMillis expiry,
+                        bool encode_integers) {
   const bool fits_kind = old->type() == Type::kString && !old->is_external() &&
                          value.size() <= kMaxInlineValue &&
                          old->has_expiry() == (expiry != kNoExpiry);
   if (fits_kind) {
     std::optional<int64_t> integer;
-    if (value.size() <= kMaxIntegerDigits) integer = ParseInt64(value);
+    if (encode_integers && value.size() <= kMaxIntegerDigits) integer = ParseInt64(value);
     const size_t need = static_cast<size_t>(old->Value() - reinterpret_cast<char*>(old)) +
                         (integer ? 8 : value.size());
     if (AllocationSize(need) == UsableSize(old)) {
@@ -104,7 +105,7 @@ Entry* Entry::Overwrite(Entry* old, std::string_view value, UnixMillis expiry) {
       return old;
     }
   }
-  Entry* entry = NewString(old->key(), value, expiry);
+  Entry* entry = NewString(old->key(), value, expiry, encode_integers);
   entry->set_access(old->access());
   Free(old);
   return entry;

@@ -59,7 +59,8 @@ class Entry {
                           bool encode_integers = true);
   static Entry* NewInteger(std::string_view key, int64_t value, UnixMillis expiry);
   // Like NewString, but writes over `old` (same key) where its allocation fits; else frees it.
-  static Entry* Overwrite(Entry* old, std::string_view value, UnixMillis expiry);
+  static Entry* Overwrite(Entry* old, std::string_view value, UnixMillis expiry,
+                          bool encode_integers = true);
   static Entry* NewBlob(std::string_view key, BlobRef value, UnixMillis expiry);
 
   // The same value under another key or deadline: moves the value over, frees `entry`.

@@ -40,6 +40,11 @@ class EffectSink {
   // Called with the key's shard locked, once per mutation, in order of execution. `key` is valid
   // during the call only.
   virtual void OnEffect(DbIndex db, const Key& key, const Event& event, Change change) = 0;
+  // A second event of the change just reported, and no change of its own: SET with a deadline is a
+  // "set" and an "expire".
+  virtual void OnEvent(DbIndex db, const Key& key, const Event& event) {
+    (void)db, (void)key, (void)event;
+  }
   // Databases first … last were emptied of `keys` keys. Called with every shard locked.
   virtual void OnFlush(DbIndex first, DbIndex last, uint64_t keys) {
     (void)first, (void)last, (void)keys;

@@ -91,8 +91,10 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* 
   EntryTable& table = store_.Database(shard, db_).TableOf(key.slot);
   const auto position = table.FindPosition(key.bytes, key.hash);
   Entry* old = position ? table.At(position) : nullptr;
-  const bool keeps_expired = store_.settings().keep_expired.load(std::memory_order_relaxed);
-  if (old != nullptr && !keeps_expired && DropIfExpired(key, old)) old = nullptr;
+  if (old != nullptr && ExpiredNow(old)) {
+    Expire(key);  // Also where such keys are kept: what is not seen may not be written over.
+    old = nullptr;
+  }
   const bool had_expiry = old != nullptr && old->has_expiry();
   const UnixMillis old_expiry = had_expiry ? old->expiry() : kNoExpiry;
   if (old != nullptr) {
@@ -160,12 +162,39 @@ void Keyspace::SetInteger(const Key& key, int64_t value, const Event& event) {
   });
 }
 
+Keyspace::Sum Keyspace::AddInteger(const Key& key, int64_t delta, const Event& event) {
+  EntryTable* table = TableFor(key);
+  const auto position =
+      table == nullptr ? EntryTable::Position() : table->FindPosition(key.bytes, key.hash);
+  Entry* old = position ? table->At(position) : nullptr;
+  if (old != nullptr && ExpiredNow(old)) old = nullptr;
+  std::optional<int64_t> value = 0;
+  if (old != nullptr) {
+    if (old->type() != Type::kString) return {Sum::Outcome::kOtherType};
+    value = old->is_integer() ? old->integer() : ParseInt64(old->bytes());
+    Stamp(old);
+  }
+  if (!value) return {Sum::Outcome::kNotInteger};
+  Sum sum{Sum::Outcome::kDone};
+  if (__builtin_add_overflow(*value, delta, &sum.value)) return {Sum::Outcome::kOverflow};
+  if (old != nullptr && old->is_integer()) {  // The usual case: nothing moves.
+    table->WillChange(position);
+    old->set_integer(sum.value);
+    Report(key, event, Change::kModified);
+  } else {
+    SetInteger(key, sum.value, event);
+  }
+  return sum;
+}
+
 void Keyspace::SetStringKeepExpiry(const Key& key, std::string_view value, const Event& event,
                                    bool encode_integers) {
   Upsert(key, event, [&](Entry* old) {
-    Entry* entry = Entry::NewString(key.bytes, value, old == nullptr ? kNoExpiry : old->expiry(),
-                                    encode_integers);
-    return old == nullptr ? entry : Supersede(old, entry);
+    if (old == nullptr) return Entry::NewString(key.bytes, value, kNoExpiry, encode_integers);
+    if (old->FreeEffort() > kInlineFreeEffort) {
+      return Supersede(old, Entry::NewString(key.bytes, value, old->expiry(), encode_integers));
+    }
+    return Entry::Overwrite(old, value, old->expiry(), encode_integers);
   });
 }
 

@@ -59,6 +59,14 @@ class Keyspace {
   void SetBlob(const Key& key, BlobRef value, UnixMillis expiry, const Event& event);
   // Keeps an existing key's deadline.
   void SetInteger(const Key& key, int64_t value, const Event& event);
+  struct Sum {
+    enum class Outcome : uint8_t { kDone, kOtherType, kNotInteger, kOverflow };
+    Outcome outcome;
+    int64_t value = 0;
+  };
+  // Adds to an integer, an absent one counting as zero, and keeps the deadline. In place, by one
+  // look-up, where the value is integer-encoded. Nothing changes unless kDone.
+  Sum AddInteger(const Key& key, int64_t delta, const Event& event);
   void SetStringKeepExpiry(const Key& key, std::string_view value, const Event& event,
                            bool encode_integers = true);
   // Hands `edit` the string's bytes, resized to `size` (new bytes zero), created if absent. The
@@ -70,6 +78,9 @@ class Keyspace {
   // has written them.
   void ReplaceString(const Key& key, size_t size, const Event& event,
                      absl::FunctionRef<void(char*)> fill);
+
+  // Reports another event of the mutation just made; see EffectSink::OnEvent.
+  void AddEvent(const Key& key, const Event& event) { sink_.OnEvent(db_, key, event); }
 
   // --- Keys -----------------------------------------------------------------------------------
   bool Delete(const Key& key, const Event& event);

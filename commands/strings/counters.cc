@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <string>
 
 #include "base/numbers.h"
@@ -14,20 +13,19 @@
 namespace henge::commands {
 namespace {
 
-std::optional<int64_t> IntegerIn(const store::Entry* entry) {
-  if (entry == nullptr) return 0;
-  return entry->is_integer() ? entry->integer() : ParseInt64(entry->bytes());
-}
-
 void Add(CommandContext& ctx, const store::Key& key, int64_t delta) {
-  const store::Entry* entry = ctx.keyspace.Find(key);
-  if (entry != nullptr && IsOtherType(ctx, entry)) return;
-  const std::optional<int64_t> old = IntegerIn(entry);
-  if (!old) return ctx.reply.Error(errors::kNotInteger);
-  int64_t sum = 0;
-  if (__builtin_add_overflow(*old, delta, &sum)) return ctx.reply.Error(errors::kOverflow);
-  ctx.keyspace.SetInteger(key, sum, store::events::kIncrBy);
-  ctx.reply.Integer(sum);
+  using Outcome = store::Keyspace::Sum::Outcome;
+  const auto sum = ctx.keyspace.AddInteger(key, delta, store::events::kIncrBy);
+  switch (sum.outcome) {
+    case Outcome::kDone:
+      return ctx.reply.Integer(sum.value);
+    case Outcome::kOtherType:
+      return ctx.reply.Error(errors::kWrongType);
+    case Outcome::kNotInteger:
+      return ctx.reply.Error(errors::kNotInteger);
+    case Outcome::kOverflow:
+      return ctx.reply.Error(errors::kOverflow);
+  }
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 
 #include "base/strings.h"
 #include "commands/context.h"
-#include "commands/expiry_args.h"
 #include "commands/strings/set_options.h"
 #include "commands/strings/string_reply.h"
 
@@ -23,15 +22,13 @@ bool ReplyOld(CommandContext& ctx, const store::Entry* entry) {
   return true;
 }
 
-void SetWithDeadline(CommandContext& ctx, ArgReader& args, TimeUnit unit,
-                     std::string_view command) {
+void SetWithDeadline(CommandContext& ctx, ArgReader& args, TimeUnit unit) {
   const store::Key key = args.Key();
-  const int64_t number = args.Integer();
-  const std::string_view value = args.Next();
-  if (!args.Done()) return ctx.reply.Error(args.error());
-  const auto at = Deadline(number, unit, ctx.keyspace.now(), /*allow_past=*/false);
-  if (!at) return ctx.reply.Error(errors::InvalidExpire(command));
-  ctx.keyspace.SetString(key, value, *at, store::events::kSet);
+  const SetOptions options{.unit = unit, .number = args.Next()};
+  const auto at = DeadlineOrReply(ctx, options);
+  if (!at) return;
+  ctx.keyspace.SetString(key, args.Next(), *at, store::events::kSet);
+  ctx.keyspace.AddEvent(key, store::events::kExpire);
   ctx.reply.Ok();
 }
 
@@ -47,23 +44,20 @@ void GetDel(CommandContext& ctx, ArgReader& args) {
 
 void GetEx(CommandContext& ctx, ArgReader& args) {
   const store::Key key = args.Key();
-  const SetOptions options = ReadSetOptions(args, kOptionPersist, ctx.keyspace.now(), "getex");
+  const SetOptions options = ReadSetOptions(args, kOptionPersist);
   if (!args.Done()) return ctx.reply.Error(args.error());
   store::Entry* entry = ctx.keyspace.Read(key);
   if (entry == nullptr) return ctx.reply.Null();
   if (IsOtherType(ctx, entry)) return;
-  if (!options.deadline_error.empty()) return ctx.reply.Error(options.deadline_error);
+  const auto at = DeadlineOrReply(ctx, options);
+  if (!at) return;
   ReplyString(ctx.reply, *entry);
-  if (options.Has(kOptionPersist)) {
-    if (entry->has_expiry()) {
-      ctx.keyspace.SetExpiry(key, entry, kNoExpiry, store::events::kPersist);
-    }
-  } else if (options.expiry != kNoExpiry) {
-    if (options.expiry <= ctx.keyspace.now()) {
-      ctx.keyspace.Delete(key, store::events::kDel);
-    } else {
-      ctx.keyspace.SetExpiry(key, entry, options.expiry, store::events::kExpire);
-    }
+  if (options.Has(kOptionPersist) && entry->has_expiry()) {
+    ctx.keyspace.SetExpiry(key, entry, kNoExpiry, store::events::kPersist);
+  } else if (options.unit && *at <= ctx.keyspace.now()) {
+    ctx.keyspace.Delete(key, store::events::kDel);
+  } else if (options.unit) {
+    ctx.keyspace.SetExpiry(key, entry, *at, store::events::kExpire);
   }
 }
 
@@ -81,10 +75,11 @@ void Set(CommandContext& ctx, ArgReader& args) {
     ctx.keyspace.SetString(key, value, kNoExpiry, store::events::kSet);
     return ctx.reply.Ok();
   }
-  const SetOptions options = ReadSetOptions(
-      args, kOptionNx | kOptionXx | kOptionGet | kOptionKeepTtl, ctx.keyspace.now(), "set");
+  const SetOptions options =
+      ReadSetOptions(args, kOptionNx | kOptionXx | kOptionGet | kOptionKeepTtl);
   if (!args.Done()) return ctx.reply.Error(args.error());
-  if (!options.deadline_error.empty()) return ctx.reply.Error(options.deadline_error);
+  const auto at = DeadlineOrReply(ctx, options);
+  if (!at) return;
 
   const bool get = options.Has(kOptionGet);
   const store::Entry* old = get ? ctx.keyspace.Read(key) : ctx.keyspace.Find(key);
@@ -94,16 +89,17 @@ void Set(CommandContext& ctx, ArgReader& args) {
     return;
   }
   const bool keep = options.Has(kOptionKeepTtl) && old != nullptr;
-  ctx.keyspace.SetString(key, value, keep ? old->expiry() : options.expiry, store::events::kSet);
+  ctx.keyspace.SetString(key, value, keep ? old->expiry() : *at, store::events::kSet);
+  if (options.unit) ctx.keyspace.AddEvent(key, store::events::kExpire);
   if (!get) ctx.reply.Ok();
 }
 
 void SetEx(CommandContext& ctx, ArgReader& args) {
-  SetWithDeadline(ctx, args, {.seconds = true, .absolute = false}, "setex");
+  SetWithDeadline(ctx, args, {.seconds = true, .absolute = false});
 }
 
 void PSetEx(CommandContext& ctx, ArgReader& args) {
-  SetWithDeadline(ctx, args, {.seconds = false, .absolute = false}, "psetex");
+  SetWithDeadline(ctx, args, {.seconds = false, .absolute = false});
 }
 
 void SetNx(CommandContext& ctx, ArgReader& args) {

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/strings/set_options.h"
 
-#include <optional>
-
 #include "base/numbers.h"
-#include "commands/errors.h"
-#include "commands/expiry_args.h"
 
 namespace henge::commands {
 namespace {
@@ -25,10 +21,10 @@ constexpr OptionWord kWords[] = {
 };
 constexpr uint8_t kDecidesDeadline = kOptionKeepTtl | kOptionPersist;
 
-bool AcceptWord(ArgReader& args, uint8_t allowed, bool has_deadline, SetOptions& options) {
+bool AcceptWord(ArgReader& args, uint8_t allowed, SetOptions& options) {
   for (const OptionWord& word : kWords) {
     if ((word.option & allowed) == 0 || (options.given & word.excludes) != 0) continue;
-    if (has_deadline && (word.option & kDecidesDeadline) != 0) continue;
+    if (options.unit && (word.option & kDecidesDeadline) != 0) continue;
     if (!args.Accept(word.word)) continue;
     options.given |= word.option;
     return true;
@@ -38,25 +34,27 @@ bool AcceptWord(ArgReader& args, uint8_t allowed, bool has_deadline, SetOptions&
 
 }  // namespace
 
-SetOptions ReadSetOptions(ArgReader& args, uint8_t allowed, UnixMillis now,
-                          std::string_view command) {
+SetOptions ReadSetOptions(ArgReader& args, uint8_t allowed) {
   SetOptions options;
-  std::optional<TimeUnit> unit;
-  std::string_view number;
   while (args.ok() && !args.empty()) {
-    if (AcceptWord(args, allowed, unit.has_value(), options)) continue;
-    const bool free = !unit && (options.given & kDecidesDeadline) == 0;
-    const auto given = free && args.left() > 1 ? AcceptTimeUnit(args) : std::nullopt;
-    if (!given) return args.FailSyntax(), options;
-    unit = given;
-    number = args.Next();
+    if (AcceptWord(args, allowed, options)) continue;
+    const bool has_room = args.left() > 1 && (options.given & kDecidesDeadline) == 0;
+    const auto unit = has_room ? AcceptTimeUnit(args) : std::nullopt;
+    // As in Redis the same unit may come again, and the last number counts.
+    if (!unit || unit != options.unit.value_or(*unit)) return args.FailSyntax(), options;
+    options.unit = unit;
+    options.number = args.Next();
   }
-  if (!unit) return options;
-  const auto value = ParseInt64(number);
-  const auto at = value ? Deadline(*value, *unit, now, /*allow_past=*/false) : std::nullopt;
-  if (!at) options.deadline_error = value ? errors::InvalidExpire(command) : errors::kNotInteger;
-  options.expiry = at.value_or(kNoExpiry);
   return options;
+}
+
+std::optional<UnixMillis> DeadlineOrReply(CommandContext& ctx, const SetOptions& options) {
+  if (!options.unit) return kNoExpiry;
+  const auto number = ParseInt64(options.number);
+  if (!number) return ctx.reply.Error(errors::kNotInteger), std::nullopt;
+  const auto at = Deadline(*number, *options.unit, ctx.keyspace.now(), /*allow_past=*/false);
+  if (!at) ctx.reply.Error(errors::InvalidExpire(ctx.spec.name));
+  return at;
 }
 
 }  // namespace henge::commands

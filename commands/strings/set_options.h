@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <string_view>
 
 #include "base/types.h"
-#include "commands/arg_reader.h"
+#include "commands/context.h"
+#include "commands/expiry_args.h"
 
 namespace henge::commands {
 
@@ -20,17 +21,19 @@ enum SetOption : uint8_t {
 };
 
 struct SetOptions {
-  uint8_t given = 0;              // SetOption bits.
-  UnixMillis expiry = kNoExpiry;  // Absolute.
-  std::string deadline_error;     // What is wrong with the deadline's number.
+  uint8_t given = 0;  // SetOption bits.
+  // Of the deadline, if there is one; its number is not looked at yet.
+  std::optional<TimeUnit> unit;
+  std::string_view number;
 
   bool Has(SetOption option) const { return (given & option) != 0; }
 };
 
-// Reads all that is left. `allowed`: which options besides deadlines the command has. As in Redis
-// every option is looked at before the deadline's number is, whose error is left to the caller:
-// GETEX looks for the key first. `command` names it in errors.
-SetOptions ReadSetOptions(ArgReader& args, uint8_t allowed, UnixMillis now,
-                          std::string_view command);
+// Reads all that is left. `allowed`: which options besides deadlines the command has.
+SetOptions ReadSetOptions(ArgReader& args, uint8_t allowed);
+
+// The deadline they name, kNoExpiry if they name none. Replies with an error, and returns nothing,
+// when the number is none or out of range.
+std::optional<UnixMillis> DeadlineOrReply(CommandContext& ctx, const SetOptions& options);
 
 }  // namespace henge::commands
