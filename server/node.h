@@ -18,6 +18,7 @@
 #include "commands/services.h"
 #include "net/listener.h"
 #include "net/worker.h"
+#include "replication/history.h"
 #include "server/client_limits.h"
 #include "server/client_registry.h"
 #include "server/cluster_member.h"
@@ -85,6 +86,7 @@ class Node final : public net::HandlerFactory {
   std::vector<std::unique_ptr<Dispatcher>>& dispatchers() { return dispatchers_; }
   net::Acceptor& acceptor() { return acceptor_; }
   const std::string& run_id() const { return run_id_; }
+  const replication::History& history() const { return history_; }
   int64_t started_at_us() const { return started_at_us_; }
   commands::CommandSettings& settings() { return settings_; }
   ServerStats& server_stats() { return server_stats_; }
@@ -121,6 +123,7 @@ class Node final : public net::HandlerFactory {
   net::Acceptor acceptor_;
   std::unique_ptr<commands::Services> services_;
   std::string run_id_;
+  replication::History history_;
   int64_t started_at_us_ = 0;
   uint64_t startup_memory_ = 0;
   std::unique_ptr<HttpEndpoint> http_;

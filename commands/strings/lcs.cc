@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "commands/context.h"
-#include "commands/strings/common_subsequence.h"
+#include "commands/strings/longest_subsequence.h"
 #include "commands/strings/string_reply.h"
 
 namespace henge::commands {
@@ -19,7 +19,7 @@ struct LcsOptions {
   int64_t shortest = 0;  // MINMATCHLEN
 };
 
-using Match = CommonSubsequence::Match;
+using Match = LongestSubsequence::Match;
 
 void ReplyRange(proto::ReplyWriter& reply, size_t begin, size_t size) {
   reply.Array(2);
@@ -97,7 +97,7 @@ void Lcs(CommandContext& ctx, ArgReader& args) {
   if (const auto error = TooLong(ctx, a.size(), b.size()); !error.empty()) {
     return ctx.reply.Error(error);
   }
-  const CommonSubsequence lcs(a, b, /*traceable=*/!options.length);
+  const LongestSubsequence lcs(a, b, /*traceable=*/!options.length);
   if (!lcs.valid()) {
     return ctx.reply.Error("ERR Insufficient memory, failed allocating transient memory for LCS");
   }

@@ -14,6 +14,8 @@
 
 #include "base/numbers.h"
 #include "base/strings.h"
+#include "persistence/save_points.h"
+#include "pubsub/event_classes.h"
 
 namespace henge::server {
 namespace {
@@ -46,15 +48,9 @@ absl::StatusOr<std::string> Directory(std::span<const std::string> words) {
 }
 
 absl::StatusOr<std::string> SavePoints(std::span<const std::string> words) {
-  if (IsNone(words)) return std::string();
-  if (words.size() % 2 != 0) return Refused("Invalid save parameters");
-  for (size_t i = 0; i < words.size(); ++i) {
-    const auto number = ParseInt64(words[i]);
-    if (!number || *number < (i % 2 == 0 ? 1 : 0) || *number > INT32_MAX) {
-      return Refused("Invalid save parameters");
-    }
-  }
-  return Join(words);
+  const auto points = persistence::ParseSavePoints(words);
+  if (!points) return Refused("Invalid save parameters");
+  return persistence::ToString(*points);
 }
 
 // The classes in the order they are shown, under the names they are shown by.
@@ -86,29 +82,11 @@ absl::StatusOr<std::string> OutputLimits(std::span<const std::string> words,
   return Join(limits);
 }
 
-// The classes that 'A' stands for, and those it doesn't, in the order they are shown.
-constexpr std::string_view kAllEvents = "g$lshzxetd";
-constexpr std::string_view kEventOrder = "g$lshzxetdnKEm";
-
 absl::StatusOr<std::string> KeyspaceEvents(std::span<const std::string> words) {
   if (words.size() != 1) return Refused("wrong number of arguments");
-  std::string set;
-  for (const char c : words[0]) {
-    if (c == 'A') {
-      set += kAllEvents;
-    } else if (kEventOrder.find(c) != std::string_view::npos) {
-      set += c;
-    } else {
-      return Refused("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
-    }
-  }
-  const auto has = [&](char c) { return set.find(c) != std::string::npos; };
-  const bool all = std::all_of(kAllEvents.begin(), kAllEvents.end(), has);
-  std::string text = all ? "A" : "";
-  for (const char c : kEventOrder) {
-    if (has(c) && !(all && kAllEvents.find(c) != std::string_view::npos)) text += c;
-  }
-  return text;
+  const auto classes = pubsub::EventClasses::Parse(words[0]);
+  if (!classes) return Refused("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+  return classes->Letters();
 }
 
 absl::StatusOr<std::string> OomScores(std::span<const std::string> words) {

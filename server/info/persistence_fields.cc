@@ -43,10 +43,11 @@ void ReplicationFields(Node& node, InfoFields& out) {
   out("role", "master");
   out("connected_slaves", 0);
   out("master_failover_state", "no-failover");
-  out("master_replid", node.run_id());
-  out("master_replid2", std::string(40, '0'));
-  out("master_repl_offset", 0);
-  out("second_repl_offset", -1);
+  const replication::History& history = node.history();
+  out("master_replid", history.id());
+  out("master_replid2", history.second_id());
+  out("master_repl_offset", history.offset());
+  out("second_repl_offset", history.second_offset());
   out("repl_backlog_active", 0);
   out("repl_backlog_size", node.parameters().repl_backlog_size.load());
   out("repl_backlog_first_byte_offset", 0);

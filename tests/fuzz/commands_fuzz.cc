@@ -9,12 +9,14 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "commands/command_table.h"
 #include "net/worker.h"
+#include "server/config/config.h"
 #include "server/node.h"
 
 namespace {
@@ -100,9 +102,16 @@ std::string Encode(const std::vector<std::string>& args) {
   return out;
 }
 
+// One worker, and no port: the fuzzer hands it its sockets.
+std::unique_ptr<henge::server::Config> SmallConfig() {
+  auto config = std::make_unique<henge::server::Config>();
+  if (!config->LoadText("port 0\nio-threads 1\n", "fuzzer").ok()) std::abort();
+  return config;
+}
+
 class Harness {
  public:
-  Harness() : node_({.io_threads = 1}) {
+  Harness() : node_(SmallConfig()) {
     if (!node_.Start().ok()) std::abort();
   }
 
@@ -157,8 +166,8 @@ void Harness::Exchange(int fd, std::string_view stream) {
 
 }  // namespace
 
-// Entries are reached through tagged and unaligned pointers, which the leak checker can't follow while
-// the node lives; the unit tests, which take their stores down, check for leaks.
+// Entries are reached through tagged and unaligned pointers, which the leak checker can't follow
+// while the node lives; the unit tests, which take their stores down, check for leaks.
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

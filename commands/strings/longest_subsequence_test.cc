@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "commands/strings/common_subsequence.h"
+#include "commands/strings/longest_subsequence.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 namespace henge::commands {
 namespace {
 
-using Match = CommonSubsequence::Match;
+using Match = LongestSubsequence::Match;
 
 // The table, written out, and the walk back that Redis documents: to the larger neighbour, to the
 // left when they are equal.
@@ -55,23 +55,23 @@ std::string TextOf(const std::vector<Match>& matches, std::string_view a) {
   return text;
 }
 
-TEST(CommonSubsequence, FindsRunsFromTheEnd) {
-  const CommonSubsequence lcs("ohmytext", "mynewtext", true);
+TEST(LongestSubsequence, FindsRunsFromTheEnd) {
+  const LongestSubsequence lcs("ohmytext", "mynewtext", true);
   ASSERT_TRUE(lcs.valid());
   EXPECT_EQ(lcs.length(), 6u);
   EXPECT_EQ(lcs.Matches(), (std::vector<Match>{{4, 5, 4}, {2, 0, 2}}));
 }
 
-TEST(CommonSubsequence, IsEmptyWhenAStringIs) {
+TEST(LongestSubsequence, IsEmptyWhenAStringIs) {
   for (const auto& [a, b] : {std::pair{"", ""}, {"abc", ""}, {"", "abc"}, {"abc", "xyz"}}) {
-    const CommonSubsequence lcs(a, b, true);
+    const LongestSubsequence lcs(a, b, true);
     ASSERT_TRUE(lcs.valid());
     EXPECT_EQ(lcs.length(), 0u);
     EXPECT_TRUE(lcs.Matches().empty());
   }
 }
 
-TEST(CommonSubsequence, AgreesWithTheTableWrittenOut) {
+TEST(LongestSubsequence, AgreesWithTheTableWrittenOut) {
   Random random(7);
   for (int round = 0; round < 400; ++round) {
     const auto letters = 1 + random.Below(round % 2 == 0 ? 4 : 256);
@@ -83,13 +83,13 @@ TEST(CommonSubsequence, AgreesWithTheTableWrittenOut) {
     const std::string a = make();
     const std::string b = make();
     WrittenOut expected(a, b);
-    const CommonSubsequence lcs(a, b, true);
+    const LongestSubsequence lcs(a, b, true);
     ASSERT_EQ(lcs.length(), expected.length()) << round;
     ASSERT_EQ(TextOf(lcs.Matches(), a), expected.Text()) << round;
     for (const Match& m : lcs.Matches()) {
       ASSERT_EQ(a.substr(m.a, m.size), b.substr(m.b, m.size)) << round;
     }
-    ASSERT_EQ(CommonSubsequence(a, b, false).length(), expected.length()) << round;
+    ASSERT_EQ(LongestSubsequence(a, b, false).length(), expected.length()) << round;
   }
 }
 

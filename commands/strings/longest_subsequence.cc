@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "commands/strings/common_subsequence.h"
+#include "commands/strings/longest_subsequence.h"
 
 #include <algorithm>
 #include <bit>
@@ -12,7 +12,7 @@ size_t ByteIndex(char c) { return static_cast<unsigned char>(c); }
 
 }  // namespace
 
-CommonSubsequence::CommonSubsequence(std::string_view a, std::string_view b, bool traceable)
+LongestSubsequence::LongestSubsequence(std::string_view a, std::string_view b, bool traceable)
     : a_(a), b_(b), traceable_(traceable), words_((b.size() + kWordBits - 1) / kWordBits) {
   if (!Allocate()) return;
   valid_ = true;
@@ -26,7 +26,7 @@ CommonSubsequence::CommonSubsequence(std::string_view a, std::string_view b, boo
   for (size_t w = 0; w < words_; ++w) length_ += static_cast<size_t>(std::popcount(~last[w]));
 }
 
-bool CommonSubsequence::Allocate() {
+bool LongestSubsequence::Allocate() {
   index_.fill(kAbsent);
   uint16_t distinct = 0;
   for (const char c : a_) {
@@ -37,14 +37,14 @@ bool CommonSubsequence::Allocate() {
   return places_ != nullptr && rows_ != nullptr;
 }
 
-void CommonSubsequence::MarkPlaces() {
+void LongestSubsequence::MarkPlaces() {
   for (size_t j = 0; j < b_.size(); ++j) {
     const uint16_t index = index_[ByteIndex(b_[j])];
     if (index != kAbsent) places_[index * words_ + j / kWordBits] |= uint64_t{1} << j % kWordBits;
   }
 }
 
-void CommonSubsequence::Step(const uint64_t* above, const uint64_t* places, uint64_t* row) const {
+void LongestSubsequence::Step(const uint64_t* above, const uint64_t* places, uint64_t* row) const {
   // Between two steps up, the carry runs from the first match to the next step and puts it there.
   uint64_t carry = 0;
   for (size_t w = 0; w < words_; ++w) {
@@ -57,12 +57,12 @@ void CommonSubsequence::Step(const uint64_t* above, const uint64_t* places, uint
   }
 }
 
-bool CommonSubsequence::StepsUpAt(size_t i, size_t j) const {
+bool LongestSubsequence::StepsUpAt(size_t i, size_t j) const {
   const size_t bit = j - 1;
   return (Row(i)[bit / kWordBits] >> bit % kWordBits & 1) == 0;
 }
 
-std::vector<CommonSubsequence::Match> CommonSubsequence::Matches() const {
+std::vector<LongestSubsequence::Match> LongestSubsequence::Matches() const {
   std::vector<Match> matches;
   bool in_run = false;
   for (size_t i = a_.size(), j = b_.size(); i > 0 && j > 0;) {

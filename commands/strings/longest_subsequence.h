@@ -19,7 +19,7 @@
 
 namespace henge::commands {
 
-class CommonSubsequence {
+class LongestSubsequence {
  public:
   // The same bytes in both strings, in a row.
   struct Match {
@@ -31,7 +31,7 @@ class CommonSubsequence {
 
   // Bytes: |b| / 8 for every byte of a if `traceable`, and |b| / 8 for each of a's distinct bytes.
   // Not valid() when there is no memory for it. The strings must outlive it.
-  CommonSubsequence(std::string_view a, std::string_view b, bool traceable);
+  LongestSubsequence(std::string_view a, std::string_view b, bool traceable);
 
   bool valid() const { return valid_; }
   size_t length() const { return length_; }
