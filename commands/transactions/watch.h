@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of WATCH and of MULTI: what UNWATCH, EXEC, DISCARD, RESET and a closing connection have in
-// common.
+// The end of WATCH and of MULTI: what UNWATCH, EXEC, DISCARD, RESET and a closing connection have
+// in common.
 #pragma once
 
 #include "commands/client_state.h"
