@@ -132,6 +132,7 @@ size_t Connection::Process(std::string_view bytes) {
     Parse(bytes, batch, parsed, refused);
     if (batch.size() > 0) {
       const size_t taken = handler_->Execute(batch);
+      parser_.ForgetInline();
       if (taken < batch.size()) {  // What was parsed beyond is parsed again on resumption.
         parser_.Reset();
         return taken == 0 ? done : batch.end(taken - 1);

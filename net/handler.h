@@ -35,7 +35,9 @@ class Batch {
     uint32_t count;
     size_t end;
   };
+  static constexpr size_t kKeptArgs = 64 * 1024;  // Room for more is given back.
   void Clear() {
+    if (args_.capacity() > kKeptArgs) args_ = std::vector<std::string_view>();
     args_.clear();
     commands_.clear();
   }

@@ -92,7 +92,7 @@ void ReplyBuffer::Seal() {
 void ReplyBuffer::Clear() {
   size_ = 0;
   open_from_ = 0;
-  if (pieces_.capacity() > kKeptPieces) pieces_ = {};
+  if (pieces_.capacity() > kKeptPieces) pieces_ = std::vector<Piece>();
   pieces_.clear();
   first_ = 0;
   piece_bytes_ = 0;

@@ -10,6 +10,7 @@ namespace henge::proto {
 namespace {
 
 constexpr size_t kMaxInline = 64 * 1024;
+constexpr size_t kKeptSpans = 16;  // Room for more is given back: there is a parser per connection.
 constexpr int64_t kMaxArgsBeforeAuth = 10;
 constexpr int64_t kMaxBulkBeforeAuth = 16 * 1024;
 
@@ -111,6 +112,7 @@ bool SplitQuoted(std::string_view line, std::vector<std::string>& out) {
 }
 
 void RespParser::Reset() {
+  if (spans_.capacity() > kKeptSpans) spans_ = std::vector<Span>();
   spans_.clear();
   consumed_ = 0;
   position_ = 0;

@@ -27,8 +27,8 @@ class RespParser {
 
   // Reads one command from the start of `bytes` and appends its arguments to `args`. On kCommand
   // and kEmpty (a blank inline line, an empty multibulk) consumed() bytes are done with. On kError
-  // error() is the reply's text. The arguments of an inline command live until the next call;
-  // was_inline() tells.
+  // error() is the reply's text. The arguments of an inline command live until the next call or
+  // ForgetInline; was_inline() tells.
   Result Next(std::string_view bytes, const ParserLimits& limits,
               std::vector<std::string_view>& args);
 
@@ -40,6 +40,10 @@ class RespParser {
   // are known to be needed; 0 when unknown. Lets the reader reserve once for a large value.
   size_t needed() const { return needed_; }
   void Reset();
+  // Ends the life of an inline command's arguments.
+  void ForgetInline() {
+    if (!unquoted_.empty()) unquoted_ = std::vector<std::string>();
+  }
 
  private:
   struct Span {

@@ -15,7 +15,7 @@ void ForgetWatches(ClientState& client, store::Store& store, const store::LockSe
     const store::ShardGuard guard(store, held, shard);
     store.shard(shard).watches.Remove(db, name, &client.watch_flag);
   }
-  client.watched.clear();
+  client.watched = std::vector<ClientState::Watched>();  // Its room, too.
   client.watched_keys.store(0, std::memory_order_relaxed);
   client.watch_flag.raised.store(false, std::memory_order_relaxed);
 }
@@ -29,7 +29,7 @@ void DropTransaction(ClientState& client, store::Store& store, const store::Lock
   client.in_multi.store(false, std::memory_order_relaxed);
   client.dirty_exec = false;
   client.queued_slot = ClientState::kNoSlot;
-  client.queue.clear();
+  client.queue = std::vector<QueuedCommand>();
   client.queued_commands.store(0, std::memory_order_relaxed);
   client.multi_bytes.store(0, std::memory_order_relaxed);
   ForgetWatches(client, store, held);

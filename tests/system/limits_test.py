@@ -2,7 +2,9 @@
 """What a client may cost, and what it may not do to the others."""
 import os
 import resource
+import select
 import shutil
+import socket
 import stat
 import tempfile
 import threading
@@ -266,13 +268,41 @@ class BigValueTest(LimitsCase):
 
 
 class ConnectionsTest(LimitsCase):
-    STORM = 2000
+    STORM = 5000
+    SPARE = 500
 
     def setUp(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = min(hard, 3 * self.STORM)
         if soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+    def assert_clients(self, observer, count):
+        harness.wait_until(
+            lambda: b"connected_clients:%d\r\n" % count in observer.call("INFO", "clients"), 20)
+
+    def crowd(self, count):
+        """Connected sockets that said and heard nothing yet."""
+        sockets = []
+        for _ in range(count):
+            sockets.append(socket.create_connection(("127.0.0.1", self.server.port), timeout=20))
+            self.addCleanup(sockets[-1].close)
+        return sockets
+
+    @staticmethod
+    def converse(sockets, request, reply):
+        """Sends the request on all, then reads on all; `reply` is what each must hear."""
+        for sock in sockets:
+            sock.sendall(request)
+        for sock in sockets:
+            heard = b""
+            while len(heard) < len(reply):
+                data = sock.recv(1 << 20)
+                if not data:
+                    raise AssertionError(f"closed after {heard[-100:]}")
+                heard += data
+            if heard != reply:
+                raise AssertionError(f"heard {heard[:100]} instead of {reply[:100]}")
 
     def test_a_client_too_many(self):
         self.serve(maxclients=3)
@@ -292,21 +322,114 @@ class ConnectionsTest(LimitsCase):
         self.assertEqual([self.wire().call("PING") for _ in range(20)], ["PONG"] * 20)
 
     def test_a_storm_of_connections(self):
-        self.serve()
+        """All at once, not one after the other: a client's first word goes with its connect."""
+        self.serve(maxclients=self.STORM + 100)
         observer = self.wire()
         for _ in range(2):
-            wires = [self.wire() for _ in range(self.STORM)]
-            for wire in wires:
-                wire.send(encode("INCR", "n"))
-            replies = sorted(wire.read() for wire in wires)
-            self.assertEqual(replies, list(range(1, self.STORM + 1)))
-            self.assertIn(b"connected_clients:%d\r\n" % (self.STORM + 1),
-                          observer.call("INFO", "clients"))
-            for wire in wires:
-                wire.close()
-            harness.wait_until(
-                lambda: b"connected_clients:1\r\n" in observer.call("INFO", "clients"))
+            start = time.monotonic()
+            poller, sockets = select.epoll(), {}
+            for _ in range(self.STORM):
+                sock = socket.socket()
+                sock.setblocking(False)
+                sock.connect_ex(("127.0.0.1", self.server.port))
+                sockets[sock.fileno()] = sock
+                poller.register(sock, select.EPOLLOUT)
+            waiting, replies = set(sockets), []
+            while waiting and time.monotonic() < start + 30:
+                for number, events in poller.poll(1):
+                    if events & select.EPOLLOUT:
+                        sockets[number].sendall(encode("INCR", "n"))
+                        poller.modify(number, select.EPOLLIN)
+                    else:
+                        replies.append(int(sockets[number].recv(100)[1:]))
+                        waiting.remove(number)
+                        poller.unregister(number)
+            took = time.monotonic() - start
+            print(f"{self.STORM} clients connected and served in {took:.2f} s")
+            self.assertEqual(sorted(replies), list(range(1, self.STORM + 1)))
+            self.assertLess(took, 10)  # About one on an idle machine.
+            self.assert_clients(observer, self.STORM + 1)
+            for sock in sockets.values():
+                sock.close()
+            poller.close()
+            self.assert_clients(observer, 1)
             observer.call("DEL", "n")
+
+    def connections_by_worker(self):
+        """How many sockets each worker's epoll watches: those of clients, give or take two."""
+        folder, counts = f"/proc/{self.server.process.pid}", []
+        for fd in os.listdir(folder + "/fd"):
+            if os.readlink(f"{folder}/fd/{fd}") == "anon_inode:[eventpoll]":
+                with open(f"{folder}/fdinfo/{fd}") as info:
+                    counts.append(sum(line.startswith("tfd:") for line in info))
+        return counts
+
+    def test_connections_are_spread_by_load(self):
+        self.serve(io_threads=4)
+        sockets = self.crowd(400)
+        self.converse(sockets, b"PING\r\n", b"+PONG\r\n")
+        first = self.connections_by_worker()
+        self.assertEqual(len(first), 4)
+        self.assertLessEqual(max(first) - min(first), 4, first)
+        # Those who go leave the workers uneven; those who come make them even again.
+        for sock in sockets[0:400:4]:
+            sock.close()
+        observer = self.wire()
+        self.assert_clients(observer, 301)
+        uneven = self.connections_by_worker()
+        self.assertGreater(max(uneven) - min(uneven), 50, uneven)
+        self.converse(self.crowd(100), b"PING\r\n", b"+PONG\r\n")
+        again = self.connections_by_worker()
+        self.assertLessEqual(max(again) - min(again), 4, again)
+
+    def test_ten_thousand_idle_connections(self):
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        count = min(10_000, soft - self.SPARE)
+        self.serve(maxclients=count + 100, io_threads=2)
+        self.converse(self.crowd(200), b"PING\r\n", b"+PONG\r\n")  # What the first ones cost.
+        before = self.resident_bytes()
+        sockets = self.crowd(count - 200)
+        value = b"v" * 3000
+        for what, request, reply in (
+                ("said PING", b"PING\r\n", b"+PONG\r\n"),
+                ("set and got 3 KB", encode("SET", "k", value) + encode("GET", "k"),
+                 b"+OK\r\n$3000\r\n" + value + b"\r\n")):
+            self.converse(sockets, request, reply)
+            each = (self.resident_bytes() - before) / len(sockets)
+            print(f"{len(sockets)} idle connections that {what}: {each:.0f} bytes each")
+            self.assertLess(each, 2048)
+
+    def test_what_a_client_did_leaves_nothing(self):
+        """Long pipelines, many arguments, long lines, transactions: all given back when idle."""
+        self.serve()
+        observer, sockets = self.wire(), self.crowd(550)
+        first, rest = sockets[:50], sockets[50:]
+
+        def used_memory():
+            info = observer.call("INFO", "memory").decode()
+            return int(info.split("used_memory:")[1].split("\r\n")[0])
+        self.converse(sockets, b"PING\r\n", b"+PONG\r\n")
+        self.do_all_sorts(first)  # What the keys, and a worker, come to hold.
+        before = used_memory()
+        self.do_all_sorts(rest)
+        each = (used_memory() - before) / len(rest)
+        print(f"left behind by what a client did: {each:.0f} bytes")
+        self.assertLess(each, 4096)
+
+    def do_all_sorts(self, sockets):
+        queued = 300
+        self.converse(sockets, b"PING\r\n" * 1000, b"+PONG\r\n" * 1000)
+        self.converse(sockets, b"ECHO " + b"x" * 60_000 + b"\r\n",
+                      b"$60000\r\n" + b"x" * 60_000 + b"\r\n")
+        wide = encode("MSET", *[word for i in range(2000) for word in (f"k{i}", "v")])
+        for sock in sockets:
+            sock.sendall(wide[:len(wide) // 2])
+        self.converse(sockets, wide[len(wide) // 2:], b"+OK\r\n")
+        watch = encode("WATCH", *[f"k{i}" for i in range(queued)]) + encode("MULTI")
+        for last, ends in (("DISCARD", b"+OK\r\n"),
+                           ("EXEC", b"*%d\r\n" % queued + b"$1\r\nv\r\n" * queued)):
+            self.converse(sockets, watch + encode("GET", "k1") * queued + encode(last),
+                          b"+OK\r\n+OK\r\n" + b"+QUEUED\r\n" * queued + ends)
 
     def test_connections_that_say_nothing_and_go(self):
         self.serve()
