@@ -6,9 +6,11 @@
 help:
 	@echo 'make build   the release build, in build/release/bin'
 	@echo 'make run     three nodes on loopback, ports 7000 to 7002; make stop ends them'
-	@echo 'make test    every test, in three builds (release, ASan+UBSan, TSan), and fuzzing'
+	@echo 'make test    every test, unit tests also under ASan+UBSan and TSan, and fuzzing'
 	@echo 'make lint    the house rules; make format applies the code style'
-	@echo 'make differential   the transcripts against Henge and Debian's redis-server'
+	@echo 'make differential   the transcripts against Henge and the redis-server of Debian'
+	@echo 'make fuzz    each fuzzer for a minute; make bench measures beside redis-server'
+	@echo 'make clean   removes what was built'
 
 deps:
 	@scripts/deps

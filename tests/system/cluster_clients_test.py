@@ -59,7 +59,7 @@ class ClusterClientsTest(harness.TestCase):
         with harness.Redis(port=other.port + 1):
             code, output = other.script("run")
         self.assertEqual(code, 1)
-        self.assertIn("node n2 ", output)
+        self.assertIn("node n2 has ended", output)
         self.assertIn("Failed listening on port", output)
         self.assertTrue(harness.is_free(other.port))
 

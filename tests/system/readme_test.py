@@ -84,6 +84,11 @@ class ReadmeTest(harness.TestCase):
                 named = set(re.findall(r"(?:^|`)make ([\w-]+)", text.read(), re.M))
             self.assertLessEqual(named, targets, page)
 
+    def test_make_helps(self):
+        said = tool("make", "-C", harness.ROOT, "--no-print-directory")
+        for target in ("build", "run", "test", "lint", "fuzz", "bench"):
+            self.assertIn(f"make {target} ", said)
+
     def test_the_configuration_is_sound_and_serves(self):
         (text,) = blocks("yaml")
         command = re.search(r"start with: henge-server (.*)", text)[1]
