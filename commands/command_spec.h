@@ -62,6 +62,7 @@ enum Flag : uint32_t {
   kOnlySentinel = 1u << 20,
   kSentinelToo = 1u << 21,
   kAllowBusy = 1u << 22,
+  kSysCmd = 1u << 23,  // Servers send it to each other; COMMAND DOCS says so.
   // Henge's own.
   kLocksQueued = 1u << 27,  // Holds what the client's queued commands and watched keys need: EXEC.
   kLocksAll = 1u << 28,     // Holds every shard while it runs: FLUSHALL, SWAPDB.
@@ -176,9 +177,12 @@ struct CommandSpec {
   uint32_t categories = 0;  // Beyond those that follow from flags and group.
   Group group = Group::kGeneric;
   std::string_view since;
+  std::string_view deprecated_since = {};
+  std::string_view replaced_by = {};
+  std::string_view history = {};  // What came later: "2.6.12 NX and XX; 6.2.0 GET".
   std::string_view complexity;
   std::string_view summary;
-  std::string_view syntax;  // The arguments in Redis's notation, e.g. "key value [NX | XX] [GET]".
+  std::string_view syntax;  // The arguments in the notation of syntax.h: "key value [NX | XX]".
   std::string_view
       tips;  // Space-separated, e.g. "nondeterministic_output request_policy:all_shards".
   KeySpec keys[4] = {};  // Ends at the first with Begin::kNone.

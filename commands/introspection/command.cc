@@ -9,6 +9,7 @@
 #include "commands/command_table.h"
 #include "commands/context.h"
 #include "commands/help.h"
+#include "commands/introspection/docs_reply.h"
 #include "commands/introspection/info_reply.h"
 
 namespace henge::commands {
@@ -21,6 +22,15 @@ std::vector<const CommandInfo*> TopCommands() {
     if (info.container == nullptr) top.push_back(&info);
   }
   return top;
+}
+
+std::vector<const CommandInfo*> FindAll(ArgReader& names) {
+  std::vector<const CommandInfo*> found;
+  while (!names.empty()) {
+    const CommandInfo* info = CommandTable::Get().Find(names.Next());
+    if (info != nullptr) found.push_back(info);
+  }
+  return found;
 }
 
 using Filter = std::function<bool(const CommandInfo&)>;
@@ -114,6 +124,16 @@ void CommandInfoOf(CommandContext& ctx, ArgReader& args) {
   while (!args.empty()) {
     const CommandInfo* info = CommandTable::Get().Find(args.Next());
     info == nullptr ? ctx.reply.Null() : ReplyCommandInfo(ctx.reply, *info);
+  }
+}
+
+// A command that is not known is left out.
+void CommandDocs(CommandContext& ctx, ArgReader& args) {
+  std::vector<const CommandInfo*> shown = args.empty() ? TopCommands() : FindAll(args);
+  ctx.reply.Map(shown.size());
+  for (const CommandInfo* info : shown) {
+    ctx.reply.Bulk(info->full_name);
+    ReplyCommandDocs(ctx.reply, *info);
   }
 }
 

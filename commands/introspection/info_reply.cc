@@ -9,12 +9,6 @@ namespace {
 
 using proto::ReplyWriter;
 
-void ReplyNames(ReplyWriter& reply, std::span<const std::string_view> names,
-                std::string_view prefix = {}) {
-  reply.Set(names.size());
-  for (const std::string_view name : names) reply.Simple(std::string(prefix) + std::string(name));
-}
-
 void ReplyTips(ReplyWriter& reply, std::string_view tips) {
   std::vector<std::string_view> words;
   while (!tips.empty()) {
@@ -91,6 +85,12 @@ void ReplyKeySpecs(ReplyWriter& reply, const CommandSpec& spec) {
 }
 
 }  // namespace
+
+void ReplyNames(ReplyWriter& reply, std::span<const std::string_view> names,
+                std::string_view prefix) {
+  reply.Set(names.size());
+  for (const std::string_view name : names) reply.Simple(std::string(prefix) + std::string(name));
+}
 
 void ReplyKeyFlags(ReplyWriter& reply, uint16_t flags) { ReplyNames(reply, KeyFlagNames(flags)); }
 

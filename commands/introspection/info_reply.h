@@ -14,6 +14,9 @@ namespace henge::commands {
 void ReplyCommandInfo(proto::ReplyWriter& reply, const CommandInfo& info);
 // How calls use a key: a set of names like "RW" and "access".
 void ReplyKeyFlags(proto::ReplyWriter& reply, uint16_t flags);
+// A set of names, as flags are shown.
+void ReplyNames(proto::ReplyWriter& reply, std::span<const std::string_view> names,
+                std::string_view prefix = {});
 
 // The rows right behind a container's in the table; none if it is no container.
 std::span<const CommandInfo> SubcommandsOf(const CommandInfo& container);
