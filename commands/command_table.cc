@@ -58,8 +58,11 @@ uint32_t GroupCategories(Group group) {
 // dangerous, and what is not fast is slow.
 uint32_t EffectiveCategories(const CommandSpec& spec) {
   uint32_t c = spec.categories;
-  // WAIT and WAITAOF are generic but about the connection alone.
-  const bool no_group = spec.group == Group::kGeneric && (spec.categories & kCatConnection) != 0;
+  // WAIT and WAITAOF are generic but about the connection alone. A container has no group: its
+  // subcommands do.
+  const bool no_group =
+      (spec.group == Group::kGeneric && (spec.categories & kCatConnection) != 0) ||
+      !spec.subcommands.empty();
   if (!no_group) c |= GroupCategories(spec.group);
   if ((spec.flags & kWrite) != 0) c |= kCatWrite;
   if ((spec.flags & kReadonly) != 0 && spec.group != Group::kScripting) c |= kCatRead;

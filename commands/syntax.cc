@@ -160,8 +160,9 @@ Word ReadWord(std::string_view text) {
     return word;
   }
   word.text = text;
-  word.is_token =
+  const bool capitals =
       std::none_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  word.is_token = capitals && word.type.empty();
   return word;
 }
 
@@ -307,12 +308,12 @@ Argument SyntaxParser::ReadValue(const Word& token) {
     if (found == kTypeNames.end()) sound_ = false;
     argument.type = static_cast<Type>(found - kTypeNames.begin());
   }
-  if (argument.type == Type::kKey) {
-    argument.key_spec = std::min(next_key_++, key_specs_ - 1);
-    const size_t colon = word.type.find(':');
-    if (colon != std::string_view::npos) {
-      argument.key_spec = static_cast<int>(ParseInt64(word.type.substr(colon + 1)).value_or(-1));
-    }
+  if (argument.type == Type::kKey) argument.key_spec = std::min(next_key_++, key_specs_ - 1);
+  const size_t colon = word.type.find(':');
+  if (colon != std::string_view::npos) {
+    const auto key_spec = ParseInt64(word.type.substr(colon + 1));
+    if (!key_spec || *key_spec < 0 || *key_spec >= key_specs_) sound_ = false;
+    argument.key_spec = static_cast<int>(key_spec.value_or(-1));
   }
   return argument;
 }

@@ -17,7 +17,8 @@
 // What the manual leaves out follows from the words (`seconds` is an integer), or is said in place:
 //
 //   name=word           an argument's name where it is not the word
-//   word#double         its type; word#key:2 a key found by the third key spec
+//   word#double         its type (of a WORD: a value after all); word#key:2 a key found by the
+//                       third key spec
 //   word@6.2.0          since when there is that option; word@!6.2.0 since when it is deprecated
 //   [name@6.2.0: a b]   the same of a group; also of one that repeats: `key id [streams: key id
 //   ...]`

@@ -46,6 +46,7 @@ TEST(Syntax, ReadsValuesAndTheirTypes) {
   EXPECT_EQ(Parsed("seconds timeout pattern unix-time-seconds"),
             "seconds:integer, timeout:double, pattern:pattern, unix-time-seconds:unix-time");
   EXPECT_EQ(Parsed("start#string addr=ip:port"), "start:string, addr:string(ip:port)");
+  EXPECT_EQ(Parsed("ID#string [ID ...]"), "ID:string*");
   EXPECT_EQ(Parsed(""), "");
 }
 
@@ -93,8 +94,8 @@ TEST(Syntax, NumbersTheKeySpecsInOrder) {
 }
 
 TEST(Syntax, RefusesWhatIsUnbalancedOrEmpty) {
-  for (const std::string_view bad :
-       {"[", "]", "[a", "a]", "[a>", "a | b", "[]", "[a | ]", "[a ...", "a ...", "a#nosuch"}) {
+  for (const std::string_view bad : {"[", "]", "[a", "a]", "[a>", "a | b", "[]", "[a | ]", "[a ...",
+                                     "a ...", "a#nosuch", "key#key:1", "a#string:x"}) {
     EXPECT_EQ(Parsed(bad), "unsound") << bad;
   }
 }

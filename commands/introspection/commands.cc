@@ -67,6 +67,7 @@ constexpr std::array kSubcommands = {
                 .categories = kCatConnection,
                 .group = Group::kServer,
                 .since = "2.8.13",
+                .history = "7.0.0 all commands when none is named",
                 .complexity = "O(N) in the number of commands shown.",
                 .summary = "Describes commands: arity, flags, keys, ACL categories.",
                 .syntax = "[command-name [command-name ...]]",

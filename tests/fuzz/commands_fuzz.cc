@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "commands/command_table.h"
+#include "commands/introspection/docs_reply.h"
 #include "net/worker.h"
 #include "server/config/config.h"
 #include "server/node.h"
@@ -46,22 +47,16 @@ class Input {
   size_t at_ = 0;
 };
 
-std::vector<std::string> OptionWords(std::string_view syntax) {
-  std::vector<std::string> words;
-  std::string word;
-  for (const char c : syntax) {
-    if (c >= 'A' && c <= 'Z') {
-      word.push_back(c);
-    } else {
-      if (word.size() > 1) words.push_back(word);
-      word.clear();
-    }
+// All tokens among the arguments.
+void AppendTokens(const std::vector<henge::commands::Argument>& arguments,
+                  std::vector<std::string>& tokens) {
+  for (const auto& argument : arguments) {
+    if (!argument.token.empty()) tokens.push_back(argument.token);
+    AppendTokens(argument.arguments, tokens);
   }
-  if (word.size() > 1) words.push_back(word);
-  return words;
 }
 
-std::string Argument(Input& in, const std::vector<std::string>& options) {
+std::string RandomArgument(Input& in, const std::vector<std::string>& options) {
   static constexpr std::string_view kNumbers[] = {"0",
                                                   "1",
                                                   "-1",
@@ -128,11 +123,12 @@ class Harness {
       std::vector<std::string> args;
       if (info.container != nullptr) args.emplace_back(info.container->name);
       args.emplace_back(info.spec->name);
-      const auto options = OptionWords(info.spec->syntax);
+      std::vector<std::string> options;
+      AppendTokens(henge::commands::ArgumentsOf(info), options);
       const int arity = std::abs(info.spec->arity);
       const size_t more = in.Below(4);
       while (args.size() < static_cast<size_t>(arity) + more) {
-        args.push_back(Argument(in, options));
+        args.push_back(RandomArgument(in, options));
       }
       stream += Encode(args);
     }
