@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "commands/syntax.h"
+
 namespace henge::commands {
 namespace {
 
@@ -81,8 +83,10 @@ std::string Typed(const CommandInfo& info) {
 void AppendRow(const CommandInfo& info, std::string& out) {
   const CommandSpec& spec = *info.spec;
   out += "| `" + Typed(info);
-  if (!spec.syntax.empty()) out += ' ';
-  AppendCell(spec.syntax, out);
+  if (const auto arguments = ParseSyntax(spec.syntax, 0); arguments && !arguments->empty()) {
+    out += ' ';
+    AppendCell(SyntaxText(*arguments), out);
+  }
   out += "` | ";
   AppendCell(spec.since, out);
   out += " | ";

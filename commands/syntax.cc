@@ -241,7 +241,7 @@ bool SyntaxParser::ReadRepetition(size_t begin, Arguments& items, std::vector<si
   const Word header = ReadHeader();
   const size_t first = at_, count = close - 1 - first;
   at_ = open;
-  if (count > open - begin) return false;
+  if (count == 0 || count > open - begin) return false;
   const size_t start = open - count;
   for (size_t i = 0; i < count; ++i) {
     if (ReadWord(lexemes_[start + i].text).text != ReadWord(lexemes_[first + i].text).text) {

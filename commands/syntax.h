@@ -63,6 +63,9 @@ struct Argument {
 // without any, a word like `key` is a plain string.
 std::optional<std::vector<Argument>> ParseSyntax(std::string_view syntax, int key_specs);
 
+// The same in the manual's notation alone, for readers.
+std::string SyntaxText(const std::vector<Argument>& arguments);
+
 std::string_view TypeName(Argument::Type type);
 
 }  // namespace henge::commands

@@ -95,8 +95,33 @@ TEST(Syntax, NumbersTheKeySpecsInOrder) {
 
 TEST(Syntax, RefusesWhatIsUnbalancedOrEmpty) {
   for (const std::string_view bad : {"[", "]", "[a", "a]", "[a>", "a | b", "[]", "[a | ]", "[a ...",
-                                     "a ...", "a#nosuch", "key#key:1", "a#string:x"}) {
+                                     "a ...", "a#nosuch", "a [...]", "key#key:1", "a#string:x"}) {
     EXPECT_EQ(Parsed(bad), "unsound") << bad;
+  }
+}
+
+std::string Told(std::string_view syntax) {
+  const auto arguments = ParseSyntax(syntax, 1);
+  return arguments ? SyntaxText(*arguments) : "unsound";
+}
+
+TEST(SyntaxText, IsTheManuals) {
+  EXPECT_EQ(Told("key value [condition@2.6.12: NX | XX] [GET@6.2.0] [EX seconds | PX ms]"),
+            "key value [NX | XX] [GET] [EX seconds | PX ms]");
+  EXPECT_EQ(Told("[TYPE <'normal' | 'pubsub'>] [ID a=client-id [client-id ...]]"),
+            "[TYPE <normal | pubsub>] [ID client-id [client-id ...]]");
+  EXPECT_EQ(Told("STREAMS <streams: key [key ...] ID#string [ID ...]>"),
+            "STREAMS key [key ...] ID [ID ...]");
+  EXPECT_EQ(Told("<by: <circle: BYRADIUS radius> | <box: BYBOX <width> height>>"),
+            "<BYRADIUS radius | BYBOX width height>");
+  EXPECT_EQ(Told("[op: get=GET a b | <w: [O <X | Y>] <SET a | B>> ...]"),
+            "[GET a b | [O <X | Y>] <SET a | B> ...]");
+}
+
+TEST(SyntaxText, OfEveryRowReadsAsItself) {
+  for (const CommandInfo& info : CommandTable::Get().all()) {
+    const std::string text = SyntaxText(ArgumentsOf(info));
+    EXPECT_EQ(Told(text), text) << info.full_name;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/strings.h"
 #include "commands/bitmaps/bit_args.h"
 #include "commands/bitmaps/bit_field.h"
 #include "commands/bitmaps/handlers.h"
@@ -128,5 +129,17 @@ void RunAll(CommandContext& ctx, ArgReader& args, bool may_write) {
 
 void BitField(CommandContext& ctx, ArgReader& args) { RunAll(ctx, args, true); }
 void BitFieldRo(CommandContext& ctx, ArgReader& args) { RunAll(ctx, args, false); }
+
+void RefineBitFieldKey(std::span<const std::string_view> argv, std::vector<KeyPosition>& found) {
+  size_t i = 2;
+  while (i < argv.size()) {
+    const size_t values = EqualsIgnoreCase(argv[i], "GET")        ? 2
+                          : EqualsIgnoreCase(argv[i], "OVERFLOW") ? 1
+                                                                  : argv.size();
+    i += values + 1;
+  }
+  const bool only_gets = i == argv.size();  // Else a SET, an INCRBY or an error.
+  if (!found.empty()) found.back().flags = only_gets ? kRO | kAccess : kRW | kAccess | kUpdate;
+}
 
 }  // namespace henge::commands

@@ -2,10 +2,13 @@
 // The bitmap room's handlers; commands.cc has their rows.
 #pragma once
 
-namespace henge::commands {
+#include <span>
+#include <string_view>
+#include <vector>
 
-struct CommandContext;
-class ArgReader;
+#include "commands/command_spec.h"
+
+namespace henge::commands {
 
 // single_bit.cc
 void GetBit(CommandContext& ctx, ArgReader& args);
@@ -18,5 +21,7 @@ void BitOp(CommandContext& ctx, ArgReader& args);
 // fields.cc
 void BitField(CommandContext& ctx, ArgReader& args);
 void BitFieldRo(CommandContext& ctx, ArgReader& args);
+// BITFIELD that only gets, only reads.
+void RefineBitFieldKey(std::span<const std::string_view> argv, std::vector<KeyPosition>& found);
 
 }  // namespace henge::commands
