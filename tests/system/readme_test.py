@@ -115,6 +115,21 @@ class ReadmeTest(harness.TestCase):
             for line in log:
                 self.assertIsInstance(json.loads(line), dict)
 
+    def test_the_configuration_of_debians_redis_loads_as_it_is(self):
+        path = "/etc/redis/redis.conf"
+        if not os.access(path, os.R_OK):
+            self.skipTest(f"{path} is not ours to read")
+        self.assertIn("sound", tool(harness.henge_binary(), "--check-config", path))
+
+    def test_what_would_be_missed_is_refused(self):
+        for flags in (("--appendonly", "yes"), ("--replicaof", "127.0.0.1", "1"),
+                      ("--tls-port", "1"), ("--min-replicas-to-write", "1")):
+            with self.subTest(flags):
+                done = subprocess.run([harness.henge_binary(), *flags, "--check-config"],
+                                      capture_output=True, text=True, timeout=20, check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn("can't do this yet", done.stderr)
+
     def test_a_wrong_configuration_is_refused_with_file_and_line(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "wrong.yaml")
