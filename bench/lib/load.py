@@ -49,17 +49,23 @@ def measure(server, point, requests, extra=()):
     before = server.cpu()
     rate = run_client(server, point, requests, extra)
     used = server.cpu() - before
-    micros = 1e6 / requests
-    return Sample(rate, used.user * micros, used.system * micros, used.total * rate / requests)
+    cost = used.total * 1e6 / requests
+    return Sample(rate, cost * used.user_share, cost * (1 - used.user_share),
+                  used.total * rate / requests)
 
 
-def median(samples):
-    return Sample(*(statistics.median(getattr(s, field.name) for s in samples)
-                    for field in dataclasses.fields(Sample)))
+def summarize(samples):
+    """Medians; of user and system time the means, as they are sampled and so average out."""
+    def median(field):
+        return statistics.median(getattr(s, field) for s in samples)
+    user = statistics.mean(s.user for s in samples)
+    system = statistics.mean(s.system for s in samples)
+    scale = statistics.median(s.cost for s in samples) / (user + system)
+    return Sample(median("rate"), user * scale, system * scale, median("busy"))
 
 
 def compare(pair, point, rounds, seconds, extra=()):
-    """The medians of both servers; each sample takes the slower one about `seconds`."""
+    """What both servers did, summarized; each sample takes the slower one about `seconds`."""
     trial = 2000 * point.pipeline
     slowest = min(run_client(server, point, trial, extra) for server in pair)
     requests = max(trial, int(slowest * seconds))
@@ -67,7 +73,7 @@ def compare(pair, point, rounds, seconds, extra=()):
     for _ in range(rounds):
         for server, own in zip(pair, samples):
             own.append(measure(server, point, requests, extra))
-    return [median(own) for own in samples]
+    return [summarize(own) for own in samples]
 
 
 def fill(server, size):

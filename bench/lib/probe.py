@@ -10,22 +10,13 @@ runs at a high priority where we may ask for one: its own waits should not be ta
 """
 import array
 import multiprocessing
-import os
 import socket
 import time
 
+from lib import servers
+
 PAUSE_SECONDS = 0.0002
-PRIORITY = -15
 MAX_REPLY = 65536
-
-
-def raise_priority():
-    """True when we were allowed to."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-        return True
-    except PermissionError:
-        return False
 
 
 class Latencies:
@@ -77,7 +68,7 @@ class Probe:
         self.results = {name: Latencies(nanos) for name, nanos in found.items()}
 
     def _run(self, pipe, ready):
-        raise_priority()
+        servers.raise_priority()
         found = {name: array.array("Q") for name in self.targets}
         rounds = [(self._connect(port), request, found[name])
                   for name, (port, request) in self.targets.items()]
