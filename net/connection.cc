@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "net/worker.h"
 
@@ -44,7 +45,7 @@ void Connection::Resume() {
 void Connection::FlushSoon() { worker_.QueueFlush(*this); }
 
 ssize_t Connection::Receive(char* to, size_t room) {
-  const ssize_t n = read(fd_, to, room);
+  const ssize_t n = recv(fd_, to, room, 0);
   worker_.stats_.reads.Add();
   if (n <= 0) return n;
   worker_.stats_.bytes_read.Add(static_cast<uint64_t>(n));
@@ -52,11 +53,24 @@ ssize_t Connection::Receive(char* to, size_t room) {
   return n;
 }
 
+void Connection::ReadAhead(char* to, size_t room) {
+  if (!resumable() || doomed_ || !kept_.empty()) return;
+  const ssize_t n = Receive(to, room);
+  if (n <= 0) return;  // OnReadable meets it again.
+  ahead_ = {to, static_cast<size_t>(n)};
+  handler_->Foresee(ahead_);
+}
+
 bool Connection::OnReadable() {
-  if (!resumable()) return !doomed_;
+  const std::string_view ahead = std::exchange(ahead_, {});
+  if (!resumable()) {
+    if (!ahead.empty() && !closing_) Keep(ahead);
+    return !doomed_;
+  }
+  if (!ahead.empty()) return ProcessScratch(ahead);
   ssize_t n;
   if (kept_.empty()) {
-    n = Receive(worker_.scratch_.get(), Worker::kScratch);
+    n = Receive(worker_.scratch_.get(), Worker::kSlice);
   } else {
     // A large value is read to its end and no further, so that it is never moved.
     const size_t needed = parser_.needed() > kept_.size() ? parser_.needed() - kept_.size() : 0;
@@ -70,7 +84,10 @@ bool Connection::OnReadable() {
     kept_.Commit(static_cast<size_t>(n));
     return ProcessKept();
   }
-  const std::string_view bytes(worker_.scratch_.get(), static_cast<size_t>(n));
+  return ProcessScratch({worker_.scratch_.get(), static_cast<size_t>(n)});
+}
+
+bool Connection::ProcessScratch(std::string_view bytes) {
   const size_t done = Process(bytes);
   if (done < bytes.size() && !closing_) Keep(bytes.substr(done));
   return handler_->AfterWork();
@@ -159,7 +176,8 @@ bool Connection::Send() {
   while (!out_.empty()) {
     iovec vectors[kMaxVectors];
     const int count = out_.Vectors(vectors, kMaxVectors);
-    const ssize_t n = writev(fd_, vectors, count);
+    const ssize_t n = count == 1 ? send(fd_, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL)
+                                 : writev(fd_, vectors, count);
     worker_.stats_.writes.Add();
     if (n < 0) {
       if (errno == EINTR) continue;

@@ -59,8 +59,11 @@ class Connection {
 
  private:
   friend class Worker;
+  // Reads into `to` what OnReadable will execute, and has the handler foresee it.
+  void ReadAhead(char* to, size_t room);
   // These return false when the connection is to be closed now.
   bool OnReadable();
+  bool ProcessScratch(std::string_view bytes);
   bool ProcessKept();
   bool Flush();
   bool Send();
@@ -87,7 +90,8 @@ class Connection {
   std::string local_address_;
   proto::RespParser parser_;
   proto::ReplyBuffer out_;
-  ReadBuffer kept_;  // Received and not yet executed.
+  ReadBuffer kept_;         // Received and not yet executed.
+  std::string_view ahead_;  // Received in this round, in the worker's scratch buffer.
   std::unique_ptr<ConnectionHandler> handler_;
   size_t index_ = 0;  // In the worker's list.
 };

@@ -48,6 +48,10 @@ class Batch {
 class ConnectionHandler {
  public:
   virtual ~ConnectionHandler() = default;
+  // Hints, in two steps a little apart: these bytes came and will be executed when those of a few
+  // other connections have come, too. What their first command needs can be fetched from memory.
+  virtual void Foresee(std::string_view) {}
+  virtual void ForeseeMore() {}
   // Executes the batch in order, replies into the connection's buffer. Returns how many commands
   // were taken: fewer than all when the connection was suspended or is to close.
   virtual size_t Execute(const Batch& batch) = 0;

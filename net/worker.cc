@@ -21,15 +21,27 @@ constexpr int kMaxWaitMs = 100;
 constexpr size_t kSpareBuffers = 32;
 constexpr size_t kSpareCapacity = 256 * 1024;  // Larger reply buffers go back to the allocator.
 
-// What epoll hands back: a connection, or (low bit set) a watch; null is the mailbox.
+// What epoll hands back: a connection, or (low bit set) a watch; null is the mailbox, which is
+// looked at in every round.
 void* TagWatch(void* watch) {
   return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(watch) | 1);
+}
+bool IsWatch(const epoll_event& event) {
+  return (reinterpret_cast<uintptr_t>(event.data.ptr) & 1) != 0;
+}
+void* WatchTag(const epoll_event& event) {
+  return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(event.data.ptr) & ~uintptr_t{1});
+}
+Connection* ConnectionOf(const epoll_event& event) {
+  return IsWatch(event) ? nullptr : static_cast<Connection*>(event.data.ptr);
 }
 
 }  // namespace
 
 Worker::Worker(int index, HandlerFactory& factory)
-    : index_(index), factory_(factory), scratch_(std::make_unique<char[]>(kScratch)) {
+    : index_(index),
+      factory_(factory),
+      scratch_(std::make_unique_for_overwrite<char[]>(kGroup * kSlice)) {
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (epoll_fd_ < 0 || event_fd_ < 0) std::abort();
@@ -171,20 +183,8 @@ void Worker::Run() {
     const uint64_t began = Ticks();
     round_time_ = SystemClock().NowMillis();
     stats_.rounds.Add();
-    for (int i = 0; i < n; ++i) {
-      void* tag = events[i].data.ptr;
-      if (tag == nullptr) continue;  // The mailbox is looked at in every round.
-      if ((reinterpret_cast<uintptr_t>(tag) & 1) != 0) {
-        reinterpret_cast<Watch*>(reinterpret_cast<uintptr_t>(tag) & ~uintptr_t{1})->task();
-        continue;
-      }
-      auto& connection = *static_cast<Connection*>(tag);
-      if (connection.doomed_) continue;
-      if ((events[i].events & EPOLLOUT) != 0) QueueFlush(connection);
-      const bool hung_up = (events[i].events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
-      if ((events[i].events & EPOLLIN) != 0 || hung_up) {
-        if ((hung_up && !connection.resumable()) || !connection.OnReadable()) Close(connection);
-      }
+    for (int i = 0; i < n; i += kGroup) {
+      Serve(std::span(events + i, static_cast<size_t>(std::min(kGroup, n - i))));
     }
     RunMailbox();
     RunTimers();
@@ -196,6 +196,39 @@ void Worker::Run() {
   RunMailbox();
   FlushAll();
   CloseDoomed();
+}
+
+// A request that comes alone can't have its key fetched while others are parsed; but it is seldom
+// the only one of its round.
+void Worker::ReadAhead(std::span<const epoll_event> group) {
+  char* slice = scratch_.get();
+  for (const epoll_event& event : group) {
+    Connection* connection = ConnectionOf(event);
+    if (connection != nullptr && (event.events & EPOLLIN) != 0) {
+      connection->ReadAhead(slice, kSlice);
+    }
+    slice += kSlice;
+  }
+  for (const epoll_event& event : group) {
+    Connection* connection = ConnectionOf(event);
+    if (connection != nullptr && !connection->ahead_.empty()) connection->handler_->ForeseeMore();
+  }
+}
+
+void Worker::Serve(std::span<const epoll_event> group) {
+  if (group.size() > 1) ReadAhead(group);
+  for (const epoll_event& event : group) {
+    Connection* connection = ConnectionOf(event);
+    if (connection == nullptr) {
+      if (IsWatch(event)) static_cast<Watch*>(WatchTag(event))->task();
+      continue;
+    }
+    if (connection->doomed_) continue;
+    if ((event.events & EPOLLOUT) != 0) QueueFlush(*connection);
+    const bool hung_up = (event.events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
+    if ((event.events & EPOLLIN) == 0 && !hung_up) continue;
+    if ((hung_up && !connection->resumable()) || !connection->OnReadable()) Close(*connection);
+  }
 }
 
 void Worker::RunMailbox() {

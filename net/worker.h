@@ -2,9 +2,11 @@
 // Worker: a thread with an epoll loop that owns connections. Whatever another thread wants of one
 // of them is posted to the mailbox and done by the worker.
 //
-// One round: wait; read, parse and execute every readable connection; run the mailbox and the
-// timers that are due; then send every connection's replies, one writev each.
+// One round: wait; read, parse and execute every readable connection, in groups; run the mailbox
+// and the timers that are due; then send every connection's replies, one writev each.
 #pragma once
+
+#include <sys/epoll.h>
 
 #include <atomic>
 #include <cstdint>
@@ -12,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -75,10 +78,15 @@ class Worker {
     int fd;
     Task task;
   };
-  static constexpr size_t kScratch = 256 * 1024;
+  // So many connections are read before the first one's commands are executed, each into a slice of
+  // the scratch buffer.
+  static constexpr int kGroup = 8;
+  static constexpr size_t kSlice = 128 * 1024;
   static constexpr int kMaxEvents = 512;
 
   void Run();
+  void Serve(std::span<const epoll_event> group);
+  void ReadAhead(std::span<const epoll_event> group);
   void RunMailbox();
   void RunTimers();
   int TimeoutMs() const;

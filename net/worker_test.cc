@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <string>
 
 #include "base/random.h"
@@ -21,7 +22,8 @@
 namespace henge::net {
 namespace {
 
-// "wait" suspends the connection until the test calls Resume; "bye" closes after the reply.
+// "wait" suspends the connection until the test calls Resume; "bye" closes after the reply. "hold"
+// suspends all other connections, "kick" closes them.
 class EchoHandler final : public ConnectionHandler {
  public:
   explicit EchoHandler(Connection& connection) : connection_(connection) {}
@@ -30,6 +32,11 @@ class EchoHandler final : public ConnectionHandler {
     for (size_t i = 0; i < batch.size(); ++i) {
       const std::string_view last = batch.argv(i).back();
       reply.Bulk(last);
+      connection_.worker().ForEachConnection([&](Connection& other) {
+        if (&other == &connection_) return;
+        if (last == "hold") other.Suspend();
+        if (last == "kick") connection_.worker().Close(other);
+      });
       if (last == "wait") {
         connection_.Suspend();
         return i + 1;
@@ -151,6 +158,24 @@ class WorkerTest : public ::testing::Test {
     std::unique_lock lock(mu);
     cv.wait(lock, [&] { return done; });
   }
+  // Connections that all send in the same round: `first` on the first, "n" on the others.
+  std::vector<std::unique_ptr<Peer>> SendAtOnce(int count, const std::string& first) {
+    std::vector<std::unique_ptr<Peer>> peers;
+    for (int i = 0; i < count; ++i) peers.push_back(std::make_unique<Peer>(worker_));
+    Settle();
+    std::promise<void> stopped;
+    std::promise<void> sent;
+    worker_.Post([&stopped, done = sent.get_future().share()] {
+      stopped.set_value();
+      done.wait();
+    });
+    stopped.get_future().wait();
+    for (int i = 0; i < count; ++i) {
+      peers[static_cast<size_t>(i)]->Send(Command(i == 0 ? first : std::to_string(i)));
+    }
+    sent.set_value();
+    return peers;
+  }
   EchoFactory factory_;
   Worker worker_;
 };
@@ -204,6 +229,33 @@ TEST_F(WorkerTest, HoldsASuspendedConnectionBackUntilResumed) {
   worker_.Post([&] { factory_.last.load()->Resume(); });
   const std::string expected = Bulk("after") + Bulk("later");
   EXPECT_EQ(peer.Receive(expected.size()), expected);
+}
+
+TEST_F(WorkerTest, AnswersManyThatAskAtOnce) {
+  const auto peers = SendAtOnce(100, "0");
+  for (size_t i = 0; i < peers.size(); ++i) {
+    const std::string expected = Bulk(std::to_string(i));
+    EXPECT_EQ(peers[i]->Receive(expected.size()), expected);
+  }
+}
+
+// What was read ahead from a connection that another one suspended is executed when it resumes.
+TEST_F(WorkerTest, KeepsWhatItReadAheadForASuspendedConnection) {
+  const auto peers = SendAtOnce(12, "hold");
+  EXPECT_EQ(peers[0]->Receive(Bulk("hold").size()), Bulk("hold"));
+  worker_.Post([&] { worker_.ForEachConnection([](Connection& each) { each.Resume(); }); });
+  for (size_t i = 1; i < peers.size(); ++i) {
+    const std::string expected = Bulk(std::to_string(i));
+    EXPECT_EQ(peers[i]->Receive(expected.size()), expected);
+  }
+}
+
+TEST_F(WorkerTest, ExecutesNothingOfAConnectionThatAnotherClosed) {
+  const auto peers = SendAtOnce(12, "kick");
+  EXPECT_EQ(peers[0]->Receive(Bulk("kick").size()), Bulk("kick"));
+  size_t answered = 0;
+  for (size_t i = 1; i < peers.size(); ++i) answered += peers[i]->Ended() ? 0 : 1;
+  EXPECT_EQ(answered, 0u);
 }
 
 TEST_F(WorkerTest, ClosesAfterTheReplyAndExecutesNothingMore) {

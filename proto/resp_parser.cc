@@ -93,6 +93,20 @@ bool ReadQuoted(std::string_view line, size_t& i, char quote, std::string& out) 
 
 }  // namespace
 
+std::string_view PeekFirstArgument(std::string_view bytes) {
+  if (bytes.size() < 4 || bytes[0] != '*') return {};
+  size_t at = ReadHeader(bytes, 1).next;
+  for (int word = 0; at > 0 && at + 1 < bytes.size() && bytes[at] == '$'; ++word) {
+    const HeaderLine header = ReadHeader(bytes, at + 1);
+    if (!header.value || *header.value < 0) return {};
+    const auto size = static_cast<size_t>(*header.value);
+    if (size + 2 > bytes.size() - header.next) return {};
+    if (word == 1) return bytes.substr(header.next, size);
+    at = header.next + size + 2;
+  }
+  return {};
+}
+
 bool SplitQuoted(std::string_view line, std::vector<std::string>& out) {
   size_t i = 0;
   while (true) {

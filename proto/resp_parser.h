@@ -68,6 +68,10 @@ class RespParser {
   bool was_inline_ = false;
 };
 
+// The first argument of the multibulk command at the start of `bytes`; empty where that is not to
+// be seen. For hints: nothing else is checked.
+std::string_view PeekFirstArgument(std::string_view bytes);
+
 // Splits a line as redis-cli and redis.conf quote: 'single', "double with \x00 \n escapes". Returns
 // false on unbalanced quotes.
 bool SplitQuoted(std::string_view line, std::vector<std::string>& out);

@@ -115,6 +115,30 @@ TEST(RespParser, GivesTheSameCommandsForEverySplit) {
   }
 }
 
+TEST(PeekFirstArgument, FindsItWhereItIsWhole) {
+  EXPECT_EQ(PeekFirstArgument("*2\r\n$3\r\nGET\r\n$5\r\nhello\r\n"), "hello");
+  EXPECT_EQ(PeekFirstArgument("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$100\r\nv"), "k");
+  for (const std::string_view bytes :
+       {"", "*", "*2\r\n", "*2\r\n$3\r\nGET\r\n", "*2\r\n$3\r\nGET\r\n$5\r\nhello\r",
+        "*1\r\n$4\r\nPING\r\n", "GET hello\r\n", "*2\r\n$-1\r\n$1\r\nk\r\n",
+        "*2\r\n$99999999999999999999\r\nGET\r\n"}) {
+    EXPECT_EQ(PeekFirstArgument(bytes), "") << bytes;
+  }
+}
+
+TEST(PeekFirstArgument, SurvivesRandomBytes) {
+  static constexpr std::string_view kAlphabet = "*$0123456789-\r\n";
+  Random random(12);
+  for (int round = 0; round < 100'000; ++round) {
+    std::string bytes = "*2\r\n$3\r\nGET\r\n$5\r\nhello\r\n";
+    for (uint64_t i = random.Below(4); i > 0; --i) {
+      bytes[random.Below(bytes.size())] = kAlphabet[random.Below(kAlphabet.size())];
+    }
+    bytes.resize(random.Below(bytes.size() + 1));
+    EXPECT_LE(PeekFirstArgument(std::string(bytes)).size(), bytes.size());
+  }
+}
+
 TEST(RespParser, SurvivesRandomBytes) {
   static constexpr std::string_view kAlphabet = "*$0123456789-\r\n\"' axX\\";
   Random random(11);

@@ -84,24 +84,29 @@ size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
   return batch.size();
 }
 
-void Dispatcher::PrefetchAll(Session& session) {
-  store::Store& store = node_.store();
-  const DbIndex db = session.state().db.load(std::memory_order_relaxed);
-  // A table may only be looked at under its shard's lock, unless no other worker could change it. A
-  // hint is not worth waiting for: a shard that is busy is passed over.
+// A table may only be looked at under its shard's lock, unless no other worker could change it. A
+// hint is not worth waiting for: a shard that is busy is passed over.
+template <class F>
+void Dispatcher::WithTable(const store::Key& key, DbIndex db, F hint) {
+  store::Shard& shard = node_.store().shard(node_.store().ShardOf(key.slot));
   const bool alone = node_.workers().size() == 1;
-  const auto with_table = [&](const store::Key& key, auto hint) {
-    store::Shard& shard = store.shard(store.ShardOf(key.slot));
-    if (!alone && !shard.mu.try_lock()) return;
-    if (store::ShardDb* part = shard.dbs[db].get()) hint(part->TableOf(key.slot));
-    if (!alone) shard.mu.unlock();
-  };
-  for (const store::Key& key : keys_) {
-    with_table(key, [&](store::EntryTable& table) { table.Prefetch(key.hash); });
-  }
-  for (const store::Key& key : keys_) {
-    with_table(key, [&](store::EntryTable& table) { table.PrefetchItem(key.hash); });
-  }
+  if (!alone && !shard.mu.try_lock()) return;
+  if (store::ShardDb* part = shard.dbs[db].get()) hint(part->TableOf(key.slot));
+  if (!alone) shard.mu.unlock();
+}
+
+void Dispatcher::PrefetchBucket(const store::Key& key, DbIndex db) {
+  WithTable(key, db, [&](store::EntryTable& table) { table.Prefetch(key.hash); });
+}
+
+void Dispatcher::PrefetchEntry(const store::Key& key, DbIndex db) {
+  WithTable(key, db, [&](store::EntryTable& table) { table.PrefetchItem(key.hash); });
+}
+
+void Dispatcher::PrefetchAll(Session& session) {
+  const DbIndex db = session.state().db.load(std::memory_order_relaxed);
+  for (const store::Key& key : keys_) PrefetchBucket(key, db);
+  for (const store::Key& key : keys_) PrefetchEntry(key, db);
 }
 
 // --- Pass three ---

@@ -41,6 +41,9 @@ class Dispatcher {
 
   // Returns how many commands were taken; see net::ConnectionHandler.
   size_t ExecuteBatch(Session& session, const net::Batch& batch);
+  // Hints, a little before the key is used: the second once what the first asked for may be there.
+  void PrefetchBucket(const store::Key& key, DbIndex db);
+  void PrefetchEntry(const store::Key& key, DbIndex db);
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command);
 
   const ExecutionStats& stats() const { return stats_; }
@@ -61,6 +64,8 @@ class Dispatcher {
   std::span<const store::Key> KeysOf(const Prepared& p) const {
     return std::span(keys_).subspan(p.first_key, p.key_count);
   }
+  template <class F>
+  void WithTable(const store::Key& key, DbIndex db, F hint);
   void PrefetchAll(Session& session);
   Outcome Run(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   // The gate: the refusal's text, or empty to go on.

@@ -58,6 +58,19 @@ Session::~Session() {
   commands::ForgetWatches(state_, node_.store());
 }
 
+void Session::Foresee(std::string_view bytes) {
+  const std::string_view key = proto::PeekFirstArgument(bytes);
+  foreseen_ = key.empty() ? store::Key() : store::Key::Of(key);
+  if (!key.empty())
+    dispatcher_.PrefetchBucket(foreseen_, state_.db.load(std::memory_order_relaxed));
+}
+
+void Session::ForeseeMore() {
+  if (foreseen_.bytes.empty()) return;
+  dispatcher_.PrefetchEntry(foreseen_, state_.db.load(std::memory_order_relaxed));
+  foreseen_ = {};
+}
+
 size_t Session::Execute(const net::Batch& batch) {
   const size_t taken = dispatcher_.ExecuteBatch(*this, batch);
   if (state_.close_after_reply) connection_.CloseAfterFlush();

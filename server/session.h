@@ -23,6 +23,8 @@ class Session final : public net::ConnectionHandler {
   Session(Node& node, Dispatcher& dispatcher, net::Connection& connection);
   ~Session() override;
 
+  void Foresee(std::string_view bytes) override;
+  void ForeseeMore() override;
   size_t Execute(const net::Batch& batch) override;
   void OnProtocolError(std::string_view text) override;
   proto::ParserLimits Limits() const override;
@@ -72,6 +74,7 @@ class Session final : public net::ConnectionHandler {
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;
   UnixMillis soft_limit_since_ = 0;
+  store::Key foreseen_;      // Its bytes are in the worker's scratch buffer: for this round only.
   bool over_limit_ = false;  // And is being closed.
 };
 
