@@ -25,6 +25,7 @@
 #include "server/node.h"
 #include "server/observability/crash_report.h"
 #include "server/observability/log_output.h"
+#include "server/observability/metric_catalogue.h"
 
 namespace {
 
@@ -145,6 +146,9 @@ int main(int argc, char** argv) {
       return 0;
     case CommandLine::Mode::kCommandReference:
       Print(henge::commands::CommandReference(henge::commands::CommandTable::Get().all()));
+      return 0;
+    case CommandLine::Mode::kMetricsReference:
+      Print(henge::server::MetricsReference());
       return 0;
     default:
       break;

@@ -19,6 +19,7 @@ constexpr int64_t kPeriodMs = 50;
 constexpr int64_t kExpiringPeriodMs = 0;
 constexpr int64_t kEvictingPeriodMs = 1;
 constexpr uint64_t kBudgetUs = 250;
+constexpr int64_t kCensusMs = 1000;
 // A backlog older than this is worth more of the worker's time.
 constexpr int64_t kLateMs = 500;
 constexpr uint64_t kLateBudgetUs = 1000;
@@ -57,9 +58,10 @@ constexpr std::string_view kEvictionCycle = "eviction-cycle";
 Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency,
                const std::atomic<bool>& paused, int index, int workers)
     : store_(store),
+      share_(ShareOf(store, index, workers)),
       latency_(latency),
       paused_(paused),
-      expiry_(store, ShareOf(store, index, workers), sink),
+      expiry_(store, share_, sink),
       evictor_(store, sink, EntropySeed()) {}
 
 void Upkeep::Round(net::Worker& worker) {
@@ -85,6 +87,11 @@ void Upkeep::Round(net::Worker& worker) {
     if (more) period_ms = std::min(period_ms, kEvictingPeriodMs);
   }
   worker.AddTimer(period_ms, [this, &worker] { Round(worker); });
+}
+
+void Upkeep::Census(net::Worker& worker) {
+  for (ShardIndex i = share_.first; i < share_.end; ++i) store_.TakeCensus(i);
+  worker.AddTimer(kCensusMs, [this, &worker] { Census(worker); });
 }
 
 bool Upkeep::MakeRoom(UnixMillis now) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Upkeep: what a worker does for the store beside serving clients: deletes keys that expired in its
-// share of the shards, and makes room when memory is short. One per worker, on its thread.
+// share of the shards, makes room when memory is short, and measures the tables. One per worker, on
+// its thread.
 #pragma once
 
 #include "base/clock.h"
@@ -20,7 +21,10 @@ class Upkeep {
          const std::atomic<bool>& paused, int index, int workers);
 
   // On the worker's thread: runs now and from then on by a timer.
-  void Start(net::Worker& worker) { Round(worker); }
+  void Start(net::Worker& worker) {
+    Round(worker);
+    Census(worker);
+  }
 
   // Evicts until memory is within maxmemory, for as long as one command may be delayed. False: it
   // can't be had, and what would need more memory must be refused.
@@ -31,8 +35,10 @@ class Upkeep {
 
  private:
   void Round(net::Worker& worker);
+  void Census(net::Worker& worker);
 
   store::Store& store_;
+  const store::ShardRange share_;
   LatencyMonitor& latency_;
   const std::atomic<bool>& paused_;
   store::ExpiryCycle expiry_;

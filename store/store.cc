@@ -2,6 +2,7 @@
 #include "store/store.h"
 
 #include <algorithm>
+#include <mutex>
 
 namespace henge::store {
 
@@ -52,6 +53,24 @@ uint64_t Store::EntryBytes() const {
     for (const Counter& bytes : shard.entry_bytes) sum += bytes.get();
   }
   return sum;
+}
+
+void Store::TakeCensus(ShardIndex index) {
+  Shard& shard = shards_[index];
+  size_t bytes = 0;
+  size_t places = 0;
+  size_t deadline_bytes = 0;
+  const std::lock_guard lock(shard.mu);
+  for (const std::unique_ptr<ShardDb>& part : shard.dbs) {
+    if (part == nullptr) continue;
+    const size_t of_deadlines = part->deadlines().MemoryBytes();
+    deadline_bytes += of_deadlines;
+    bytes += part->MemoryBytes() - of_deadlines;
+    for (const EntryTable& table : part->tables()) places += table.capacity();
+  }
+  shard.census.bytes.Set(bytes);
+  shard.census.places.Set(places);
+  shard.census.deadline_bytes.Set(deadline_bytes);
 }
 
 void LockSet::AddShard(ShardIndex shard) {

@@ -64,6 +64,13 @@ struct ShardStats {
   Counter evicted;
 };
 
+// How large a shard's tables are: as of the last Store::TakeCensus, readable without the lock.
+struct TableCensus {
+  Counter bytes;   // Without the entries.
+  Counter places;  // For entries.
+  Counter deadline_bytes;
+};
+
 struct alignas(64) Shard {
   SpinFutexMutex mu;
   std::vector<std::unique_ptr<ShardDb>> dbs;  // Made when first written to; may be null.
@@ -72,6 +79,7 @@ struct alignas(64) Shard {
   std::vector<Counter> entry_bytes;  // Per database: allocated by its entries.
   WatchRegistry watches;
   ShardStats stats;
+  TableCensus census;
 };
 
 // How accesses are stamped and entries chosen for eviction; read on the hot path, set by CONFIG.
@@ -96,7 +104,7 @@ struct StoreSettings {
   std::atomic<int> samples{5};
   std::atomic<uint64_t> max_memory{0};       // Bytes; 0: no limit.
   std::atomic<int> eviction_budget_us{500};  // What one command may spend on evicting.
-  std::atomic<bool> keep_expired{false};  // A follower: its leader says when a key has expired.
+  std::atomic<bool> keep_expired{false};     // A follower: its leader says when a key has expired.
   std::atomic<bool> active_expiry{true};     // Off: keys expire when touched only.
   // While clients are paused: until then nothing is deleted for its age or for memory's sake; what
   // has expired is not seen, but stays.
@@ -133,6 +141,9 @@ class Store {
   uint64_t KeyCountWithExpiry(DbIndex db) const;
   // Bytes allocated by entries (not by tables). No lock.
   uint64_t EntryBytes() const;
+
+  // Measures a shard's tables. Takes the shard's lock.
+  void TakeCensus(ShardIndex index);
 
  private:
   StoreOptions options_;

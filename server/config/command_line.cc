@@ -20,6 +20,7 @@ std::optional<CommandLine::Mode> ModeOf(std::string_view arg) {
   if (arg == "--check-config") return Mode::kCheckConfig;
   if (arg == "--config-reference") return Mode::kConfigReference;
   if (arg == "--command-reference") return Mode::kCommandReference;
+  if (arg == "--metrics-reference") return Mode::kMetricsReference;
   return std::nullopt;
 }
 
@@ -129,6 +130,7 @@ std::string HelpText() {
   --check-config       read the configuration, say what is wrong, and exit
   --config-reference   print all parameters as Markdown
   --command-reference  print all commands as Markdown
+  --metrics-reference  print all metrics as Markdown
   -v, --version        print the version
   -h, --help           print this
 

@@ -21,7 +21,8 @@ struct CommandLine {
     kVersion,
     kHelp,
     kConfigReference,
-    kCommandReference
+    kCommandReference,
+    kMetricsReference
   };
   Mode mode = Mode::kServe;
   std::optional<std::string> file;    // The path of a configuration.

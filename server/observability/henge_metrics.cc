@@ -23,17 +23,13 @@ void Workers(Node& node, MetricFamilies& out) {
     const net::Worker& worker = *node.workers()[i];
     const Dispatcher& dispatcher = *node.dispatchers()[i];
     const MetricFamilies::Labels labels = {{"worker", std::to_string(i)}};
-    out.Gauge("henge_worker_connections", "Connections a worker serves.",
-              AsDouble(worker.connections()), labels);
-    out.Counter("henge_worker_busy_seconds_total",
-                "Seconds a worker worked; its rate is the worker's load, at most 1.",
-                Seconds(TicksToMicros(worker.stats().busy_ticks.get())), labels);
-    out.Counter("henge_worker_rounds_total", "Rounds of a worker's loop.",
-                AsDouble(worker.stats().rounds.get()), labels);
-    out.Counter("henge_worker_commands_total", "Commands a worker ran.",
-                AsDouble(dispatcher.stats().commands.get()), labels);
-    out.Counter("henge_worker_command_seconds_total", "Seconds a worker ran commands.",
-                Seconds(TicksToMicros(dispatcher.stats().ticks.get())), labels);
+    out.Add("henge_worker_connections", AsDouble(worker.connections()), labels);
+    out.Add("henge_worker_busy_seconds_total",
+            Seconds(TicksToMicros(worker.stats().busy_ticks.get())), labels);
+    out.Add("henge_worker_rounds_total", AsDouble(worker.stats().rounds.get()), labels);
+    out.Add("henge_worker_commands_total", AsDouble(dispatcher.stats().commands.get()), labels);
+    out.Add("henge_worker_command_seconds_total",
+            Seconds(TicksToMicros(dispatcher.stats().ticks.get())), labels);
   }
 }
 
@@ -54,31 +50,38 @@ void Expiry(Node& node, MetricFamilies& out) {
     max_ms = std::max(max_ms, cycle.deletions().max_ms.get());
     backlog_ms = std::max(backlog_ms, cycle.lag_ms());
   }
-  out.Histogram("henge_expiry_lag_seconds",
-                "Seconds between a key's deadline and its deletion by the expiry cycle.", bounds,
-                counts, static_cast<double>(sum_ms) * 1e-3);
-  out.Gauge("henge_expiry_lag_max_seconds", "The longest of these since the start.",
-            static_cast<double>(max_ms) * 1e-3);
-  out.Gauge("henge_expiry_backlog_seconds", "Age of the oldest deadline still unattended.",
-            static_cast<double>(backlog_ms) * 1e-3);
+  out.AddHistogram("henge_expiry_lag_seconds", bounds, counts, static_cast<double>(sum_ms) * 1e-3);
+  out.Add("henge_expiry_lag_max_seconds", static_cast<double>(max_ms) * 1e-3);
+  out.Add("henge_expiry_backlog_seconds", static_cast<double>(backlog_ms) * 1e-3);
+}
+
+void Tables(Node& node, MetricFamilies& out) {
+  uint64_t bytes = 0;
+  uint64_t places = 0;
+  uint64_t deadlines = 0;
+  for (size_t i = 0; i < node.store().shards(); ++i) {
+    const store::TableCensus& census = node.store().shard(static_cast<ShardIndex>(i)).census;
+    bytes += census.bytes.get();
+    places += census.places.get();
+    deadlines += census.deadline_bytes.get();
+  }
+  out.Add("henge_table_bytes", AsDouble(bytes));
+  out.Add("henge_table_places", AsDouble(places));
+  out.Add("henge_table_deadlines_bytes", AsDouble(deadlines));
 }
 
 }  // namespace
 
 void CollectHengeMetrics(Node& node, MetricFamilies& out) {
-  out.Gauge(
-      "henge_build_info", "What is running.", 1,
-      {{"version", std::string(kHengeVersion)}, {"redis_version", std::string(kRedisVersion)}});
+  out.Add("henge_build_info", 1,
+          {{"version", std::string(kHengeVersion)}, {"redis_version", std::string(kRedisVersion)}});
   Workers(node, out);
   Expiry(node, out);
-  out.Gauge("henge_shards", "Shards of the store.", AsDouble(node.store().shards()));
-  out.Gauge("henge_reclaimer_pending_objects", "Values that wait to be freed off the data path.",
-            AsDouble(node.store().reclaimer().pending()));
-  out.Gauge("henge_reclaimer_freed_objects", "Values so freed since the last reset.",
-            AsDouble(node.store().reclaimer().freed()));
-  out.Counter("henge_log_lines_dropped_total",
-              "Log lines given up: the queue was full, or writing failed.",
-              AsDouble(DroppedLogLines()));
+  out.Add("henge_shards", AsDouble(node.store().shards()));
+  Tables(node, out);
+  out.Add("henge_reclaimer_pending_objects", AsDouble(node.store().reclaimer().pending()));
+  out.Add("henge_reclaimer_freed_objects", AsDouble(node.store().reclaimer().freed()));
+  out.Add("henge_log_lines_dropped_total", AsDouble(DroppedLogLines()));
 }
 
 }  // namespace henge::server

@@ -16,8 +16,8 @@
 #include "server/info/info.h"
 #include "server/node.h"
 #include "server/observability/henge_metrics.h"
+#include "server/observability/metric_catalogue.h"
 #include "server/observability/metric_families.h"
-#include "server/observability/metric_names.h"
 #include "server/totals.h"
 
 namespace henge::server {
@@ -33,10 +33,20 @@ std::optional<double> NumberOf(std::string_view value) {
   return ParseDouble(value);
 }
 
-StringMap<std::string> FieldsByName(const std::vector<InfoSection>& sections) {
+// INFO's default fields, and CLUSTER INFO's of a cluster's node.
+StringMap<std::string> CollectFields(Node& node) {
   StringMap<std::string> fields;
-  for (const InfoSection& section : sections) {
+  for (const InfoSection& section : CollectInfo(node, {"default"})) {
     for (const InfoField& field : section.fields.all()) fields[field.name] = field.value;
+  }
+  if (node.cluster() == nullptr) return fields;
+  const std::string text = commands::ClusterInfoText(*node.cluster());
+  std::string_view left = text;
+  while (!left.empty()) {
+    const std::string_view line = left.substr(0, left.find("\r\n"));
+    left.remove_prefix(std::min(left.size(), line.size() + 2));
+    const size_t colon = line.find(':');
+    if (colon != line.npos) fields[line.substr(0, colon)] = line.substr(colon + 1);
   }
   return fields;
 }
@@ -59,22 +69,18 @@ double NumberIn(std::string_view text, std::string_view name) {
 
 class Scrape {
  public:
-  Scrape(Node& node, MetricFamilies& out)
-      : node_(node),
-        out_(out),
-        sections_(CollectInfo(node, {"default"})),
-        fields_(FieldsByName(sections_)) {}
+  Scrape(Node& node, MetricFamilies& out) : node_(node), out_(out), fields_(CollectFields(node)) {}
 
   void Run() {
-    out_.Gauge("redis_up", "Whether the server answers.", 1);
-    FromInfo();
+    out_.Add("redis_up", 1);
     Instance();
+    FromInfo();
+    Parameters();
     Keyspace();
     Replicas();
     Commands();
     Errors();
-    Slowlog();
-    Cluster();
+    Slowness();
   }
 
  private:
@@ -86,34 +92,32 @@ class Scrape {
 
   void FromInfo();
   void Instance();
+  void Parameters();
   void Keyspace();
   void Replicas();
   void Commands();
   void Command(const std::string& name, const CommandTotals& totals);
   void Errors();
-  void Slowlog();
-  void Cluster();
+  void Slowness();
 
   Node& node_;
   MetricFamilies& out_;
-  const std::vector<InfoSection> sections_;
   const StringMap<std::string> fields_;
 };
 
 void Scrape::FromInfo() {
-  for (const MetricName& name : GaugeNames()) {
-    if (const auto value = NumberOf(Field(name.field))) {
-      out_.Gauge(fmt::format("redis_{}", name.metric), name.help, *value);
-    }
+  for (const Metric& metric : MetricCatalogue()) {
+    if (metric.field.empty()) continue;
+    if (const auto value = NumberOf(Field(metric.field))) out_.Add(metric, *value);
   }
-  for (const MetricName& name : CounterNames()) {
-    if (const auto value = NumberOf(Field(name.field))) {
-      out_.Counter(fmt::format("redis_{}", name.metric), name.help, *value);
-    }
-  }
-  out_.Gauge("redis_start_time_seconds", "When the server started.",
-             static_cast<double>(node_.started_at_us() / 1'000'000));
-  out_.Gauge("redis_latest_fork_seconds", "Always 0: nothing forks.", 0);
+}
+
+void Scrape::Parameters() {
+  out_.Add("redis_start_time_seconds", static_cast<double>(node_.started_at_us() / 1'000'000));
+  const Settings& parameters = node_.parameters();
+  out_.Add("redis_config_maxclients", static_cast<double>(parameters.maxclients.load()));
+  out_.Add("redis_config_maxmemory", static_cast<double>(parameters.maxmemory.load()));
+  out_.Add("redis_config_io_threads", static_cast<double>(node_.workers().size()));
 }
 
 void Scrape::Instance() {
@@ -123,12 +127,12 @@ void Scrape::Instance() {
         "tcp_port", "run_id", "process_id", "master_replid"}) {
     labels.push_back({name, Field(name)});
   }
-  out_.Gauge("redis_instance_info", "What this server is.", 1, std::move(labels));
+  out_.Add("redis_instance_info", 1, std::move(labels));
   if (Field("role") == "slave") {
-    out_.Gauge("redis_slave_info", "Whose replica this server is.", 1,
-               {{"master_host", Field("master_host")},
-                {"master_port", Field("master_port")},
-                {"read_only", Field("slave_read_only")}});
+    out_.Add("redis_slave_info", 1,
+             {{"master_host", Field("master_host")},
+              {"master_port", Field("master_port")},
+              {"read_only", Field("slave_read_only")}});
   }
 }
 
@@ -137,11 +141,10 @@ void Scrape::Keyspace() {
     const std::string name = fmt::format("db{}", db);
     const std::string& text = Field(name);
     const MetricFamilies::Labels labels = {{"db", name}};
-    out_.Gauge("redis_db_keys", "Keys.", NumberIn(text, "keys"), labels);
-    out_.Gauge("redis_db_keys_expiring", "Keys that expire.", NumberIn(text, "expires"), labels);
+    out_.Add("redis_db_keys", NumberIn(text, "keys"), labels);
+    out_.Add("redis_db_keys_expiring", NumberIn(text, "expires"), labels);
     if (!text.empty()) {
-      out_.Gauge("redis_db_avg_ttl_seconds", "Mean time to live of those, estimated.",
-                 NumberIn(text, "avg_ttl") * kMilli, labels);
+      out_.Add("redis_db_avg_ttl_seconds", NumberIn(text, "avg_ttl") * kMilli, labels);
     }
   }
 }
@@ -149,25 +152,22 @@ void Scrape::Keyspace() {
 void Scrape::Replicas() {
   for (size_t i = 0; !Field(fmt::format("slave{}", i)).empty(); ++i) {
     const std::string& text = Field(fmt::format("slave{}", i));
-    const MetricFamilies::Labels labels = {{"slave_ip", std::string(*PartOf(text, "ip"))},
-                                           {"slave_port", std::string(*PartOf(text, "port"))},
-                                           {"slave_state", std::string(*PartOf(text, "state"))}};
-    out_.Gauge("redis_connected_slave_offset_bytes", "Offset a replica has confirmed.",
-               NumberIn(text, "offset"), labels);
-    out_.Gauge("redis_connected_slave_lag_seconds", "Seconds since a replica's last word.",
-               NumberIn(text, "lag"), labels);
+    const auto part = [&](std::string_view name) {
+      return std::string(PartOf(text, name).value_or(""));
+    };
+    const MetricFamilies::Labels labels = {
+        {"slave_ip", part("ip")}, {"slave_port", part("port")}, {"slave_state", part("state")}};
+    out_.Add("redis_connected_slave_offset_bytes", NumberIn(text, "offset"), labels);
+    out_.Add("redis_connected_slave_lag_seconds", NumberIn(text, "lag"), labels);
   }
   if (Field("role") != "slave") return;
   const MetricFamilies::Labels master = {{"master_host", Field("master_host")},
                                          {"master_port", Field("master_port")}};
-  out_.Gauge("redis_master_link_up", "Whether the link to the primary is up.",
-             Field("master_link_status") == "up" ? 1 : 0, master);
-  const auto copy = [&](std::string_view field, std::string_view help) {
-    out_.Gauge(fmt::format("redis_{}", field), help, NumberOf(Field(field)).value_or(0), master);
-  };
-  copy("master_last_io_seconds_ago", "Seconds since the primary's last word.");
-  copy("master_sync_in_progress", "Whether a full sync is under way.");
-  copy("slave_repl_offset", "Offset this replica has applied.");
+  out_.Add("redis_master_link_up", Field("master_link_status") == "up" ? 1 : 0, master);
+  for (const char* field :
+       {"master_last_io_seconds_ago", "master_sync_in_progress", "slave_repl_offset"}) {
+    out_.Add(fmt::format("redis_{}", field), NumberOf(Field(field)).value_or(0), master);
+  }
 }
 
 void Scrape::Commands() {
@@ -181,59 +181,44 @@ void Scrape::Commands() {
 void Scrape::Command(const std::string& name, const CommandTotals& totals) {
   const MetricFamilies::Labels labels = {{"cmd", name}};
   const auto seconds = static_cast<double>(totals.micros) * kMicro;
-  out_.Counter("redis_commands_total", "Calls.", static_cast<double>(totals.calls), labels);
-  out_.Counter("redis_commands_duration_seconds_total", "Seconds spent in calls.", seconds, labels);
-  out_.Counter("redis_commands_rejected_calls_total", "Calls refused before they ran.",
-               static_cast<double>(totals.rejected), labels);
-  out_.Counter("redis_commands_failed_calls_total", "Calls that answered an error.",
-               static_cast<double>(totals.failed), labels);
+  out_.Add("redis_commands_total", static_cast<double>(totals.calls), labels);
+  out_.Add("redis_commands_duration_seconds_total", seconds, labels);
+  out_.Add("redis_commands_rejected_calls_total", static_cast<double>(totals.rejected), labels);
+  out_.Add("redis_commands_failed_calls_total", static_cast<double>(totals.failed), labels);
   if (totals.calls == 0) return;
   std::vector<double> bounds;
   for (size_t i = 0; i + 1 < kLatencyBuckets; ++i) {
     bounds.push_back(static_cast<double>((uint64_t{1} << i) - 1));
   }
-  out_.Histogram("redis_commands_latencies_usec", "Microseconds a call takes.", bounds,
-                 {totals.latency.begin(), totals.latency.end()}, static_cast<double>(totals.micros),
-                 labels);
+  out_.AddHistogram("redis_commands_latencies_usec", bounds,
+                    {totals.latency.begin(), totals.latency.end()},
+                    static_cast<double>(totals.micros), labels);
   for (const double percent : {50.0, 99.0, 99.9}) {
-    out_.Gauge("redis_latency_percentiles_usec", "Percentiles of that.", totals.Percentile(percent),
-               {{"cmd", name}, {"quantile", FormatDouble(percent)}});
+    out_.Add("redis_latency_percentiles_usec", totals.Percentile(percent),
+             {{"cmd", name}, {"quantile", FormatDouble(percent)}});
   }
 }
 
 void Scrape::Errors() {
   for (const auto& [code, count] : node_.server_stats().errors.Sorted()) {
-    out_.Counter("redis_errors_total", "Errors answered, by their first word.",
-                 static_cast<double>(count), {{"err", code}});
+    out_.Add("redis_errors_total", static_cast<double>(count), {{"err", code}});
   }
 }
 
-void Scrape::Slowlog() {
-  out_.Gauge("redis_slowlog_length", "Entries of the slow log.",
-             static_cast<double>(node_.slowlog().size()));
+void Scrape::Slowness() {
+  out_.Add("redis_slowlog_length", static_cast<double>(node_.slowlog().size()));
   const auto newest = node_.slowlog().Newest(1);
-  out_.Gauge("redis_slowlog_last_id", "Number of its newest entry.",
-             newest.empty() ? 0 : static_cast<double>(newest[0].id));
-  out_.Gauge("redis_last_slow_execution_duration_seconds", "Seconds that one took.",
-             newest.empty() ? 0 : static_cast<double>(newest[0].micros) * kMicro);
-}
-
-void Scrape::Cluster() {
-  if (node_.cluster() == nullptr) return;
-  const std::string text = commands::ClusterInfoText(*node_.cluster());
-  std::string_view left = text;
-  while (!left.empty()) {
-    const std::string_view line = left.substr(0, left.find("\r\n"));
-    left.remove_prefix(std::min(left.size(), line.size() + 2));
-    const size_t colon = line.find(':');
-    if (colon == line.npos) continue;
-    std::string_view name = line.substr(0, colon);
-    const auto value = NumberOf(line.substr(colon + 1));
-    if (!value) continue;
-    if (name == "cluster_stats_messages_sent") name = "cluster_messages_sent_total";
-    if (name == "cluster_stats_messages_received") name = "cluster_messages_received_total";
-    out_.Gauge(fmt::format("redis_{}", name), "As CLUSTER INFO has it.", *value);
+  out_.Add("redis_slowlog_last_id", newest.empty() ? 0 : static_cast<double>(newest[0].id));
+  out_.Add("redis_last_slow_execution_duration_seconds",
+           newest.empty() ? 0 : static_cast<double>(newest[0].micros) * kMicro);
+  for (const commands::LatencySeries& series : node_.latency().All()) {
+    if (series.samples.empty()) continue;
+    const MetricFamilies::Labels labels = {{"event_name", series.event}};
+    const commands::LatencySample& last = series.samples.back();
+    out_.Add("redis_latency_spike_last", static_cast<double>(last.unix_seconds), labels);
+    out_.Add("redis_latency_spike_duration_seconds", static_cast<double>(last.ms) * kMilli, labels);
   }
+  out_.Add("redis_latest_fork_seconds", 0);
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/strings.h"
+#include "server/observability/metric_catalogue.h"
 #include "server/observability/metric_families.h"
-#include "server/observability/metric_names.h"
 
 namespace henge::server {
 namespace {
@@ -23,34 +23,38 @@ std::string Text(MetricFamilies& families) {
 
 TEST(MetricFamilies, GathersMetricsOfOneNameIntoAFamily) {
   MetricFamilies families;
-  families.Gauge("keys", "Keys.", 1, {{"db", "db0"}});
-  families.Counter("calls_total", "Calls.", 7);
-  families.Gauge("keys", "Keys.", 2, {{"db", "db1"}});
+  families.Add("redis_db_keys", 1, {{"db", "db0"}});
+  families.Add("redis_errors_total", 7, {{"err", "ERR"}});
+  families.Add("redis_db_keys", 2, {{"db", "db1"}});
   EXPECT_EQ(Text(families),
-            "# HELP keys Keys.\n# TYPE keys gauge\nkeys{db=\"db0\"} 1\nkeys{db=\"db1\"} 2\n"
-            "# HELP calls_total Calls.\n# TYPE calls_total counter\ncalls_total 7\n");
+            "# HELP redis_db_keys Keys.\n# TYPE redis_db_keys gauge\n"
+            "redis_db_keys{db=\"db0\"} 1\nredis_db_keys{db=\"db1\"} 2\n"
+            "# HELP redis_errors_total Errors answered, by their first word.\n"
+            "# TYPE redis_errors_total counter\nredis_errors_total{err=\"ERR\"} 7\n");
 }
 
 TEST(MetricFamilies, HistogramsAreCumulativeAndEndWithInfinity) {
   MetricFamilies families;
-  families.Histogram("lag", "Lag.", {1, 2}, {3, 0, 4}, 12.5);
+  families.AddHistogram("henge_expiry_lag_seconds", {1, 2}, {3, 0, 4}, 12.5);
   const std::string text = Text(families);
-  EXPECT_THAT(text, HasSubstr("lag_count 7\nlag_sum 12.5\n"));
-  EXPECT_THAT(text, HasSubstr("lag_bucket{le=\"1\"} 3\nlag_bucket{le=\"2\"} 3\n"
-                              "lag_bucket{le=\"+Inf\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("henge_expiry_lag_seconds_count 7\n"
+                              "henge_expiry_lag_seconds_sum 12.5\n"));
+  EXPECT_THAT(text, HasSubstr("henge_expiry_lag_seconds_bucket{le=\"1\"} 3\n"
+                              "henge_expiry_lag_seconds_bucket{le=\"2\"} 3\n"
+                              "henge_expiry_lag_seconds_bucket{le=\"+Inf\"} 7\n"));
 }
 
-TEST(MetricNames, AreSoundAndGivenOnce) {
-  StringSet metrics;
+TEST(MetricCatalogue, HasSoundNamesEachOnce) {
+  StringSet names;
   StringSet fields;
-  for (const auto& names : {GaugeNames(), CounterNames()}) {
-    for (const MetricName& name : names) {
-      EXPECT_TRUE(prometheus::CheckMetricName(std::string(name.metric))) << name.metric;
-      EXPECT_TRUE(metrics.emplace(name.metric).second) << name.metric;
-      EXPECT_TRUE(fields.emplace(name.field).second) << name.field;
-      EXPECT_TRUE(name.help.ends_with('.')) << name.metric;
-    }
+  for (const Metric& metric : MetricCatalogue()) {
+    EXPECT_TRUE(prometheus::CheckMetricName(std::string(metric.name))) << metric.name;
+    EXPECT_TRUE(names.emplace(metric.name).second) << metric.name;
+    EXPECT_TRUE(metric.field.empty() || fields.emplace(metric.field).second) << metric.field;
+    EXPECT_TRUE(metric.help.ends_with('.')) << metric.name;
+    EXPECT_EQ(FindMetric(metric.name), &metric);
   }
+  EXPECT_EQ(FindMetric("redis_nothing"), nullptr);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Prometheus scrapes is what INFO says, under redis_exporter's names."""
+import os
 import re
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -54,26 +56,49 @@ PRESENT = ["redis_up", "redis_memory_used_bytes", "redis_memory_used_rss_bytes",
 CALLED_TOTAL_BUT_GAUGES = {"redis_rdb_saves_total", "redis_migrate_cached_sockets_total",
                            "redis_memory_used_vm_total", "redis_cluster_messages_sent_total",
                            "redis_cluster_messages_received_total"}
+# Told by servers in other circumstances: replicas, members of a cluster, with a log, later Redis.
+ELSEWHERE = ("redis_connected_slave_", "redis_slave_", "redis_master_", "redis_cluster_",
+             "redis_aof_", "redis_pubsub_clients", "redis_expired_subkeys_total")
 
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
+DOCS = os.path.join(harness.ROOT, "docs/reference/metrics.md")
+DOCS_ROW = re.compile(r'^\| `(\w+)` \| (\w+) \| ([^|]+) \| ([^|]*) \| (.+) \|$')
+SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "gauge": ("",), "counter": ("",)}
+
+
 class Metrics:
-    """One scrape: metrics["name"], or metrics["name", ("label", "value"), …]."""
+    """One scrape: metrics["name"], or metrics["name", ("label", "value"), …].
+
+    Reads the text format strictly: a family is its HELP, its TYPE, then its samples, once.
+    """
 
     def __init__(self, text):
-        self.values, self.types = {}, {}
+        self.values, self.types, self.helps, self.label_names = {}, {}, {}, {}
+        assert text.endswith("\n"), "the last line has no end"
+        family = None
         for line in text.splitlines():
-            if line.startswith("# TYPE "):
-                _, _, name, kind = line.split(" ")
-                assert name not in self.types, f"{name} has two families"
-                self.types[name] = kind
-            elif line and not line.startswith("#"):
-                name, labels, value = SAMPLE.match(line).groups()
-                key = (name, *sorted(LABEL.findall(labels or "")))
-                assert key not in self.values, f"{key} is given twice"
-                self.values[key] = float(value)
+            if line.startswith("# HELP "):
+                _, _, family, meaning = line.split(" ", 3)
+                assert family not in self.helps, f"{family} has two families"
+                self.helps[family] = meaning
+            elif line.startswith("# TYPE "):
+                _, _, name, self.types[family] = line.split(" ")
+                assert name == family, f"{name}'s type within {family}"
+            else:
+                self._sample(family, line)
+
+    def _sample(self, family, line):
+        name, labels, value = SAMPLE.match(line).groups()
+        kind = self.types[family]
+        assert name.removeprefix(family) in SUFFIXES[kind], f"{name} within {family}, a {kind}"
+        key = (name, *sorted(LABEL.findall(labels or "")))
+        assert key not in self.values, f"{key} is given twice"
+        self.values[key] = float(value)
+        names = [label for label, _ in LABEL.findall(labels or "") if label != "le"]
+        assert self.label_names.setdefault(family, names) == names, f"labels of {family} vary"
 
     def __getitem__(self, key):
         return self.values[key if isinstance(key, tuple) else (key,)]
@@ -93,6 +118,18 @@ def get(port, path):
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def documented():
+    """{name: (type, labels, meaning)} of docs/reference/metrics.md, whose units are given too."""
+    told = {}
+    with open(DOCS, encoding="utf-8") as page:
+        for line in page:
+            if line.startswith("| `"):
+                name, kind, unit, labels, meaning = DOCS_ROW.match(line).groups()
+                assert unit.strip(), name
+                told[name] = (kind, labels.strip().split(", ") if labels.strip() else [], meaning)
+    return told
 
 
 class MetricsTest(harness.TestCase):
@@ -129,6 +166,72 @@ class MetricsTest(harness.TestCase):
         for name, kind in self.scrape().types.items():
             if name.endswith("_total") and name not in CALLED_TOTAL_BUT_GAUGES:
                 self.assertEqual(kind, "counter", name)
+
+    def test_the_reference_tells_of_every_metric(self):
+        self.client.config_set("latency-monitor-threshold", 1)
+        self.client.execute_command("DEBUG", "SLEEP", 0.01)
+        self.client.set("k", 1)
+        with self.assertRaises(harness.redis.exceptions.ResponseError):
+            self.client.execute_command("NOSUCHCOMMAND")
+        metrics = self.scrape()
+        told = documented()
+        for name, kind in metrics.types.items():
+            self.assertIn(name, told)
+            documented_kind, labels, meaning = told[name]
+            self.assertEqual((kind, metrics.label_names[name], metrics.helps[name]),
+                             (documented_kind, labels, meaning), name)
+        self.assertEqual([name for name in told
+                          if name not in metrics.types and not name.startswith(ELSEWHERE)], [])
+
+    def test_histograms_are_sound(self):
+        for i in range(50):
+            self.client.set(f"k{i}", i)
+        metrics = self.scrape()
+        buckets = {}
+        for name, *labels in metrics.values:
+            if name == "redis_commands_latencies_usec_bucket" and ("cmd", "set") in labels:
+                bound = float(dict(labels)["le"].replace("+Inf", "inf"))
+                buckets[bound] = metrics[(name, *labels)]
+        counts = [buckets[bound] for bound in sorted(buckets)]
+        self.assertEqual(counts, sorted(counts))
+        self.assertEqual(buckets[float("inf")], 50)
+        self.assertEqual(metrics["redis_commands_latencies_usec_count", ("cmd", "set")], 50)
+
+    def test_scrapes_while_clients_work(self):
+        stop = threading.Event()
+
+        def work():
+            with self.server.client() as client:
+                while not stop.is_set():
+                    pipe = client.pipeline(transaction=False)
+                    for i in range(100):
+                        pipe.set(f"k{i}", "v", px=5)
+                    pipe.execute()
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            before = self.scrape()
+            for _ in range(20):
+                after = self.scrape()
+                for key, value in before.values.items():
+                    family = re.sub("_(bucket|sum|count)$", "", key[0])
+                    if after.types.get(key[0], after.types.get(family)) != "gauge":
+                        self.assertLessEqual(value, after.values[key], key)
+                before = after
+        finally:
+            stop.set()
+            worker.join()
+        self.assertGreater(before["redis_commands_total", ("cmd", "set")], 0)
+
+    def test_the_tables(self):
+        places = self.scrape()["henge_table_places"]
+        for start in range(0, 20000, 1000):
+            self.client.mset({f"k{i}": "v" for i in range(start, start + 1000)})
+        metrics = harness.wait_until(  # They are looked at once a second.
+            lambda: (m := self.scrape())["henge_table_places"] >= places + 20000 and m)
+        self.assertLess(metrics["henge_table_places"], places + 20000 / 0.4)
+        self.assertGreater(metrics["henge_table_bytes"], 8 * 20000)
 
     def test_commands_and_errors(self):
         for i in range(3):
@@ -224,6 +327,8 @@ class ClusterMetricsTest(harness.TestCase):
         self.assertEqual(metrics["redis_cluster_slots_assigned"], 16384)
         self.assertEqual(metrics["redis_cluster_known_nodes"], 1)
         self.assertEqual(metrics["redis_cluster_messages_sent_total"], 0)
+        self.assertEqual([name for name in documented()
+                          if name.startswith("redis_cluster_") and name not in metrics.types], [])
 
 
 if __name__ == "__main__":
