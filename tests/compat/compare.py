@@ -20,7 +20,7 @@ import resp
 import transcript
 
 CALLS = 60  # In a sequence, before everything is deleted and the next begins.
-CONNECTIONS = 3
+PROTOCOLS = (2, 3, 2)  # Of a sequence's connections.
 GROUPS = ("generic", "string", "bitmap", "list", "set", "sorted-set", "hash", "hyperloglog", "geo",
           "stream", "transactions")
 AS_WELL = ("select", "swapdb", "dbsize", "flushdb")
@@ -74,8 +74,10 @@ class Descriptions:
 class Pair:
     """A connection of the same client to both servers; remembers what it queued."""
 
-    def __init__(self, ports, unordered):
+    def __init__(self, ports, protocol, unordered):
         self._ends = [resp.Connection(port) for port in ports]
+        for end in self._ends if protocol == 3 else ():
+            end.call("HELLO", 3)
         self._unordered = unordered
         self._queued = []
 
@@ -127,12 +129,15 @@ class Comparison:
         for _ in range(CALLS):
             kind = transactions and self._random.random() < TRANSACTIONS
             name = self._random.choice(by_kind[kind])
-            sequence.append((self._random.randrange(CONNECTIONS), self._grammar.call(name)))
+            sequence.append((self._random.randrange(len(PROTOCOLS)), self._grammar.call(name)))
         return sequence
+
+    def _connect(self):
+        return [Pair(self._ports, protocol, self._descriptions.unordered) for protocol in PROTOCOLS]
 
     def difference(self, sequence):
         """How far the servers agree: the number of calls up to the one that differs, or None."""
-        pairs = [Pair(self._ports, self._descriptions.unordered) for _ in range(CONNECTIONS)]
+        pairs = self._connect()
         try:
             pairs[0].call(["FLUSHALL"])
             for count, (index, words) in enumerate(sequence, 1):
@@ -157,8 +162,10 @@ class Comparison:
         return sequence
 
     def show(self, sequence):
-        pairs = [Pair(self._ports, self._descriptions.unordered) for _ in range(CONNECTIONS)]
+        pairs = self._connect()
         pairs[0].call(["FLUSHALL"])
+        if any(PROTOCOLS[index] == 3 for index, _ in sequence):
+            print("b> HELLO 3\n<any>")
         for index, words in sequence + [(0, ["DEBUG", "DIGEST"])]:
             (henge, reference), agree = pairs[index].call(words)
             if words[0] == "DEBUG" and agree:
