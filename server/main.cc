@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/strings.h"
 #include "base/version.h"
 #include "commands/command_reference.h"
 #include "server/apply_config.h"
@@ -96,6 +97,9 @@ int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file
   const bool daemonize = settings.daemonize.load();
   std::string pid_file = settings.pidfile.load();
   if (daemonize && pid_file.empty()) pid_file = "/var/run/redis.pid";
+  if (chdir(settings.dir.load().c_str()) != 0) {
+    return Fail(absl::UnavailableError("Can't chdir to " + settings.dir.load()));
+  }
   if (daemonize) Daemonize();
   const PidFile pid(std::move(pid_file));
 
@@ -112,7 +116,10 @@ int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file
   }
   const henge::ThreadMemory memory;
   auto node = std::make_unique<henge::server::Node>(std::move(config));
-  if (const absl::Status status = node->Start(); !status.ok()) return Fail(status);
+  if (const absl::Status status = node->Start(); !status.ok()) {
+    henge::LogError("Can't start", {{"error", henge::Std(status.message())}});
+    return Fail(status);
+  }
   std::thread waiter([&] {
     int caught = 0;
     sigwait(&signals, &caught);

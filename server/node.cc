@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <bit>
+#include <fstream>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,6 +24,8 @@ namespace {
 
 constexpr int kShardsPerWorker = 16;
 constexpr int64_t kTickMs = 100;
+constexpr uint64_t kPulseTicks = 50;
+constexpr uint64_t kLeastMemory = 1 << 20;
 constexpr int64_t kClientCheckMs = 1000;
 
 // What a stranger's connection is told before it is closed, on one line.
@@ -82,14 +85,14 @@ absl::Status Node::Start() {
     if (!member.ok()) return member.status();
     cluster_ = *std::move(member);
   }
+  RefreshUsedMemory();
+  startup_memory_ = UsedMemory();
   if (options_.metrics.port != 0) {
     auto http = HttpEndpoint::Start(*this, options_.metrics);
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
   }
   acceptor_.Start();
-  RefreshUsedMemory();
-  startup_memory_ = UsedMemory();
   workers_[0]->Post([this] { Tick(); });
   for (const auto& worker : workers_) {
     net::Worker* w = worker.get();
@@ -112,6 +115,7 @@ void Node::LogStart() {
              {"maxmemory", store_.settings().max_memory.load()},
              {"policy", store::EvictionPolicyName(store_.settings().policy.load())}});
   LogNotice("Server initialized");
+  WarnOfSettings();
   if (options_.metrics.port != 0) {
     LogNotice("Metrics are served over HTTP", {{"port", options_.metrics.port}});
   }
@@ -124,7 +128,31 @@ void Node::LogStart() {
   }
 }
 
+// What is allowed, and hardly meant.
+void Node::WarnOfSettings() {
+  const uint64_t limit = store_.settings().max_memory.load();
+  if (limit != 0 && limit < kLeastMemory) {
+    LogWarning("maxmemory is less than a megabyte: is that what you want?", {{"bytes", limit}});
+  }
+  int most = 0;
+  if (std::ifstream("/proc/sys/net/core/somaxconn") >> most && most < options_.listen.backlog) {
+    LogWarning("The system allows less than tcp-backlog asks for",
+               {{"tcp-backlog", options_.listen.backlog}, {"somaxconn", most}});
+  }
+}
+
+void Node::LogPulse() {
+  if (++ticks_ % kPulseTicks != 0 || !LogEnabled(LogLevel::kVerbose)) return;
+  for (DbIndex db = 0; db < store_.databases(); ++db) {
+    const uint64_t keys = store_.KeyCount(db);
+    if (keys == 0) continue;
+    LogVerbose("Keys", {{"db", db}, {"keys", keys}, {"volatile", store_.KeyCountWithExpiry(db)}});
+  }
+  LogDebug("Clients", {{"connected", clients_.size()}, {"used_memory", UsedMemory()}});
+}
+
 void Node::Tick() {
+  LogPulse();
   RefreshUsedMemory();
   const uint64_t used = UsedMemory();
   if (used > server_stats_.peak_memory.load()) {
@@ -174,7 +202,7 @@ void Node::RequestShutdown(std::string_view reason) {
 void Node::WaitForShutdown() {
   std::unique_lock lock(shutdown_mu_);
   shutdown_cv_.wait(lock, [this] { return !shutdown_reason_.empty(); });
-  LogWarning("Shutting down", {{"reason", shutdown_reason_}});
+  LogNotice("User requested shutdown...", {{"reason", shutdown_reason_}});
 }
 
 std::optional<std::string> Node::Admit(std::string_view address, bool unix_socket, size_t open) {

@@ -99,6 +99,8 @@ class Node final : public net::HandlerFactory {
 
  private:
   void LogStart();
+  void WarnOfSettings();
+  void LogPulse();
   // On the first worker, each 100 ms: samples rates and memory.
   void Tick();
   // On each worker, once a second: closes clients that are idle or over a limit for too long.
@@ -126,6 +128,7 @@ class Node final : public net::HandlerFactory {
   replication::History history_;
   int64_t started_at_us_ = 0;
   uint64_t startup_memory_ = 0;
+  uint64_t ticks_ = 0;
   std::unique_ptr<HttpEndpoint> http_;
   std::atomic<bool> started_{false};
   std::atomic<bool> stopping_{false};

@@ -49,9 +49,11 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
   state_.authenticated.store(node.parameters().requirepass.load().empty(),
                              std::memory_order_relaxed);
   node.clients().Add(state_.id, this);
+  LogVerbose("Accepted", {{"id", state_.id}, {"addr", state_.address}});
 }
 
 Session::~Session() {
+  LogVerbose("Client closed connection", {{"id", state_.id}, {"addr", state_.address}});
   node_.clients().Remove(state_.id);
   if (state_.monitor.load(std::memory_order_relaxed)) node_.monitors().Remove(*this);
   if (has_timer_) connection_.worker().CancelTimer(timer_);
