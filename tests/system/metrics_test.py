@@ -216,7 +216,7 @@ class MetricsTest(harness.TestCase):
                 after = self.scrape()
                 for key, value in before.values.items():
                     family = re.sub("_(bucket|sum|count)$", "", key[0])
-                    if after.types.get(key[0], after.types.get(family)) != "gauge":
+                    if before.types.get(key[0], before.types.get(family)) != "gauge":
                         self.assertLessEqual(value, after.values[key], key)
                 before = after
         finally:
