@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/apply_config.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "base/strings.h"
 #include "server/config/structured.h"
+#include "server/descriptors.h"
 #include "server/node.h"
 #include "server/observability/log_output.h"
 
@@ -38,19 +38,11 @@ absl::Status ApplyOutputLimits(Node& node, const Settings& settings) {
   return absl::OkStatus();
 }
 
-// Descriptors beyond the clients': listeners, logs, the bus.
-constexpr rlim_t kSpareDescriptors = 128;
-
 absl::Status ApplyMaxClients(Node& node, const Settings& settings) {
-  const auto wanted = static_cast<rlim_t>(settings.maxclients.load()) + kSpareDescriptors;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
-    limit.rlim_max = std::max(limit.rlim_max, wanted);
-    limit.rlim_cur = wanted;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-      return absl::ResourceExhaustedError(
-          "The operating system is not able to handle the specified number of clients");
-    }
+  const int64_t wanted = settings.maxclients.load();
+  if (MakeRoomForClients(wanted) < wanted) {
+    return absl::ResourceExhaustedError(
+        "The operating system is not able to handle the specified number of clients");
   }
   Copy<&Settings::maxclients>(node.limits().max_clients, settings);
   return absl::OkStatus();

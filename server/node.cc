@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "server/access.h"
 #include "server/apply_config.h"
+#include "server/descriptors.h"
 #include "server/node_services.h"
 #include "server/session.h"
 #include "server/totals.h"
@@ -74,6 +75,7 @@ commands::Services& Node::services() { return *services_; }
 absl::Status Node::Start() {
   config_->set_applier(
       [this](const Parameter& parameter) { return ApplyParameter(*this, parameter); });
+  FitMaxClients();
   if (absl::Status status = acceptor_.Listen(options_.listen); !status.ok()) {
     LogError(fmt::format("Failed listening on port {} (tcp), aborting.", options_.listen.port),
              {{"error", Std(status.message())}});
@@ -103,6 +105,16 @@ absl::Status Node::Start() {
   started_.store(true);
   LogStart();
   return absl::OkStatus();
+}
+
+void Node::FitMaxClients() {
+  const int64_t wanted = parameters().maxclients.load();
+  const int64_t possible = MakeRoomForClients(wanted);
+  if (possible == wanted) return;
+  config_->settings().maxclients.Store(possible);
+  limits_.max_clients.store(static_cast<size_t>(possible), std::memory_order_relaxed);
+  LogWarning("maxclients is lowered to what the limit on open files allows; raise 'ulimit -n'",
+             {{"wanted", wanted}, {"maxclients", possible}});
 }
 
 void Node::LogStart() {

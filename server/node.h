@@ -98,6 +98,8 @@ class Node final : public net::HandlerFactory {
   StatsBaseline& baseline() { return baseline_; }
 
  private:
+  // Where the system permits fewer open files than maxclients needs.
+  void FitMaxClients();
   void LogStart();
   void WarnOfSettings();
   void LogPulse();
