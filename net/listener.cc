@@ -14,12 +14,14 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace henge::net {
 namespace {
 
 constexpr int kAcceptsPerRound = 1000;
+constexpr int64_t kRestMs = 100;
 
 std::string ErrnoText() { return strerror(errno); }
 
@@ -195,7 +197,13 @@ void Acceptor::AcceptFrom(int listener, bool unix_socket) {
     socklen_t size = sizeof(remote);
     const int fd = accept4(listener, reinterpret_cast<sockaddr*>(&remote), &size,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) return;  // EAGAIN, or out of descriptors: the next round tries again.
+    if (fd < 0) {
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      if (errno == EAGAIN) return;
+      // Out of descriptors or memory; meanwhile the listener would be readable all the time.
+      LogWarning("Could not accept a connection", {{"error", ErrnoText()}});
+      return workers_[0]->PauseWatch(listener, kRestMs);
+    }
     if (unix_socket) {
       Hand(fd, options_.unix_path + ":0", options_.unix_path + ":0", true);
       continue;

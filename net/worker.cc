@@ -93,13 +93,16 @@ void Worker::Adopt(int fd, std::string address, std::string local_address, bool 
         unix_socket]() mutable {
     auto connection = std::make_unique<Connection>(*this, fd, std::move(address),
                                                    std::move(local_address), unix_socket);
-    connection->index_ = connections_.size();
-    connection->handler_ = factory_.Open(*connection);
-    connection->interest_ = EPOLLIN;
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = connection.get();
-    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) std::abort();
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) {  // The kernel has no room for it.
+      connection_count_.fetch_sub(1, std::memory_order_relaxed);
+      return;
+    }
+    connection->index_ = connections_.size();
+    connection->handler_ = factory_.Open(*connection);
+    connection->interest_ = EPOLLIN;
     connections_.push_back(std::move(connection));
   });
 }
@@ -117,6 +120,22 @@ void Worker::WatchReadable(int fd, Task task) {
   event.data.ptr = TagWatch(watch.get());
   if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) std::abort();
   watches_.push_back(std::move(watch));
+}
+
+void Worker::PauseWatch(int fd, int64_t delay_ms) {
+  SetWatchedFor(fd, 0);
+  AddTimer(delay_ms, [this, fd] { SetWatchedFor(fd, EPOLLIN); });
+}
+
+// Nothing happens when the descriptor is not watched any more.
+void Worker::SetWatchedFor(int fd, uint32_t events) {
+  for (const auto& watch : watches_) {
+    if (watch->fd != fd) continue;
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = TagWatch(watch.get());
+    epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event);
+  }
 }
 
 void Worker::Unwatch(int fd) {

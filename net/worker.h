@@ -62,6 +62,7 @@ class Worker {
   void CancelTimer(TimerId id) { timers_.erase(id); }
   // Watches a file descriptor for readability (listeners).
   void WatchReadable(int fd, Task task);
+  void PauseWatch(int fd, int64_t delay_ms);  // Looks away for a while.
   void Unwatch(int fd);                // REQUIRES: in a posted task, where no event is under way.
   void Close(Connection& connection);  // At the end of the round; safe from its own handler.
   bool InThread() const { return std::this_thread::get_id() == thread_.get_id(); }
@@ -87,6 +88,7 @@ class Worker {
   void Run();
   void Serve(std::span<const epoll_event> group);
   void ReadAhead(std::span<const epoll_event> group);
+  void SetWatchedFor(int fd, uint32_t events);
   void RunMailbox();
   void RunTimers();
   int TimeoutMs() const;

@@ -39,6 +39,11 @@ class LimitsCase(harness.TestCase):
         with open(f"/proc/{self.server.process.pid}/statm") as statm:
             return int(statm.read().split()[1]) * resource.getpagesize()
 
+    def cpu_seconds(self):
+        with open(f"/proc/{self.server.process.pid}/stat") as stat_file:
+            user, system = stat_file.read().split()[13:15]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def client_fields(self, observer, name):
         """CLIENT LIST's fields of the client of that name, or None when it is gone."""
         for line in observer.call("CLIENT", "LIST").decode().splitlines():
@@ -450,6 +455,9 @@ class ConnectionsTest(LimitsCase):
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 5, hard))
         wires = [self.wire() for _ in range(20)]
         self.assertEqual(first.call("PING"), "PONG")
+        busy = self.cpu_seconds()
+        time.sleep(1)
+        self.assertLess(self.cpu_seconds() - busy, 0.5)  # It doesn't try all the time.
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 500, hard))
         self.assertEqual([wire.call("PING") for wire in wires], ["PONG"] * 20)
 

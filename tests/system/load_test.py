@@ -45,13 +45,13 @@ class LoadCase(harness.TestCase):
             except (Closed, OSError) as error:
                 if isinstance(error, socket.timeout):
                     self.failures.append(f"no answer: {error}")
-                    return
+                    break
                 if wire is not None:
                     wire.close()
                 wire = None
             except AssertionError as error:
                 self.failures.append(str(error))
-                return
+                break
         if wire is not None:
             wire.close()
 
@@ -110,7 +110,7 @@ def rare_command(dice):
         ("CLIENT", "KILL", "ID", number), ("CLIENT", "KILL", "TYPE", "normal", "MAXAGE", number),
         ("CLIENT", "PAUSE", number % 20, "WRITE"), ("CLIENT", "PAUSE", number % 20, "ALL"),
         ("CLIENT", "UNPAUSE"), ("CLIENT", "UNBLOCK", number), ("CLIENT", "SETNAME", f"c{number}"),
-        ("CLIENT", "NO-TOUCH", "ON"), ("CLIENT", "NO-TOUCH", "OFF"), ("WAIT", 1, number),
+        ("CLIENT", "NO-TOUCH", "ON"), ("CLIENT", "NO-TOUCH", "OFF"), ("WAIT", 1, 1 + number),
         ("CONFIG", "SET", "maxmemory", dice.choice((0, 0, 3_000_000))),
         ("CONFIG", "SET", "maxmemory-policy", dice.choice(("allkeys-lru", "volatile-ttl"))),
         ("CONFIG", "SET", "timeout", number), ("CONFIG", "SET", "hz", 1 + number),
