@@ -12,6 +12,7 @@ import subprocess
 from lib import resp
 
 KEYS = 1_000_000
+CONNECTIONS = 50
 
 
 @dataclasses.dataclass
@@ -33,21 +34,29 @@ class Point:
     size: int  # Bytes of a value; 0 where there is none.
 
 
-def run_client(server, point, requests, extra=()):
-    """Runs redis-benchmark once; returns requests per second as it saw them."""
+def run_clients(server, point, requests, clients=1):
+    """Shares the requests among so many redis-benchmarks; returns requests per second as they saw them.
+
+    Processes, as redis-benchmark's own threads notice the end of a run a quarter of a second late.
+    """
     command = ["redis-benchmark", "-p", str(server.port), "-t", point.command.lower(),
-               "-n", str(requests), "-P", str(point.pipeline), "-d", str(point.size or 3),
-               "-r", str(KEYS), "-c", "50", "--csv", *extra]
-    done = subprocess.run(command, capture_output=True, text=True)
-    rows = list(csv.DictReader(done.stdout.splitlines()))
-    if done.returncode != 0 or len(rows) != 1:
-        raise SystemExit(f"{server.name}: {' '.join(command)}\n{done.stdout}{done.stderr}")
-    return float(rows[0]["rps"])
+               "-n", str(requests // clients), "-P", str(point.pipeline), "-d", str(point.size or 3),
+               "-r", str(KEYS), "-c", str(CONNECTIONS // clients), "--csv"]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+               for _ in range(clients)]
+    rate = 0.0
+    for process in running:
+        printed = process.communicate()[0]
+        rows = list(csv.DictReader(printed.splitlines()))
+        if process.returncode != 0 or len(rows) != 1:
+            raise SystemExit(f"{server.name}: {' '.join(command)}\n{printed}")
+        rate += float(rows[0]["rps"])
+    return rate
 
 
-def measure(server, point, requests, extra=()):
+def measure(server, point, requests, clients=1):
     before = server.cpu()
-    rate = run_client(server, point, requests, extra)
+    rate = run_clients(server, point, requests, clients)
     used = server.cpu() - before
     cost = used.total * 1e6 / requests
     return Sample(rate, cost * used.user_share, cost * (1 - used.user_share),
@@ -64,15 +73,15 @@ def summarize(samples):
     return Sample(median("rate"), user * scale, system * scale, median("busy"))
 
 
-def compare(pair, point, rounds, seconds, extra=()):
+def compare(pair, point, rounds, seconds, clients=1):
     """What both servers did, summarized; each sample takes the slower one about `seconds`."""
-    trial = 2000 * point.pipeline
-    slowest = min(run_client(server, point, trial, extra) for server in pair)
-    requests = max(trial, int(slowest * seconds))
+    trial = 4000 * point.pipeline
+    slowest = min(run_clients(server, point, trial, clients) for server in pair)
+    requests = max(trial, int(slowest * seconds)) // clients * clients
     samples = [[] for _ in pair]
     for _ in range(rounds):
         for server, own in zip(pair, samples):
-            own.append(measure(server, point, requests, extra))
+            own.append(measure(server, point, requests, clients))
     return [summarize(own) for own in samples]
 
 
