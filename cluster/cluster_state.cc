@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "base/strings.h"
 
 namespace henge::cluster {
@@ -85,7 +86,7 @@ void ClusterState::SetRequireFullCoverage(bool required) {
 void ClusterState::JudgeHealth() {
   const int64_t now = clock_.MonotonicMicros();
   for (auto& [id, link] : links_) {
-    link.seen.failed = now - link.alive_micros > options_.node_timeout_ms * 1000;
+    SetFailed(link, now - link.alive_micros > options_.node_timeout_ms * 1000);
   }
   int reachable = 0;
   for (NodeIndex i = 0; i < topology_->nodes().size(); ++i) {
@@ -95,7 +96,16 @@ void ClusterState::JudgeHealth() {
   const bool covered = topology_->assigned_slots() == kSlots && reachable == owners;
   const bool majority = reachable > owners / 2;
   const bool ok = majority && (covered || !options_.require_full_coverage);
-  SetHealth(ok ? ClusterHealth::kOk : ClusterHealth::kFail);
+  const auto judged = ok ? ClusterHealth::kOk : ClusterHealth::kFail;
+  if (judged == health()) return;
+  if (ok) {
+    LogNotice("Cluster state changed",
+              {{"state", "ok"}, {"owners", owners}, {"reachable", reachable}});
+  } else {
+    LogWarning("Cluster state changed",
+               {{"state", "fail"}, {"owners", owners}, {"reachable", reachable}});
+  }
+  SetHealth(judged);
 }
 
 TopologyPtr ClusterState::topology() const {
@@ -155,16 +165,42 @@ void ClusterState::OnPingSent(const NodeId& peer) {
   if (sent == 0) sent = clock_.NowMillis();
 }
 
+void ClusterState::Tell(bool good, std::string_view what, const Link& link) const {
+  const Node* node = topology_->Find(link.seen.id);
+  if (node == nullptr) return;
+  const std::string address = absl::StrCat(node->host, ":", node->port);
+  const std::string_view name = node->name.empty() ? node->id.view() : node->name;
+  if (good) return LogNotice(what, {{"node", name}, {"address", address}});
+  if (link.seen.error.empty()) return LogWarning(what, {{"node", name}, {"address", address}});
+  LogWarning(what, {{"node", name}, {"address", address}, {"error", link.seen.error}});
+}
+
 void ClusterState::SetConnected(Link& link, bool connected) {
   if (link.seen.connected == connected) return;
   link.seen.connected = connected;
   link.seen.since = clock_.NowMillis();
+  Tell(connected, connected ? "Connected to a node" : "A node does not answer", link);
+}
+
+void ClusterState::SetFailed(Link& link, bool failed) {
+  if (link.seen.failed == failed) return;
+  link.seen.failed = failed;
+  Tell(!failed,
+       failed ? "A node has been silent for longer than cluster-node-timeout"
+              : "A node is heard again",
+       link);
 }
 
 void ClusterState::Learn(Link& link, const Beat& beat) {
   link.seen.topology_version = beat.topology_version;
   link.seen.epoch = beat.epoch;
-  link.seen.agrees = beat.fingerprint == topology_->fingerprint();
+  const bool agrees = beat.fingerprint == topology_->fingerprint();
+  if (agrees == link.seen.agrees) return;
+  link.seen.agrees = agrees;
+  Tell(agrees,
+       agrees ? "A node agrees about members and slots"
+              : "A node knows other members or slots than this one",
+       link);
 }
 
 void ClusterState::OnPong(const NodeId& peer, const Beat& beat) {

@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -76,8 +77,13 @@ class ClusterState final : public ClusterView, public BeatListener {
   void FollowPeers();
   void JudgeHealth();
   bool IsFailed(const NodeId& id) const;
+  // Also log what has changed.
   void SetConnected(Link& link, bool connected);
+  void SetFailed(Link& link, bool failed);
   void Learn(Link& link, const Beat& beat);
+
+  // Logs what happened to a peer, with its name and address.
+  void Tell(bool good, std::string_view what, const Link& link) const;
 
   ClusterOptions options_;  // my_id is fixed; the rest is guarded by mutex_.
   const Clock& clock_;

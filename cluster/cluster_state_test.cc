@@ -5,8 +5,11 @@
 
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 namespace henge::cluster {
 namespace {
@@ -139,6 +142,47 @@ TEST_F(ClusterStateTest, ASilentOwnerFailsTheClusterUntilItAnswers) {
   EXPECT_EQ(state->health(), ClusterHealth::kFail);
   state->OnPong(Id(2), BeatOf(2));
   EXPECT_EQ(state->health(), ClusterHealth::kOk);
+}
+
+// Takes what is logged while it lives.
+class LogLines final : public LogSink {
+ public:
+  LogLines() { SetLogSink(this); }
+  ~LogLines() override { SetLogSink(nullptr); }
+  void Write(LogLevel, std::string_view message, std::span<const LogField>) override {
+    lines_.emplace_back(message);
+  }
+  std::vector<std::string> Take() { return std::exchange(lines_, {}); }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+TEST_F(ClusterStateTest, LogsWhatChangesOnce) {
+  using Lines = std::vector<std::string>;
+  LogLines log;
+  const auto state = Make();
+  EXPECT_EQ(log.Take(), Lines{"Cluster state changed"});
+  for (int round = 0; round < 3; ++round) {
+    for (const int i : {1, 2}) state->OnPong(Id(i), BeatOf(i));
+  }
+  EXPECT_EQ(log.Take(), (Lines{"Connected to a node", "Connected to a node"}));
+  Beat stranger = BeatOf(1);
+  stranger.fingerprint ^= 1;
+  for (int round = 0; round < 3; ++round) EXPECT_TRUE(state->OnPing(stranger));
+  EXPECT_EQ(log.Take(), Lines{"A node knows other members or slots than this one"});
+  for (int round = 0; round < 3; ++round) {
+    clock_.Advance(600);
+    state->OnPong(Id(1), BeatOf(1));
+    state->OnPingFailed(Id(2), "no route");
+    state->OnRound();
+  }
+  EXPECT_EQ(log.Take(), (Lines{"A node agrees about members and slots", "A node does not answer",
+                               "A node has been silent for longer than cluster-node-timeout",
+                               "Cluster state changed"}));
+  state->OnPong(Id(2), BeatOf(2));
+  EXPECT_EQ(log.Take(),
+            (Lines{"Connected to a node", "A node is heard again", "Cluster state changed"}));
 }
 
 TEST_F(ClusterStateTest, WithoutFullCoverageOnlyAMinorityFails) {
