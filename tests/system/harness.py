@@ -71,6 +71,13 @@ def wait_until(condition, seconds=10, what=None):
         time.sleep(POLL_SECONDS)
 
 
+def let_pass(seconds):
+    """Lets time pass in which something is measured; never to wait for something."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+
+
 class Server:
     """One server process. `settings` are Redis's parameters by name, given as flags."""
 

@@ -170,14 +170,14 @@ class MixedLoadTest(LoadCase):
 
     def test_everything_at_once(self):
         threads = self.run_clients(self.WORKS)
-        time.sleep(SECONDS)
+        harness.let_pass(SECONDS)
         self.finish(threads)
         self.assertGreater(self.done, 50)
         self.check()
 
     def test_the_end_in_the_midst_of_it(self):
         threads = self.run_clients(self.WORKS)
-        time.sleep(min(SECONDS, 3))
+        harness.let_pass(min(SECONDS, 3))
         self.assertTrue(self.server.alive(), "the server died")
         code = self.server.stop(60)
         self.finish(threads)
@@ -217,7 +217,7 @@ class TransfersTest(LoadCase):
             wire.call("MSET", *[word for i in range(self.ACCOUNTS)
                                 for word in (f"account{i}", self.EACH)])
         threads = self.run_clients([self.transfer] * (CLIENTS - 2) + [self.audit] * 2)
-        time.sleep(SECONDS)
+        harness.let_pass(SECONDS)
         self.finish(threads)
         with self.wire() as wire:
             self.audit(wire, random.Random(self.seed))
