@@ -13,8 +13,11 @@ LINE = re.compile(r"(\d+):[MS] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} [.
 
 
 def lines_of(path):
+    """The lines written so far; none before there is a file."""
+    if not os.path.exists(path):
+        return []
     with open(path, encoding="utf-8") as log:
-        return log.read().splitlines()
+        return log.read().rpartition("\n")[0].splitlines()
 
 
 class LoggingTest(harness.TestCase):
