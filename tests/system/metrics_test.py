@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Prometheus scrapes is what INFO says, under redis_exporter's names."""
+import json
 import os
 import re
 import threading
 import time
 import urllib.error
 import urllib.request
+
+import yaml
 
 import harness
 
@@ -298,6 +301,37 @@ class MetricsTest(harness.TestCase):
         self.assertEqual(self.server.stop(), 0)
         self.server.start()
         self.assertEqual(get(self.port, "/health")[0], 200)
+
+
+class DeployTest(harness.TestCase):
+    """The dashboard and the alerts ask for metrics there are."""
+
+    def expressions(self):
+        with open(os.path.join(harness.ROOT, "deploy/grafana/henge.json"), encoding="utf-8") as file:
+            for panel in json.load(file)["panels"]:
+                for target in panel.get("targets", []):
+                    yield target["expr"]
+        folder = os.path.join(harness.ROOT, "deploy/prometheus")
+        with open(os.path.join(folder, "prometheus.yml"), encoding="utf-8") as file:
+            (rules,) = yaml.safe_load(file)["rule_files"]
+        with open(os.path.join(folder, rules), encoding="utf-8") as file:
+            for group in yaml.safe_load(file)["groups"]:
+                for rule in group["rules"]:
+                    yield rule["expr"]
+
+    def test_every_metric_asked_for_is_told(self):
+        told = documented()
+        asked = 0
+        for expression in self.expressions():
+            for name in re.findall(r"\b(?:redis|henge)_\w+", expression):
+                family = re.sub("_(bucket|sum|count)$", "", name)
+                self.assertTrue(name in told or told.get(family, ("",))[0] == "histogram",
+                                f"{name} in {expression}")
+                counted = re.search(rf"\b(?:rate|increase)\({name}\b", expression)
+                if counted and name in told and not name.endswith("_last_id"):
+                    self.assertEqual(told[name][0], "counter", expression)
+                asked += 1
+        self.assertGreater(asked, 40)
 
 
 class NoMetricsTest(harness.TestCase):
