@@ -196,6 +196,7 @@ int Worker::TimeoutMs() const {
 }
 
 void Worker::Run() {
+  current_ = this;
   while (!stop_.load(std::memory_order_acquire)) {
     epoll_event events[kMaxEvents];
     const int n = epoll_wait(epoll_fd_, events, kMaxEvents, TimeoutMs());

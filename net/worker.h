@@ -65,7 +65,7 @@ class Worker {
   void PauseWatch(int fd, int64_t delay_ms);  // Looks away for a while.
   void Unwatch(int fd);                // REQUIRES: in a posted task, where no event is under way.
   void Close(Connection& connection);  // At the end of the round; safe from its own handler.
-  bool InThread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  bool InThread() const { return current_ == this; }
   // The start of the present round, wall clock: one reading serves a round's commands.
   UnixMillis round_time() const { return round_time_; }
   template <class F>
@@ -100,6 +100,7 @@ class Worker {
   void LendBuffer(Connection& connection);
   void TakeBack(Connection& connection);
 
+  inline static thread_local const Worker* current_ = nullptr;  // This thread's.
   const int index_;
   HandlerFactory& factory_;
   int epoll_fd_ = -1;

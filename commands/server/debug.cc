@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,12 @@ void Sleep(CommandContext& ctx, ArgReader& args) {
     ctx.services.control().Stall(static_cast<int64_t>(std::min(seconds, kLongest) * 1e6));
   }
   ctx.reply.Ok();
+}
+
+// Ends the process as a bug would, so that what it tells then can be tested.
+template <int Signal>
+void Crash(CommandContext&, ArgReader&) {
+  std::raise(Signal);
 }
 
 void SetActiveExpire(CommandContext& ctx, ArgReader& args) {
@@ -158,6 +165,9 @@ constexpr size_t kAnyNumber = SIZE_MAX;
 constexpr Subcommand kSubcommands[] = {
     {"help", 0, 0, Help},
     {"sleep", 1, 1, Sleep},
+    {"segfault", 0, 0, Crash<SIGSEGV>},
+    {"panic", 0, 0, Crash<SIGABRT>},
+    {"assert", 0, 0, Crash<SIGABRT>},
     {"set-active-expire", 1, 1, SetActiveExpire},
     {"object", 1, 1, DebugObject},
     {"htstats", 1, kAnyNumber, DebugHtStats},
@@ -179,6 +189,8 @@ constexpr Subcommand kSubcommands[] = {
 
 void Help(CommandContext& ctx, ArgReader&) {
   static constexpr std::string_view kLines[] = {
+      "ASSERT",
+      "    Crash as by a failed assertion.",
       "DICT-RESIZING <0|1>",
       "    Accepted for compatibility: tables here grow by themselves, a little at a time.",
       "DIGEST",
@@ -199,6 +211,8 @@ void Help(CommandContext& ctx, ArgReader&) {
       "    Have the allocator do something.",
       "OBJECT <key>",
       "    Show how a key's value is kept.",
+      "PANIC",
+      "    Crash as after an impossible event.",
       "PAUSE-CRON <0|1>",
       "    Stop what the server does at intervals, or go on.",
       "POPULATE <count> [<prefix>] [<size>]",
@@ -211,6 +225,8 @@ void Help(CommandContext& ctx, ArgReader&) {
       "    Set for how long a client's largest reply is remembered.",
       "REPLYBUFFER RESIZING <0|1>",
       "    Whether CLIENT LIST shows reply buffers by that largest reply.",
+      "SEGFAULT",
+      "    Crash as by a wild access to memory.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    Whether keys expire also when nobody touches them.",
       "SET-DISABLE-DENY-SCRIPTS <0|1>",

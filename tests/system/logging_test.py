@@ -140,6 +140,17 @@ class LoggingTest(harness.TestCase):
         for text in ("crashed by signal: 6", "STACK TRACE", f"Killed by PID: {os.getpid()}"):
             self.assertIn(text, log)
 
+    def test_a_crash_on_purpose(self):
+        for command, number in (("SEGFAULT", signal.SIGSEGV), ("PANIC", signal.SIGABRT),
+                                ("ASSERT", signal.SIGABRT)):
+            with self.subTest(command), harness.Henge() as server:
+                with self.assertRaises(harness.redis.exceptions.ConnectionError):
+                    server.client(retry=None).execute_command("DEBUG", command)
+                self.assertEqual(server.process.wait(20), -number)
+                log = "\n".join(lines_of(server.log_path()))
+                self.assertIn(f"crashed by signal: {number.value}", log)
+                self.assertIn("Dispatcher::", log)
+
     def test_in_the_background(self):
         server = harness.Henge({"daemonize": "yes", "logfile": "henge.log",
                                 "pidfile": "henge.pid"})
