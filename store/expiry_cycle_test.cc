@@ -57,6 +57,35 @@ class ExpiryCycleTest : public ::testing::Test {
   ExpiryCycle cycle_{store_, {0, 4}, sink_};
 };
 
+TEST_F(ExpiryCycleTest, NotesHowLateKeysAreDeleted) {
+  Set(0, "soon", 100);
+  Set(0, "later", 10'000);
+  clock_.Advance(12'000);
+  cycle_.Run(clock_.NowMillis(), kAllTheTimeItTakes);
+  const ExpiryLag& lag = cycle_.deletions();
+  EXPECT_EQ(lag.sum_ms.get(), 11'900u + 2'000u);
+  EXPECT_EQ(lag.max_ms.get(), 11'900u);
+  EXPECT_EQ(lag.buckets[14].get(), 1u);  // 8192 … 16383 ms
+  EXPECT_EQ(lag.buckets[11].get(), 1u);  // 1024 … 2047 ms
+}
+
+TEST_F(ExpiryCycleTest, ACensusMeasuresTablesAndDeadlines) {
+  const auto measure = [&](Counter TableCensus::* what) {
+    uint64_t sum = 0;
+    for (ShardIndex i = 0; i < store_.shards(); ++i) {
+      store_.TakeCensus(i);
+      sum += (store_.shard(i).census.*what).get();
+    }
+    return sum;
+  };
+  EXPECT_EQ(measure(&TableCensus::places), 0u);
+  for (int i = 0; i < 1000; ++i) Set(0, "k" + std::to_string(i), 1000);
+  EXPECT_GE(measure(&TableCensus::places), 1000u);
+  EXPECT_LT(measure(&TableCensus::places), 4000u);
+  EXPECT_GT(measure(&TableCensus::bytes), 8000u);
+  EXPECT_GT(measure(&TableCensus::deadline_bytes), 0u);
+}
+
 TEST_F(ExpiryCycleTest, DeletesWhatIsDueInEveryDatabaseAndNothingElse) {
   for (int i = 0; i < 1000; ++i) {
     Set(static_cast<DbIndex>(i % 3), "due" + std::to_string(i), 500 + i);
