@@ -43,15 +43,17 @@ std::string AddressText(const sockaddr_storage& address) {
   return "?:0";
 }
 
-void SetKeepalive(int fd, int seconds) {
+// A listener's options are those of the sockets accepted from it, which saves as many system calls
+// for each.
+void SetKeepalive(int listener, int seconds) {
+  const int on = seconds > 0 ? 1 : 0;
+  setsockopt(listener, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
   if (seconds <= 0) return;
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
+  setsockopt(listener, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof(seconds));
   const int interval = std::max(1, seconds / 3);
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+  setsockopt(listener, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
   const int probes = 3;
-  setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+  setsockopt(listener, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
 }  // namespace
@@ -66,7 +68,6 @@ void Acceptor::Stop() {
 
 absl::Status Acceptor::Listen(const ListenOptions& options) {
   options_ = options;
-  set_keepalive_seconds(options.keepalive_seconds);
   if (absl::Status status = OpenAll(options.bind, options.port, sockets_); !status.ok()) {
     return status;
   }
@@ -127,6 +128,13 @@ absl::Status Acceptor::Relisten(const std::vector<std::string>& bind, int port) 
   return absl::OkStatus();
 }
 
+void Acceptor::SetKeepaliveSeconds(int seconds) {
+  options_.keepalive_seconds = seconds;
+  for (const Socket& socket : sockets_) {
+    if (!socket.unix_socket) SetKeepalive(socket.fd, seconds);
+  }
+}
+
 absl::Status Acceptor::OpenTcp(const std::string& address, int port, bool optional,
                                std::vector<Socket>& sockets) const {
   addrinfo hints{};
@@ -145,6 +153,10 @@ absl::Status Acceptor::OpenTcp(const std::string& address, int port, bool option
   bool ok = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0;
   if (ok && found->ai_family == AF_INET6) {
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  }
+  if (ok) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    SetKeepalive(fd, options_.keepalive_seconds);
   }
   ok = ok && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, options_.backlog) == 0;
   const int error = errno;
@@ -211,9 +223,6 @@ void Acceptor::AcceptFrom(int listener, bool unix_socket) {
     sockaddr_storage local{};
     size = sizeof(local);
     getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size);
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    SetKeepalive(fd, keepalive_seconds_.load(std::memory_order_relaxed));
     Hand(fd, AddressText(remote), AddressText(local), false);
   }
 }

@@ -8,7 +8,6 @@
 
 #include <absl/status/status.h>
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,9 +38,8 @@ class Acceptor {
   // Other addresses or another port: opens what is new, closes what is gone, keeps the rest and all
   // connections. On an error everything stays as it was. The Unix socket is not touched.
   absl::Status Relisten(const std::vector<std::string>& bind, int port);
-  void set_keepalive_seconds(int seconds) {  // 0: off. For connections to come.
-    keepalive_seconds_.store(seconds, std::memory_order_relaxed);
-  }
+  // 0: off. For connections to come; by the thread that may call Relisten.
+  void SetKeepaliveSeconds(int seconds);
   // Starts accepting on the first worker. REQUIRES: its thread has not started, or this is it.
   void Start();
   void Stop();  // Closes the sockets. REQUIRES: the first worker has stopped.
@@ -67,7 +65,6 @@ class Acceptor {
   std::vector<std::unique_ptr<Worker>>& workers_;
   HandlerFactory& factory_;
   ListenOptions options_;
-  std::atomic<int> keepalive_seconds_{0};
   std::vector<Socket> sockets_;
   Counter accepted_;
   Counter rejected_;

@@ -103,7 +103,7 @@ absl::Status SlowlogSetting(Node& node, const Settings& settings) {
 }
 
 absl::Status ApplyKeepalive(Node& node, const Settings& settings) {
-  node.acceptor().set_keepalive_seconds(static_cast<int>(settings.tcp_keepalive.load()));
+  node.acceptor().SetKeepaliveSeconds(static_cast<int>(settings.tcp_keepalive.load()));
   return absl::OkStatus();
 }
 absl::Status ApplyNodeTimeout(Node& node, const Settings& settings) {

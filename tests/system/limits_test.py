@@ -506,6 +506,8 @@ class IdleTest(LimitsCase):
         self.serve(tcp_keepalive=100)
         timed = self.wire()
         self.assertEqual(self.keepalive_timer(timed), "02")
+        self.config(timed, tcp_keepalive=50)
+        self.assertEqual(self.keepalive_timer(self.wire()), "02")
         self.config(timed, tcp_keepalive=0)
         untimed = self.wire()
         self.assertEqual(self.keepalive_timer(untimed), "00")
