@@ -26,6 +26,7 @@ from lib import resp
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SERVER_CORE = 0
 CLIENT_CORE = 1
+BOTH_CORES = (SERVER_CORE, CLIENT_CORE)
 START_SECONDS = 20
 PRIORITY = -10
 PR_SET_PDEATHSIG = 1
