@@ -90,11 +90,11 @@ struct ClientState {
   int queued_slot = kNoSlot;
   std::vector<QueuedCommand> queue;
 
-  // WATCH: registered with the shards under (db, key). `expired_at_watch`: was logically gone then.
+  // WATCH: registered with the shards under (db, key).
   struct Watched {
     DbIndex db;
     std::string key;
-    bool expired_at_watch;
+    bool existed;  // When it was watched.
   };
   store::WatchFlag watch_flag;
   std::vector<Watched> watched;

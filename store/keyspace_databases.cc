@@ -36,6 +36,15 @@ void TouchReplaced(Shard& shard, DbIndex db, ShardDb* replacement, UnixMillis no
   });
 }
 
+// Deletes from `other` what has expired there and is watched in `db`: where the two change places,
+// a dead key must not look as if it had died under its watcher's eyes.
+void ExpireWatched(Shard& shard, DbIndex db, Keyspace other) {
+  if (shard.watches.empty()) return;
+  shard.watches.ForEach(db, [&](std::string_view name, const std::vector<WatchFlag*>&) {
+    other.Peek(Key::Of(name));
+  });
+}
+
 }  // namespace
 
 uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
@@ -66,6 +75,8 @@ void Keyspace::SwapDatabases(DbIndex a, DbIndex b) {
   if (a != b) {
     for (size_t i = 0; i < store_.shards(); ++i) {
       Shard& shard = store_.shard(static_cast<ShardIndex>(i));
+      ExpireWatched(shard, a, InDatabase(b));
+      ExpireWatched(shard, b, InDatabase(a));
       TouchReplaced(shard, a, shard.dbs[b].get(), now_);
       TouchReplaced(shard, b, shard.dbs[a].get(), now_);
       std::swap(shard.dbs[a], shard.dbs[b]);

@@ -250,5 +250,14 @@ TEST_F(KeyspaceTest, SwappingDatabasesMovesKeysCountsAndDeadlines) {
   EXPECT_EQ(At(6000, 1).Read(Key::Of("a")), nullptr);
 }
 
+TEST_F(KeyspaceTest, SwappingInADeadKeyTouchesNoWatch) {
+  At(1000, 0).SetString(Key::Of("a"), "dead", 2000, events::kSet);
+  WatchFlag a;
+  store_.shard(store_.ShardOf(Key::Of("a").slot)).watches.Add(1, "a", &a);
+  At(3000).SwapDatabases(0, 1);
+  EXPECT_EQ(At(3000, 1).Peek(Key::Of("a")), nullptr);
+  EXPECT_FALSE(a.raised);
+}
+
 }  // namespace
 }  // namespace henge::store

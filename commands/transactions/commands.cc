@@ -10,7 +10,7 @@
 namespace henge::commands {
 
 void ForgetWatches(ClientState& client, store::Store& store, const store::LockSet& held) {
-  for (const auto& [db, name, expired] : client.watched) {
+  for (const auto& [db, name, existed] : client.watched) {
     const ShardIndex shard = store.ShardOf(store::Key::Of(name).slot);
     const store::ShardGuard guard(store, held, shard);
     store.shard(shard).watches.Remove(db, name, &client.watch_flag);
@@ -41,16 +41,14 @@ void LeaveMulti(CommandContext& ctx) {
   DropTransaction(ctx.client, ctx.keyspace.store(), ctx.keyspace.locks());
 }
 
-// A watched key changed, or passed its deadline since WATCH (which nobody reports until it is
-// looked at). REQUIRES: the locks of the watched keys.
+// A watched key changed, or passed its deadline since WATCH, which nobody reports until it is
+// looked at. REQUIRES: the locks of the watched keys.
 bool WatchesFailed(CommandContext& ctx) {
   if (ctx.client.watch_flag.raised.load(std::memory_order_relaxed)) return true;
-  for (const auto& [db, name, expired_at_watch] : ctx.client.watched) {
-    if (expired_at_watch) continue;
-    store::Keyspace keyspace = ctx.keyspace.InDatabase(db);
-    keyspace.Peek(store::Key::Of(name));  // Deletes, and so touches, what has expired.
+  for (const auto& [db, name, existed] : ctx.client.watched) {
+    if (existed && !ctx.keyspace.InDatabase(db).Exists(store::Key::Of(name))) return true;
   }
-  return ctx.client.watch_flag.raised.load(std::memory_order_relaxed);
+  return false;
 }
 
 void Multi(CommandContext& ctx, ArgReader&) {
@@ -99,10 +97,9 @@ void Watch(CommandContext& ctx, ArgReader& args) {
       known = known || (watched.db == db && watched.key == key.bytes);
     }
     if (known) continue;
-    // Looking removes a key that has expired, so it can't expire again.
-    ctx.keyspace.Peek(key);
+    const bool exists = ctx.keyspace.Exists(key);
     store.shard(store.ShardOf(key.slot)).watches.Add(db, key.bytes, &client.watch_flag);
-    client.watched.push_back({db, std::string(key.bytes), false});
+    client.watched.push_back({db, std::string(key.bytes), exists});
   }
   client.watched_keys.store(static_cast<int>(client.watched.size()), std::memory_order_relaxed);
   ctx.reply.Ok();

@@ -50,8 +50,8 @@ enum ParameterFlag : uint32_t {
   kNotYet = 1u << 8,         // Accepted, but what it steers does not exist yet.
   kCompatOnly = 1u << 9,     // Accepted for compatibility; Henge has nothing for it to steer.
   kOnlyDefault = 1u << 10,   // Another value is refused: what it promises does not exist yet.
-  kOwn = 1u << 11,           // Not Redis's: CONFIG SET may repeat its value even if immutable, as
-                             // tools do that set what they got.
+  kOwn = 1u << 11,           // Not Redis's, or not by this name: CONFIG SET may repeat its value
+                             // even if immutable, as tools do that set what they got.
 };
 
 struct Parameter {
