@@ -174,8 +174,9 @@ Entry* Entry::ResizeString(Entry* entry, size_t size) {
   if (!in_place) {
     Entry* grown;
     if (size > kMaxInlineValue || entry->is_external()) {
-      // Appending is amortized: half as much again, as far as it is not a fresh value.
-      Blob* blob = Blob::New(size, size + (old.size() < size ? size / 2 : 0));
+      // Appending is amortized: half as much again, but not to a fresh value.
+      const bool appends = !old.empty() && old.size() < size;
+      Blob* blob = Blob::New(size, size + (appends ? size / 2 : 0));
       CopyBytes(blob->data(), old.substr(0, kept));
       grown = NewBlob(entry->key(), BlobRef::Adopt(blob), entry->expiry());
     } else {

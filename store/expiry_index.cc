@@ -11,7 +11,29 @@ namespace {
 constexpr size_t kFirstChunk = 8;
 constexpr size_t kLargestChunk = 128;  // 1 KB.
 
+uint64_t BitOf(size_t index) { return uint64_t{1} << index; }
+
+// Where the bucket of that index stands among those that are occupied.
+ptrdiff_t RankOf(uint64_t occupied, size_t index) {
+  return std::popcount(occupied & (BitOf(index) - 1));
+}
+
 }  // namespace
+
+ExpiryIndex::Bucket& ExpiryIndex::Level::MakeBucket(size_t index) {
+  const auto at = buckets.begin() + RankOf(occupied, index);
+  if ((occupied & BitOf(index)) != 0) return *at;
+  occupied |= BitOf(index);
+  return *buckets.emplace(at);
+}
+
+ExpiryIndex::Bucket ExpiryIndex::Level::TakeBucket(size_t index) {
+  const auto at = buckets.begin() + RankOf(occupied, index);
+  Bucket bucket = std::move(*at);
+  buckets.erase(at);
+  occupied &= ~BitOf(index);
+  return bucket;
+}
 
 void ExpiryIndex::Add(Bucket& bucket, ExpiryRecord record) {
   if (bucket.chunks.empty() ||
@@ -35,30 +57,26 @@ void ExpiryIndex::Note(ExpiryRecord record, UnixMillis deadline) {
   const int shift = level * kBucketBits;
   const int64_t coarse = std::min(tick >> shift, (cursor_ >> shift) + kBuckets - 1);
   const auto index = static_cast<size_t>(coarse & (kBuckets - 1));
-  Add(levels_[static_cast<size_t>(level)][index], record);
-  occupied_[static_cast<size_t>(level)] |= uint64_t{1} << index;
+  Add(levels_[static_cast<size_t>(level)].MakeBucket(index), record);
   ++size_;
 }
 
 void ExpiryIndex::Splice(int level, int64_t tick, Bucket& queue) {
-  const auto l = static_cast<size_t>(level);
+  Level& from = levels_[static_cast<size_t>(level)];
   const auto index = static_cast<size_t>((tick >> (level * kBucketBits)) & (kBuckets - 1));
-  const uint64_t bit = uint64_t{1} << index;
-  if ((occupied_[l] & bit) == 0) return;
-  occupied_[l] &= ~bit;
-  Bucket& bucket = levels_[l][index];
+  if ((from.occupied & BitOf(index)) == 0) return;
+  Bucket bucket = from.TakeBucket(index);
   if (queue.chunks.empty()) {
-    queue.chunks.swap(bucket.chunks);
+    queue = std::move(bucket);
   } else {
     std::move(bucket.chunks.begin(), bucket.chunks.end(), std::back_inserter(queue.chunks));
-    bucket.chunks.clear();
   }
 }
 
 // One step of the cursor towards `target`: over a tick, or over all that is known to be empty.
 void ExpiryIndex::Advance(int64_t target) {
   int empty_levels = 0;
-  while (empty_levels < kLevels && occupied_[static_cast<size_t>(empty_levels)] == 0) {
+  while (empty_levels < kLevels && levels_[static_cast<size_t>(empty_levels)].occupied == 0) {
     ++empty_levels;
   }
   if (empty_levels == kLevels) {
@@ -118,12 +136,18 @@ int64_t ExpiryIndex::LagMs(UnixMillis now) const {
   return std::max<int64_t>(0, now - oldest * kTickMs);
 }
 
+size_t ExpiryIndex::MemoryBytes() const {
+  size_t bytes = sizeof(*this) + chunk_bytes_;
+  for (const Level& level : levels_) bytes += level.buckets.capacity() * sizeof(Bucket);
+  return bytes;
+}
+
 std::optional<ExpiryRecord> ExpiryIndex::Sample(Random& random) const {
   size_t chunks = 0;
   const auto visit = [&](auto&& fn) {
-    for (const auto& level : levels_) {
-      for (const Bucket& bucket : level) {
-        if (!bucket.chunks.empty() && fn(bucket)) return;
+    for (const Level& level : levels_) {
+      for (const Bucket& bucket : level.buckets) {
+        if (fn(bucket)) return;
       }
     }
     if (!due_.chunks.empty() && fn(due_)) return;

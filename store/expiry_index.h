@@ -67,7 +67,7 @@ class ExpiryIndex {
   int64_t LagMs(UnixMillis now) const;
   // Some record, each about as likely as any other.
   std::optional<ExpiryRecord> Sample(Random& random) const;
-  size_t MemoryBytes() const { return sizeof(*this) + chunk_bytes_; }
+  size_t MemoryBytes() const;
 
  private:
   static constexpr int kLevels = 5;
@@ -81,6 +81,16 @@ class ExpiryIndex {
   struct Bucket {
     std::vector<Chunk> chunks;
   };
+  // The buckets of a level that hold records, in the order of their indexes: an index in which
+  // little is filed costs little.
+  struct Level {
+    uint64_t occupied = 0;  // A bit per index.
+    std::vector<Bucket> buckets;
+
+    Bucket& MakeBucket(size_t index);
+    // REQUIRES: the bucket is occupied.
+    Bucket TakeBucket(size_t index);
+  };
 
   static int64_t TickOf(UnixMillis at) { return at <= 0 ? 0 : at / kTickMs; }
   void Add(Bucket& bucket, ExpiryRecord record);
@@ -89,11 +99,10 @@ class ExpiryIndex {
   void Advance(int64_t target);
   size_t TakeFrom(Bucket& queue, std::span<ExpiryRecord> out);
 
-  std::array<std::array<Bucket, kBuckets>, kLevels> levels_;
-  std::array<uint64_t, kLevels> occupied_{};  // A bit per bucket that holds records.
-  Bucket due_;                                // From level 0: most have expired.
-  Bucket refile_;                             // From higher levels.
-  int64_t cursor_;                            // The first tick that is not in due_ yet.
+  std::array<Level, kLevels> levels_;
+  Bucket due_;      // From level 0: most have expired.
+  Bucket refile_;   // From higher levels.
+  int64_t cursor_;  // The first tick that is not in due_ yet.
   size_t size_ = 0;
   size_t chunk_bytes_ = 0;
 };

@@ -26,7 +26,7 @@
 namespace henge::server {
 namespace {
 
-constexpr size_t kQueueLines = 4096;
+constexpr size_t kQueueLines = 1024;  // About 450 bytes each, from the start on.
 constexpr mode_t kFileMode = 0644;
 constexpr std::chrono::milliseconds kFlushPoll{5};
 constexpr std::chrono::seconds kFlushLimit{1};
