@@ -209,6 +209,8 @@ bool Dispatcher::Paused(const commands::ClientState& client,
 bool Dispatcher::OutOfMemory(const commands::ClientState& client,
                              const commands::CommandSpec& spec) {
   if (node_.store().settings().max_memory.load(std::memory_order_relaxed) == 0) return false;
+  // Any command makes room, as in Redis; those that need memory are refused where there is none.
+  if (upkeep_.MakeRoom(now_)) return false;
   bool needs_memory = (spec.flags & commands::kDenyOom) != 0;
   if (client.in_multi.load(std::memory_order_relaxed)) {
     if ((spec.flags & commands::kLocksQueued) != 0) {
@@ -220,7 +222,7 @@ bool Dispatcher::OutOfMemory(const commands::ClientState& client,
       needs_memory = needs_memory || (spec.flags & commands::kRunsInMulti) == 0;
     }
   }
-  return needs_memory && !upkeep_.MakeRoom(now_);
+  return needs_memory;
 }
 
 std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {

@@ -13,6 +13,8 @@ namespace henge::server {
 namespace {
 
 constexpr std::string_view kQueryBuffer = "query buffer";
+// Redis's clients have a buffer of this size that no limit counts.
+constexpr uint64_t kUnlimitedReply = 16 * 1024;
 
 // Writes the end of a blocked command as a reply.
 class BlockedEnd final : public commands::BlockedReply {
@@ -111,8 +113,12 @@ std::string_view Session::LimitExceeded() {
   const ClientLimits& limits = node_.limits();
   if (connection_.query_bytes() > limits.query_buffer.load(std::memory_order_relaxed))
     return kQueryBuffer;
-  const OutputLimit& output = Subscribed() ? limits.pubsub_output : limits.normal_output;
   const uint64_t pending = connection_.out().pending();
+  if (pending <= kUnlimitedReply) {
+    soft_limit_since_ = 0;
+    return {};
+  }
+  const OutputLimit& output = Subscribed() ? limits.pubsub_output : limits.normal_output;
   const uint64_t hard = output.hard.load(std::memory_order_relaxed);
   if (hard != 0 && pending > hard) return "hard output buffer";
   const uint64_t soft = output.soft.load(std::memory_order_relaxed);

@@ -93,6 +93,9 @@ enum class EvictionPolicy : uint8_t {
   kVolatileRandom,
   kVolatileTtl,
 };
+inline bool IsLru(EvictionPolicy p) {
+  return p == EvictionPolicy::kAllKeysLru || p == EvictionPolicy::kVolatileLru;
+}
 inline bool IsLfu(EvictionPolicy p) {
   return p == EvictionPolicy::kAllKeysLfu || p == EvictionPolicy::kVolatileLfu;
 }

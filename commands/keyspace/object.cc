@@ -48,10 +48,15 @@ void ObjectIdleTime(CommandContext& ctx, ArgReader& args) {
 void ObjectRefCount(CommandContext& ctx, ArgReader& args) {
   const store::Entry* entry = ctx.keyspace.Peek(args.Key());
   if (entry == nullptr) return ctx.reply.Null();
-  // Values are not shared here; of small integers Redis's answer is given, which says that they are.
+  // Values are not shared here; of small integers Redis's answer is given, which says that they are
+  // unless the clock of each counts for eviction.
+  const auto& settings = ctx.keyspace.store().settings();
+  const auto policy = settings.policy.load(std::memory_order_relaxed);
+  const bool own_clock = settings.max_memory.load(std::memory_order_relaxed) != 0 &&
+                         (store::IsLru(policy) || store::IsLfu(policy));
   const bool small = entry->type() == store::Type::kString && entry->is_integer() &&
                      entry->integer() >= 0 && entry->integer() < kSharedIntegers;
-  ctx.reply.Integer(small ? std::numeric_limits<int32_t>::max() : 1);
+  ctx.reply.Integer(small && !own_clock ? std::numeric_limits<int32_t>::max() : 1);
 }
 
 void ObjectHelp(CommandContext& ctx, ArgReader&) {
