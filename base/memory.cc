@@ -121,8 +121,13 @@ size_t UsedMemory() {
 }
 
 void RefreshUsedMemory() {
+  const int64_t before = RegisteredBalance();
   const AllocatorStats stats = ReadAllocatorStats();
-  Threads().baseline.store(static_cast<int64_t>(stats.allocated) - RegisteredBalance(),
+  const int64_t after = RegisteredBalance();
+  // What threads keep at hand to allocate anew counts as allocated there, and as freed here.
+  const size_t at_hand = MallctlSize("stats.arenas.4096.tcache_bytes");
+  const int64_t registered = before + (after - before) / 2;  // About when the total was taken.
+  Threads().baseline.store(static_cast<int64_t>(stats.allocated - at_hand) - registered,
                            std::memory_order_relaxed);
 }
 
