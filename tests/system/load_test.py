@@ -25,7 +25,9 @@ MISTAKES = ("unknown", "syntax", "wrong number", "must be", "Protocol error", "W
 
 class LoadCase(harness.TestCase):
     def setUp(self):
-        self.server = self.henge({"io-threads": 4, "maxmemory-policy": "allkeys-lfu"})
+        self.metrics_port = harness.free_port()
+        self.server = self.henge({"io-threads": 4, "maxmemory-policy": "allkeys-lfu",
+                                  "metrics-port": self.metrics_port})
         self.failures = []
         self.done = 0
         self.stopping = threading.Event()
@@ -117,6 +119,8 @@ def rare_command(dice):
         ("CONFIG", "SET", "slowlog-log-slower-than", dice.choice((0, 10_000))),
         ("CONFIG", "SET", "latency-monitor-threshold", number % 2),
         ("CONFIG", "SET", "client-output-buffer-limit", "normal 64mb 32mb 10"),
+        ("CONFIG", "SET", "tcp-keepalive", number), ("CONFIG", "SET", "bind", "127.0.0.1 -::1"),
+        ("CONFIG", "SET", "bind", "127.0.0.1"), ("CONFIG", "SET", "loglevel", "notice"),
         ("CONFIG", "SET", "maxclients", 1000 + number), ("CONFIG", "GET", "*"),
         ("CONFIG", "RESETSTAT"), ("SLOWLOG", "GET", 5), ("SLOWLOG", "RESET"), ("LATENCY", "LATEST"),
         ("MEMORY", "STATS"), ("COMMAND", "COUNT"), ("HELLO", 3), ("HELLO", 2), ("RESET",),
@@ -168,8 +172,17 @@ def watcher(wire, dice):
 class MixedLoadTest(LoadCase):
     WORKS = [pipeline] * 6 + [transaction] * 3 + [disturbance] * 2 + [watcher]
 
+    def scrape(self, _wire, _dice):
+        address = ("127.0.0.1", self.metrics_port)
+        with socket.create_connection(address, timeout=20) as connection:
+            connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = connection.recv(1 << 20)
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise AssertionError(f"/metrics: {answer[:100]}")
+        time.sleep(0.05)
+
     def test_everything_at_once(self):
-        threads = self.run_clients(self.WORKS)
+        threads = self.run_clients(self.WORKS + [self.scrape])
         harness.let_pass(SECONDS)
         self.finish(threads)
         self.assertGreater(self.done, 50)
