@@ -18,7 +18,7 @@ constexpr Parameter kRows[] = {
     Bool("protected-mode", "server.protected-mode", At<&Settings::protected_mode>, true, 0, "Refuse clients from other machines while no password is set."),
     Int("databases", "server.databases", At<&Settings::databases>, {1, kIntMax, 16}, kImmutable, "Number of databases; one in cluster mode."),
     Int("io-threads", "server.io-threads", At<&Settings::io_threads>, {1, 128, kOnePerCore}, kImmutable, "Worker threads; each serves connections and runs commands."),
-    Bool("io-threads-do-reads", "server.io-threads-do-reads", At<&Settings::io_threads_do_reads>, false, kImmutable | kCompatOnly, "Workers always read."),
+    Bool("io-threads-do-reads", "server.io-threads-do-reads", At<&Settings::io_threads_do_reads>, false, kImmutable | kOwn | kCompatOnly, "Workers always read."),
     Int("maxclients", "server.maxclients", At<&Settings::maxclients>, {1, kUintMax, 10000}, 0, "Connections served at once."),
     String("requirepass", "server.requirepass", At<&Settings::requirepass>, "", kSensitive | kEmptyIsAbsent, "Password of the default user."),
     String("aclfile", "server.aclfile", At<&Settings::aclfile>, "", kImmutable | kNotYet | kOnlyDefault, "File with users and their rights."),
