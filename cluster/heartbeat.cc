@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "henge/cluster.grpc.pb.h"
 
@@ -60,7 +61,10 @@ struct Peer {
   const std::unique_ptr<bus::ClusterBus::Stub> stub;
 };
 
+// A ping on its way. It holds a share of the peer's channel, also by the context, and the last
+// share must not go on a thread of gRPC: that would wait for itself to end.
 struct Call {
+  std::shared_ptr<Peer> peer;
   grpc::ClientContext context;
   bus::PingRequest request;
   bus::PingReply reply;
@@ -103,10 +107,11 @@ class Heartbeat::Rounds {
     changed_.notify_all();
     lock.unlock();
     thread_.join();
+    std::vector<Call*> waiting;  // They live until done_ goes.
     lock.lock();
-    const auto waiting = calls_;
+    for (const auto& [peer, call] : calls_) waiting.push_back(call.get());
     lock.unlock();
-    for (const auto& [peer, call] : waiting) call->context.TryCancel();
+    for (Call* call : waiting) call->context.TryCancel();
     lock.lock();
     changed_.wait(lock, [this] { return calls_.empty(); });
   }
@@ -117,6 +122,7 @@ class Heartbeat::Rounds {
     while (!stopping_) {
       lock.unlock();
       listener_.OnRound();
+      DropDone();
       FollowPeers();
       for (const auto& [id, peer] : peers_) Ping(peer);
       lock.lock();
@@ -138,21 +144,31 @@ class Heartbeat::Rounds {
     peers_ = std::move(next);
   }
 
+  void DropDone() {
+    std::vector<std::unique_ptr<Call>> done;
+    const std::lock_guard lock(mutex_);
+    done.swap(done_);
+  }
+
   void Ping(const std::shared_ptr<Peer>& peer) {
-    auto call = std::make_shared<Call>();
+    auto owned = std::make_unique<Call>();
+    Call* call = owned.get();  // Lives until the next round at least.
+    call->peer = peer;
     {
       const std::lock_guard lock(mutex_);
-      if (!calls_.emplace(peer, call).second) return;  // The last one still waits.
+      if (!calls_.emplace(peer.get(), std::move(owned)).second) return;  // The last still waits.
     }
     Encode(listener_.OwnBeat(), call->request.mutable_from());
     call->context.set_deadline(std::chrono::system_clock::now() +
                                std::chrono::milliseconds(options_.deadline_ms));
     listener_.OnPingSent(peer->address.id);
     peer->stub->async()->Ping(&call->context, &call->request, &call->reply,
-                              [this, peer, call](const grpc::Status& status) {
-                                Report(peer->address.id, status, *call);
+                              [this, call](const grpc::Status& status) {
+                                Report(call->peer->address.id, status, *call);
                                 const std::lock_guard lock(mutex_);
-                                calls_.erase(peer);
+                                auto at = calls_.find(call->peer.get());
+                                done_.push_back(std::move(at->second));
+                                calls_.erase(at);
                                 changed_.notify_all();  // Under the lock: then `this` may go.
                               });
   }
@@ -173,9 +189,10 @@ class Heartbeat::Rounds {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;                                              // Guarded by mutex_.
-  std::map<std::shared_ptr<Peer>, std::shared_ptr<Call>> calls_ = {};  // Guarded by mutex_.
-  std::thread thread_;                                                 // Last: it starts at once.
+  bool stopping_ = false;                                    // Guarded by mutex_.
+  std::map<const Peer*, std::unique_ptr<Call>> calls_ = {};  // On their way. Guarded by mutex_.
+  std::vector<std::unique_ptr<Call>> done_ = {};             // Guarded by mutex_.
+  std::thread thread_;                                       // Last: it starts at once.
 };
 
 Heartbeat::Heartbeat(BeatListener& listener, HeartbeatOptions options)
