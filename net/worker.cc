@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -38,10 +39,17 @@ Connection* ConnectionOf(const epoll_event& event) {
 
 }  // namespace
 
+void Worker::Unmap::operator()(char* scratch) const { munmap(scratch, kScratch); }
+
+std::unique_ptr<char, Worker::Unmap> Worker::MapScratch() {
+  void* scratch =
+      mmap(nullptr, kScratch, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (scratch == MAP_FAILED) std::abort();
+  return std::unique_ptr<char, Unmap>(static_cast<char*>(scratch));
+}
+
 Worker::Worker(int index, HandlerFactory& factory)
-    : index_(index),
-      factory_(factory),
-      scratch_(std::make_unique_for_overwrite<char[]>(kGroup * kSlice)) {
+    : index_(index), factory_(factory), scratch_(MapScratch()) {
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
   event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (epoll_fd_ < 0 || event_fd_ < 0) std::abort();

@@ -83,6 +83,7 @@ class Worker {
   // the scratch buffer.
   static constexpr int kGroup = 8;
   static constexpr size_t kSlice = 128 * 1024;
+  static constexpr size_t kScratch = kGroup * kSlice;
   static constexpr int kMaxEvents = 512;
 
   void Run();
@@ -119,7 +120,12 @@ class Worker {
   std::vector<Connection*> doomed_;
   std::vector<Connection*> resumed_;
   std::vector<proto::ReplyBuffer> spare_buffers_;
-  std::unique_ptr<char[]> scratch_;
+  // Mapped, not allocated: what no read ever reaches is no memory in use.
+  struct Unmap {
+    void operator()(char* scratch) const;
+  };
+  static std::unique_ptr<char, Unmap> MapScratch();
+  std::unique_ptr<char, Unmap> scratch_;
   Batch batch_;
   UnixMillis round_time_ = 0;
   WorkerStats stats_;

@@ -106,6 +106,10 @@ absl::Status ApplyKeepalive(Node& node, const Settings& settings) {
   node.acceptor().SetKeepaliveSeconds(static_cast<int>(settings.tcp_keepalive.load()));
   return absl::OkStatus();
 }
+absl::Status ApplyClientsMemory(Node& node, const Settings& settings) {
+  node.client_eviction().limit.store(settings.maxmemory_clients.load());
+  return absl::OkStatus();
+}
 absl::Status ApplyNodeTimeout(Node& node, const Settings& settings) {
   if (node.member() != nullptr) {
     node.member()->state().SetNodeTimeout(settings.cluster_node_timeout.load());
@@ -135,6 +139,7 @@ constexpr Row kRows[] = {
     {"lazyfree-lazy-user-flush",
      CommandSetting<&Settings::lazyfree_lazy_user_flush, &CommandSettings::lazyfree_user_flush>},
     {"maxclients", ApplyMaxClients},
+    {"maxmemory-clients", ApplyClientsMemory},
     {"timeout", LimitSetting<&Settings::timeout, &ClientLimits::idle_seconds>},
     {"client-query-buffer-limit",
      LimitSetting<&Settings::client_query_buffer_limit, &ClientLimits::query_buffer>},

@@ -5,16 +5,6 @@
 #include "server/session.h"
 
 namespace henge::server {
-namespace {
-
-size_t BytesOf(const commands::ClientState& client) {
-  constexpr auto kRelaxed = std::memory_order_relaxed;
-  return sizeof(Session) + sizeof(net::Connection) + client.query_buffer.load(kRelaxed) +
-         client.query_buffer_free.load(kRelaxed) + client.output_buffer.load(kRelaxed) +
-         client.multi_bytes.load(kRelaxed);
-}
-
-}  // namespace
 
 commands::ServerMemory MeasureServer(Node& node) {
   commands::ServerMemory memory;
@@ -25,7 +15,8 @@ commands::ServerMemory MeasureServer(Node& node) {
     const bool replica =
         client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica;
     ++memory.clients;
-    (replica ? memory.clients_replicas : memory.clients_normal) += BytesOf(client);
+    (replica ? memory.clients_replicas : memory.clients_normal) +=
+        client.total_memory.load(std::memory_order_relaxed);
   });
   return memory;
 }

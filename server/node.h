@@ -19,6 +19,7 @@
 #include "net/listener.h"
 #include "net/worker.h"
 #include "replication/history.h"
+#include "server/client_eviction.h"
 #include "server/client_limits.h"
 #include "server/client_registry.h"
 #include "server/cluster_member.h"
@@ -85,6 +86,7 @@ class Node final : public net::HandlerFactory {
   std::vector<std::unique_ptr<net::Worker>>& workers() { return workers_; }
   std::vector<std::unique_ptr<Dispatcher>>& dispatchers() { return dispatchers_; }
   net::Acceptor& acceptor() { return acceptor_; }
+  ClientEviction& client_eviction() { return client_eviction_; }
   const std::string& run_id() const { return run_id_; }
   const replication::History& history() const { return history_; }
   int64_t started_at_us() const { return started_at_us_; }
@@ -119,6 +121,7 @@ class Node final : public net::HandlerFactory {
   StatsBaseline baseline_;
   Monitors monitors_;
   PauseState pause_;
+  ClientEviction client_eviction_{*this};
   ClientLimits limits_;
   ClientRegistry clients_;
   std::unique_ptr<ClusterMember> cluster_;

@@ -56,8 +56,8 @@ void OverLimitTime::Note(bool over, int64_t now_us) {
 void ServerStats::Reset() {
   errors.Clear();
   over_limit.Clear();
-  for (auto* counter : {&query_limit_closed, &output_limit_closed, &denied_auth, &denied_command,
-                        &denied_key, &denied_channel}) {
+  for (auto* counter : {&evicted_clients, &query_limit_closed, &output_limit_closed, &denied_auth,
+                        &denied_command, &denied_key, &denied_channel}) {
     counter->store(0, std::memory_order_relaxed);
   }
 }

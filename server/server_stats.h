@@ -74,6 +74,7 @@ struct ServerStats {
   std::atomic<int64_t> peak_memory_at{0};
   std::atomic<int64_t> first_worker_user_us{0};  // CPU time of its thread.
   std::atomic<int64_t> first_worker_sys_us{0};
+  std::atomic<uint64_t> evicted_clients{0};
   std::atomic<uint64_t> query_limit_closed{0};  // Clients closed for overcoming a limit.
   std::atomic<uint64_t> output_limit_closed{0};
   std::atomic<uint64_t> denied_auth{0};  // Wrong passwords; what ACLs refused.

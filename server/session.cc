@@ -57,6 +57,7 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
 Session::~Session() {
   LogVerbose("Client closed connection", {{"id", state_.id}, {"addr", state_.address}});
   node_.clients().Remove(state_.id);
+  node_.client_eviction().Note(-counted_);
   if (state_.monitor.load(std::memory_order_relaxed)) node_.monitors().Remove(*this);
   if (has_timer_) connection_.worker().CancelTimer(timer_);
   commands::ForgetWatches(state_, node_.store());
@@ -157,8 +158,23 @@ void Session::NotePeak(uint64_t pending) {
   state_.reply_peak_at.store(now, std::memory_order_relaxed);
 }
 
+void Session::CountMemory() {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  constexpr int64_t kWorthTelling = 1024;  // Spares all workers' common counter the small change.
+  const uint64_t bytes = sizeof(Session) + sizeof(net::Connection) +
+                         state_.query_buffer.load(kRelaxed) +
+                         state_.query_buffer_free.load(kRelaxed) +
+                         state_.output_buffer.load(kRelaxed) + state_.multi_bytes.load(kRelaxed);
+  state_.total_memory.store(bytes, kRelaxed);
+  const int64_t more = static_cast<int64_t>(bytes) - counted_;
+  if (more > -kWorthTelling && more < kWorthTelling) return;
+  counted_ += more;
+  node_.client_eviction().Note(more);
+}
+
 void Session::AfterFlush() {
   state_.output_buffer.store(connection_.out().pending(), std::memory_order_relaxed);
+  CountMemory();
 }
 
 bool Session::AfterWork() {
@@ -171,6 +187,7 @@ bool Session::AfterWork() {
   const uint64_t pending = connection_.out().pending();
   state_.output_buffer.store(pending, std::memory_order_relaxed);
   NotePeak(pending);
+  CountMemory();
   return !state_.close_asap.load(std::memory_order_relaxed) && !OverLimits();
 }
 

@@ -53,6 +53,8 @@ class Session final : public net::ConnectionHandler {
   void CheckPause();
 
  private:
+  // Says what the client takes to whoever adds it up.
+  void CountMemory();
   // Remembers the largest reply for a while, for CLIENT LIST.
   void NotePeak(uint64_t pending);
   // Whether the client must be closed for what it holds; says so in the log.
@@ -76,6 +78,7 @@ class Session final : public net::ConnectionHandler {
   UnixMillis soft_limit_since_ = 0;
   store::Key foreseen_;      // Its bytes are in the worker's scratch buffer: for this round only.
   bool over_limit_ = false;  // And is being closed.
+  int64_t counted_ = 0;      // Bytes last told to ClientEviction.
 };
 
 }  // namespace henge::server

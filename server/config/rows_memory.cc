@@ -11,7 +11,7 @@ constexpr Parameter kRows[] = {
     OneOf("maxmemory-policy", "memory.maxmemory-policy", At<&Settings::maxmemory_policy>, kEvictionPolicyNames, "noeviction", 0, "What goes when memory is full."),
     Int("maxmemory-samples", "memory.maxmemory-samples", At<&Settings::maxmemory_samples>, {1, kIntMax, 5}, 0, "Keys compared to find one to evict."),
     Int("maxmemory-eviction-tenacity", "memory.maxmemory-eviction-tenacity", At<&Settings::maxmemory_eviction_tenacity>, {0, 100, 10}, kNotYet, "How long one command may evict: 0 briefly, 100 without end."),
-    SizeOrPercent("maxmemory-clients", "memory.maxmemory-clients", At<&Settings::maxmemory_clients>, {-100, kLongMax, 0}, kNotYet, "Bytes all clients together may take, or a percentage of maxmemory."),
+    SizeOrPercent("maxmemory-clients", "memory.maxmemory-clients", At<&Settings::maxmemory_clients>, {-100, kLongMax, 0}, 0, "Bytes all clients together may take, or a percentage of maxmemory."),
     Int("lfu-log-factor", "memory.lfu-log-factor", At<&Settings::lfu_log_factor>, {0, kIntMax, 10}, 0, "How slowly the access counter grows."),
     Int("lfu-decay-time", "memory.lfu-decay-time", At<&Settings::lfu_decay_time>, {0, kIntMax, 1}, 0, "Minutes after which the access counter falls by one."),
     Int("active-expire-effort", "memory.active-expire-effort", At<&Settings::active_expire_effort>, {1, 10, 1}, kCompatOnly, "Work spent on finding expired keys; Henge knows which are due."),

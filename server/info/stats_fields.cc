@@ -40,7 +40,7 @@ void KeyFields(Node& node, InfoFields& out, const Totals& totals) {
   out("expired_time_cap_reached_count", totals.expiry_late_runs);
   out("expire_cycle_cpu_milliseconds", totals.expiry_us / 1000);
   out("evicted_keys", totals.evicted);
-  out("evicted_clients", 0);
+  out("evicted_clients", node.server_stats().evicted_clients.load());
   out("total_eviction_exceeded_time", stats.over_limit.total_ms());
   out("current_eviction_exceeded_time", stats.over_limit.current_ms());
   out("keyspace_hits", totals.hits);

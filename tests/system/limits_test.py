@@ -103,6 +103,54 @@ class QueryBufferTest(LimitsCase):
         sender.join()
 
 
+class ClientEvictionTest(LimitsCase):
+    def half_a_query(self, name, size):
+        """A client that has sent so many bytes of a command, and no more."""
+        wire = self.wire()
+        wire.call("CLIENT", "SETNAME", name)
+        self.send_half(wire, size)
+        return wire
+
+    def send_half(self, wire, size):
+        wire.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n" % (size + 10_000) + b"x" * size)
+
+    def assert_holds(self, observer, name, size):
+        harness.wait_until(
+            lambda: int(self.client_fields(observer, name)["tot-mem"]) >= size, what=name)
+
+    def test_the_largest_go_first(self):
+        self.serve(maxmemory_clients="6mb")
+        observer = self.wire()
+        for name, size in (("small", MEGABYTE), ("large", 3 * MEGABYTE)):
+            self.half_a_query(name, size)
+            self.assert_holds(observer, name, size)
+        self.half_a_query("more", 2 * MEGABYTE)
+        self.assert_cut(observer, "large")
+        self.assert_holds(observer, "more", 2 * MEGABYTE)
+        self.assert_holds(observer, "small", MEGABYTE)
+        self.assertIn(b"evicted_clients:1\r\n", observer.call("INFO", "stats"))
+
+    def test_who_asked_not_to_be_evicted_stays(self):
+        self.serve(maxmemory_clients="10%", maxmemory="50mb")
+        observer, keeper = self.wire(), self.wire()
+        keeper.call("CLIENT", "SETNAME", "keeper")
+        keeper.call("CLIENT", "NO-EVICT", "ON")
+        self.send_half(keeper, 4 * MEGABYTE)
+        self.assert_holds(observer, "keeper", 4 * MEGABYTE)
+        self.half_a_query("greedy", 2 * MEGABYTE)
+        self.assert_cut(observer, "greedy")
+        self.assert_holds(observer, "keeper", 4 * MEGABYTE)
+
+    def test_a_limit_set_later_counts_who_is_there(self):
+        self.serve()
+        observer = self.wire()
+        self.half_a_query("early", 3 * MEGABYTE)
+        self.assert_holds(observer, "early", 3 * MEGABYTE)
+        self.config(observer, maxmemory_clients="2mb")
+        self.half_a_query("late", MEGABYTE)
+        self.assert_cut(observer, "early")
+
+
 class OutputBufferTest(LimitsCase):
     def greedy(self, command, times):
         """A client that asks and never reads."""
