@@ -219,7 +219,9 @@ void Worker::Run() {
     RunResumed();
     FlushAll();
     CloseDoomed();
-    stats_.busy_ticks.Add(Ticks() - began);
+    const uint64_t busy = Ticks() - began;
+    stats_.busy_ticks.Add(busy);
+    if (busy > stats_.longest_ticks.get()) stats_.longest_ticks.Set(busy);
   }
   RunMailbox();
   FlushAll();
@@ -275,11 +277,14 @@ void Worker::RunMailbox() {
 void Worker::RunTimers() {
   if (timers_.empty()) return;
   const int64_t now = SystemClock().MonotonicMicros();
+  if (timers_.begin()->first.first > now) return;
+  const uint64_t began = Ticks();
   while (!timers_.empty() && timers_.begin()->first.first <= now) {
     Task task = std::move(timers_.begin()->second);
     timers_.erase(timers_.begin());
     task();
   }
+  stats_.timer_ticks.Add(Ticks() - began);
 }
 
 void Worker::RunResumed() {

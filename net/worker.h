@@ -31,7 +31,9 @@ struct WorkerStats {
   Counter reads;
   Counter writes;
   Counter rounds;
-  Counter busy_ticks;  // Between one wait and the next (base/clock.h).
+  Counter busy_ticks;     // Between one wait and the next (base/clock.h).
+  Counter longest_ticks;  // The longest of these.
+  Counter timer_ticks;    // In timers.
 };
 
 class Worker {

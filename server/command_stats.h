@@ -39,6 +39,7 @@ struct ExecutionStats {
   Counter commands;                         // All that ran.
   Counter ticks;                            // In commands (base/clock.h).
   Counter dirty;                            // Mutations.
+  Counter most_in_round;                    // Commands in one round of the worker's loop.
 };
 
 }  // namespace henge::server

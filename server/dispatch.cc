@@ -75,6 +75,7 @@ size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
   now_ = session.connection().worker().round_time();
   last_ticks_ = Ticks();
   session.state().last_interaction.store(now_, std::memory_order_relaxed);
+  CountInRound(session.connection().worker(), batch.size());
   for (size_t i = 0; i < batch.size(); ++i) {
     // By value: EXEC prepares its queue behind the batch's commands and may move them.
     const Prepared p = prepared_[i];
@@ -82,6 +83,14 @@ size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
     if (session.connection().suspended() || session.state().close_after_reply) return i + 1;
   }
   return batch.size();
+}
+
+void Dispatcher::CountInRound(const net::Worker& worker, size_t commands) {
+  const uint64_t round = worker.stats().rounds.get();
+  if (round != round_) in_round_ = 0;
+  round_ = round;
+  in_round_ += commands;
+  if (in_round_ > stats_.most_in_round.get()) stats_.most_in_round.Set(in_round_);
 }
 
 // A table may only be looked at under its shard's lock, unless no other worker could change it. A

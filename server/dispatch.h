@@ -67,6 +67,7 @@ class Dispatcher {
   template <class F>
   void WithTable(const store::Key& key, DbIndex db, F hint);
   void PrefetchAll(Session& session);
+  void CountInRound(const net::Worker& worker, size_t commands);
   Outcome Run(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   // The gate: the refusal's text, or empty to go on.
   std::string_view Refusal(Session& session, const Prepared& p,
@@ -104,6 +105,8 @@ class Dispatcher {
   bool redirected_ = false;    // The last refusal was the slot check's.
   UnixMillis now_ = 0;
   uint64_t last_ticks_ = 0;
+  uint64_t round_ = 0;  // The worker's, in which there were so many commands until now.
+  uint64_t in_round_ = 0;
 };
 
 }  // namespace henge::server

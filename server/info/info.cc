@@ -16,6 +16,7 @@ struct Section {
   std::string_view title;
   void (*collect)(Node&, InfoFields&);
   bool by_default = true;
+  bool in_all = true;
 };
 
 constexpr std::array kSections = {
@@ -32,12 +33,15 @@ constexpr std::array kSections = {
     Section{"latencystats", "Latencystats", LatencyFields, false},
     Section{"cluster", "Cluster", ClusterFields},
     Section{"keyspace", "Keyspace", KeyspaceFields},
+    Section{"debug", "Debug", DebugFields, false, false},
 };
 
 bool Wanted(const Section& section, const std::vector<std::string>& names) {
   if (names.empty()) return section.by_default;
   return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    if (EqualsIgnoreCase(name, "all") || EqualsIgnoreCase(name, "everything")) return true;
+    if (EqualsIgnoreCase(name, "all") || EqualsIgnoreCase(name, "everything")) {
+      return section.in_all;
+    }
     if (EqualsIgnoreCase(name, "default")) return section.by_default;
     return EqualsIgnoreCase(name, section.name);
   });

@@ -24,5 +24,6 @@ void ErrorFields(Node& node, InfoFields& out);
 void LatencyFields(Node& node, InfoFields& out);
 void ClusterFields(Node& node, InfoFields& out);
 void KeyspaceFields(Node& node, InfoFields& out);
+void DebugFields(Node& node, InfoFields& out);
 
 }  // namespace henge::server

@@ -91,6 +91,23 @@ void LoopFields(Node& node, InfoFields& out, const Totals& totals) {
 
 }  // namespace
 
+void DebugFields(Node& node, InfoFields& out) {
+  uint64_t timers = 0;
+  uint64_t longest = 0;
+  uint64_t commands = 0;
+  for (const auto& worker : node.workers()) {
+    timers += worker->stats().timer_ticks.get();
+    longest = std::max(longest, worker->stats().longest_ticks.get());
+  }
+  for (const auto& dispatcher : node.dispatchers()) {
+    commands = std::max(commands, dispatcher->stats().most_in_round.get());
+  }
+  out("eventloop_duration_aof_sum", 0);
+  out("eventloop_duration_cron_sum", TicksToMicros(timers));
+  out("eventloop_duration_max", TicksToMicros(longest));
+  out("eventloop_cmd_per_cycle_max", commands);
+}
+
 void StatsFields(Node& node, InfoFields& out) {
   const Totals totals = SumTotals(node);
   TrafficFields(node, out, totals);

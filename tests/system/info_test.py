@@ -94,6 +94,16 @@ class FieldsTest(harness.TestCase):
             shared = [name for name in ours[section] if name in fields]
             self.assertEqual(shared, [name for name in fields if name in shared], section)
 
+    def test_debug_shows_by_name_alone(self):
+        self.assertNotIn("debug", sections_of(self.henge_client, "everything"))
+        before = sections_of(self.henge_client, "debug")["debug"]
+        self.assertEqual(list(before), ["eventloop_duration_aof_sum", "eventloop_duration_cron_sum",
+                                        "eventloop_duration_max", "eventloop_cmd_per_cycle_max"])
+        self.assertGreater(int(before["eventloop_cmd_per_cycle_max"]), 0)
+        harness.wait_until(
+            lambda: int(sections_of(self.henge_client, "debug")["debug"]["eventloop_duration_cron_sum"])
+            > int(before["eventloop_duration_cron_sum"]))
+
     def test_a_section_can_be_asked_for_by_any_case(self):
         self.assertEqual(list(sections_of(self.henge_client, "CPU", "Stats")), ["stats", "cpu"])
         self.assertEqual(sections_of(self.henge_client, "nosuchsection"), {})
