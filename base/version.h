@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The versions: of Redis, whose behaviour Henge has and which INFO and HELLO tell to clients, and of
-// Henge itself. Any thread.
+// The versions: of Redis, whose behaviour Henge has and which INFO and HELLO tell to clients, and
+// of Henge itself. Any thread.
 #pragma once
 
 #include <string_view>
