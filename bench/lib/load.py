@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load from redis-benchmark on servers that take turns, and what it cost them.
+"""Load on servers that take turns, from redis-benchmark or a lighter client, and what it cost them.
 
     first, second = load.compare((a, b), load.Point("GET", 16, 32), rounds=5, seconds=1.5)
     print(second.user / first.user)
 """
 import csv
 import dataclasses
+import os
 import statistics
 import subprocess
 
-from lib import resp
+from lib import resp, servers
 
 KEYS = 1_000_000
 CONNECTIONS = 50
+SHARES = 12  # Requests come in multiples, so that clients can share them.
 
 
 @dataclasses.dataclass
@@ -32,6 +34,16 @@ class Point:
     command: str
     pipeline: int
     size: int  # Bytes of a value; 0 where there is none.
+
+
+def run_light(server, point, requests):
+    """bench/load_client: requests per second as it saw them."""
+    path = os.path.join(servers.ROOT, "build/release/bin/load_client")
+    if not os.path.exists(path):
+        raise SystemExit(f"{path} is missing: cmake --build --preset release --target load_client")
+    words = (server.port, point.command.lower(), point.pipeline, point.size, KEYS, CONNECTIONS, requests)
+    return float(subprocess.run([path, *map(str, words)], check=True, capture_output=True, text=True,
+                                timeout=300).stdout)
 
 
 def run_clients(server, point, requests, clients=1):
@@ -54,9 +66,9 @@ def run_clients(server, point, requests, clients=1):
     return rate
 
 
-def measure(server, point, requests, clients=1):
+def measure(server, point, requests, run):
     before = server.cpu()
-    rate = run_clients(server, point, requests, clients)
+    rate = run(server, point, requests)
     used = server.cpu() - before
     cost = used.total * 1e6 / requests
     return Sample(rate, cost * used.user_share, cost * (1 - used.user_share),
@@ -73,15 +85,16 @@ def summarize(samples):
     return Sample(median("rate"), user * scale, system * scale, median("busy"))
 
 
-def compare(pair, point, rounds, seconds, clients=1):
-    """What both servers did, summarized; each sample takes the slower one about `seconds`."""
+def compare(pair, point, rounds, seconds, run=run_clients):
+    """What both servers did, summarized; each sample takes the slower one about `seconds`. `run` is
+    the load: run(server, point, requests) → requests per second."""
     trial = 4000 * point.pipeline
-    slowest = min(run_clients(server, point, trial, clients) for server in pair)
-    requests = max(trial, int(slowest * seconds)) // clients * clients
+    slowest = min(run(server, point, trial) for server in pair)
+    requests = max(trial, int(slowest * seconds)) // SHARES * SHARES
     samples = [[] for _ in pair]
     for _ in range(rounds):
         for server, own in zip(pair, samples):
-            own.append(measure(server, point, requests, clients))
+            own.append(measure(server, point, requests, run))
     return [summarize(own) for own in samples]
 
 
