@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/numbers.h"
 #include "base/random.h"
 
 namespace {
@@ -153,7 +154,11 @@ double Run(std::vector<Connection*>& connections, size_t pipeline, uint64_t requ
   return static_cast<double>(answered) / seconds.count();
 }
 
-uint64_t Number(const char* text) { return std::strtoull(text, nullptr, 10); }
+uint64_t Number(const char* text) {
+  const auto number = henge::ParseUint64(text);
+  if (!number) Fail(text);
+  return *number;
+}
 
 }  // namespace
 
