@@ -37,9 +37,13 @@ int64_t ClientEviction::LimitBytes() const {
 }
 
 void ClientEviction::Evict() {
-  const std::unique_lock lock(mu_, std::try_to_lock);
+  if (walking_.test_and_set(std::memory_order_acquire)) return;
   const UnixMillis now = SystemClock().NowMillis();
-  if (!lock.owns_lock() || now < idle_until_) return;
+  if (now >= idle_until_ && CloseLargest() == 0) idle_until_ = now + kIdleMs;
+  walking_.clear(std::memory_order_release);
+}
+
+uint64_t ClientEviction::CloseLargest() {
   const int64_t most = LimitBytes();
   int64_t total = 0;
   std::vector<Candidate> candidates;
@@ -52,7 +56,7 @@ void ClientEviction::Evict() {
   });
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.bytes > b.bytes; });
-  int64_t evicted = 0;
+  uint64_t evicted = 0;
   for (const Candidate& candidate : candidates) {
     if (total <= most) break;
     if (!node_.services().clients().Kill(candidate.id)) continue;
@@ -60,8 +64,8 @@ void ClientEviction::Evict() {
     ++evicted;
     LogNotice("Client evicted", {{"id", candidate.id}, {"bytes", candidate.bytes}});
   }
-  node_.server_stats().evicted_clients.fetch_add(static_cast<uint64_t>(evicted), kRelaxed);
-  if (evicted == 0) idle_until_ = now + kIdleMs;
+  node_.server_stats().evicted_clients.fetch_add(evicted, kRelaxed);
+  return evicted;
 }
 
 }  // namespace henge::server

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 
 #include "base/types.h"
 
@@ -25,16 +24,15 @@ class ClientEviction {
     const int64_t total = total_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
     if (limit.load(std::memory_order_relaxed) != 0 && bytes > 0 && total > LimitBytes()) Evict();
   }
-  // What clients take together, those included that are being closed.
-  int64_t total() const { return total_.load(std::memory_order_relaxed); }
 
  private:
   int64_t LimitBytes() const;
   void Evict();
+  uint64_t CloseLargest();  // Until the rest is within the limit; how many.
 
   Node& node_;
   std::atomic<int64_t> total_{0};
-  std::mutex mu_;              // One walk over the clients at a time is enough.
+  std::atomic_flag walking_;   // One walk over the clients at a time is enough.
   UnixMillis idle_until_ = 0;  // After a walk that found nobody to close.
 };
 

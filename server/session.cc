@@ -50,6 +50,7 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
   state_.last_interaction.store(state_.created_at, std::memory_order_relaxed);
   state_.authenticated.store(node.parameters().requirepass.load().empty(),
                              std::memory_order_relaxed);
+  CountMemory();
   node.clients().Add(state_.id, this);
   LogVerbose("Accepted", {{"id", state_.id}, {"addr", state_.address}});
 }

@@ -12,8 +12,6 @@
 namespace henge::commands {
 namespace {
 
-constexpr uint64_t kClientBytes = 2048;  // About what a connection costs without its buffers.
-
 template <class T>
 T Relaxed(const std::atomic<T>& value) {
   return value.load(std::memory_order_relaxed);
@@ -117,7 +115,7 @@ void AppendClientLine(const ClientState& client, const CommandContext& asked, st
   const uint64_t arguments = self ? ArgumentBytes(asked.argv) : 0;
   const uint64_t queued = Relaxed(client.multi_bytes);
   const uint64_t output = self ? 0 : Relaxed(client.output_buffer);
-  const uint64_t total = kClientBytes + query + query_free + arguments + queued + output;
+  const uint64_t total = Relaxed(client.total_memory) + (self ? query + arguments : 0);
   const bool in_multi = Relaxed(client.in_multi);
   const auto replies = ReplyBufferOf(client, asked.services.control().debug(), now);
   const auto to = std::back_inserter(out);
