@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "commands/arg_reader.h"
+#include "commands/call_effects.h"
 #include "commands/client_state.h"
 #include "commands/command_spec.h"
 #include "commands/errors.h"
@@ -27,6 +28,7 @@ struct CommandContext {
   const CommandSpec& spec;
   std::span<const std::string_view> argv;  // With the name (and container).
   bool in_exec = false;                    // Running inside EXEC: may not block.
+  CallEffects effects = {};                // What the journal says of the call.
 
   // Secrets among the arguments, which the slow log and MONITOR do not show. `index` counts in
   // argv.

@@ -87,6 +87,11 @@ absl::Status StoreSetting(Node& node, const Settings& settings) {
   return absl::OkStatus();
 }
 template <auto Member, auto Target>
+absl::Status EncodingLimit(Node& node, const Settings& settings) {
+  Copy<Member>(node.store().settings().encodings.*Target, settings);
+  return absl::OkStatus();
+}
+template <auto Member, auto Target>
 absl::Status CommandSetting(Node& node, const Settings& settings) {
   Copy<Member>(node.settings().*Target, settings);
   return absl::OkStatus();
@@ -124,6 +129,7 @@ absl::Status ApplyCoverage(Node& node, const Settings& settings) {
 }
 
 using commands::CommandSettings;
+using store::EncodingLimits;
 using store::StoreSettings;
 
 constexpr Row kRows[] = {
@@ -132,6 +138,26 @@ constexpr Row kRows[] = {
     {"maxmemory-samples", StoreSetting<&Settings::maxmemory_samples, &StoreSettings::samples>},
     {"lfu-log-factor", StoreSetting<&Settings::lfu_log_factor, &StoreSettings::lfu_log_factor>},
     {"lfu-decay-time", StoreSetting<&Settings::lfu_decay_time, &StoreSettings::lfu_decay_minutes>},
+    {"hash-max-listpack-entries", EncodingLimit<&Settings::hash_max_listpack_entries,
+                                                &EncodingLimits::hash_max_listpack_entries>},
+    {"hash-max-listpack-value",
+     EncodingLimit<&Settings::hash_max_listpack_value, &EncodingLimits::hash_max_listpack_value>},
+    {"list-max-listpack-size",
+     EncodingLimit<&Settings::list_max_listpack_size, &EncodingLimits::list_max_listpack_size>},
+    {"set-max-intset-entries",
+     EncodingLimit<&Settings::set_max_intset_entries, &EncodingLimits::set_max_intset_entries>},
+    {"set-max-listpack-entries",
+     EncodingLimit<&Settings::set_max_listpack_entries, &EncodingLimits::set_max_listpack_entries>},
+    {"set-max-listpack-value",
+     EncodingLimit<&Settings::set_max_listpack_value, &EncodingLimits::set_max_listpack_value>},
+    {"zset-max-listpack-entries", EncodingLimit<&Settings::zset_max_listpack_entries,
+                                                &EncodingLimits::zset_max_listpack_entries>},
+    {"zset-max-listpack-value",
+     EncodingLimit<&Settings::zset_max_listpack_value, &EncodingLimits::zset_max_listpack_value>},
+    {"stream-node-max-bytes",
+     EncodingLimit<&Settings::stream_node_max_bytes, &EncodingLimits::stream_node_max_bytes>},
+    {"stream-node-max-entries",
+     EncodingLimit<&Settings::stream_node_max_entries, &EncodingLimits::stream_node_max_entries>},
     {"proto-max-bulk-len",
      CommandSetting<&Settings::proto_max_bulk_len, &CommandSettings::proto_max_bulk_len>},
     {"lazyfree-lazy-user-del",

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/strings.h"
+#include "store/value.h"
 
 namespace henge::store {
 namespace {
@@ -118,6 +119,19 @@ Entry* Entry::NewBlob(std::string_view key, BlobRef value, UnixMillis expiry) {
   return entry;
 }
 
+Entry* Entry::NewCollection(std::string_view key, Type type, UnixMillis expiry) {
+  const ValueOperations& operations = OperationsOf(type);
+  Entry* entry = Make(type, operations.smallest, key, expiry, 8);
+  entry->set_pointer(operations.make());
+  return entry;
+}
+
+bool Entry::IsEmptyCollection() const { return OperationsOf(type()).empty(encoding(), object()); }
+
+size_t Entry::CollectionFreeEffort() const {
+  return OperationsOf(type()).free_effort(encoding(), object());
+}
+
 Entry* Entry::Transplant(const Entry* from, std::string_view key, UnixMillis expiry) {
   Entry* entry = Make(from->type(), from->encoding(), key, expiry, from->ValueBytes());
   entry->flags_ |= from->flags_ & kExternal;
@@ -129,18 +143,24 @@ Entry* Entry::Transplant(const Entry* from, std::string_view key, UnixMillis exp
 
 Entry* Entry::Rebuild(Entry* entry, std::string_view new_key, UnixMillis expiry) {
   Entry* moved = Transplant(entry, new_key, expiry);
-  std::free(entry);  // Its value, were it external, lives on in `moved`.
+  std::free(entry);  // What it points to lives on in `moved`.
   return moved;
 }
 
 Entry* Entry::Copy(const Entry* entry, std::string_view new_key, UnixMillis expiry) {
   Entry* copy = Transplant(entry, new_key, expiry);
   if (copy->is_external()) copy->blob()->Ref();  // Copied when either side is next written.
+  if (copy->is_collection()) {
+    copy->set_pointer(OperationsOf(entry->type()).copy(entry->encoding(), entry->object()));
+  }
   return copy;
 }
 
 void Entry::Free(Entry* entry) {
   if (entry->is_external()) entry->blob()->Unref();
+  if (entry->is_collection()) {
+    OperationsOf(entry->type()).free(entry->encoding(), entry->object());
+  }
   std::free(entry);
 }
 
@@ -202,6 +222,7 @@ Entry* Entry::ResizeString(Entry* entry, size_t size) {
 size_t Entry::MemoryBytes() const {
   size_t bytes = UsableSize(this);
   if (is_external()) bytes += UsableSize(blob());
+  if (is_collection()) bytes += OperationsOf(type()).memory(encoding(), object());
   return bytes;
 }
 

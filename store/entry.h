@@ -8,11 +8,13 @@
 //
 // A key of 255 bytes or more stores 255 in the header and its length in four bytes before the key.
 // A string value of up to kMaxInlineValue bytes stands behind the key; a larger one is a counted
-// Blob, and only the pointer stands there. An integer is eight bytes. Nothing behind the header is
-// aligned.
+// Blob, and only the pointer stands there. An integer is eight bytes. Of a collection the pointer
+// to its object stands there (value.h says what such an object can do). Nothing behind the header
+// is aligned.
 //
-// Entries move when they grow: mutators return the entry to store in the table. Not thread-safe;
-// the shard's lock is held around every use.
+// Entries of strings move when they grow: mutators return the entry to store in the table. One of a
+// collection stays where it is, whatever happens to its object. Not thread-safe; the shard's lock
+// is held around every use.
 #pragma once
 
 #include <cstdint>
@@ -62,6 +64,8 @@ class Entry {
   static Entry* Overwrite(Entry* old, std::string_view value, UnixMillis expiry,
                           bool encode_integers = true);
   static Entry* NewBlob(std::string_view key, BlobRef value, UnixMillis expiry);
+  // An empty collection, in its type's smallest encoding.
+  static Entry* NewCollection(std::string_view key, Type type, UnixMillis expiry = kNoExpiry);
 
   // The same value under another key or deadline: moves the value over, frees `entry`.
   static Entry* Rebuild(Entry* entry, std::string_view new_key, UnixMillis expiry);
@@ -98,6 +102,16 @@ class Entry {
     access_and_key_ = (access_and_key_ & 0xff000000) | (access & 0x00ffffff);
   }
 
+  // A collection's object. Whoever replaces it frees the old one.
+  bool is_collection() const { return type() != Type::kString; }
+  void* object() const { return pointer(); }
+  void set_object(Encoding encoding, void* object) {
+    set_kind(type(), encoding);
+    set_pointer(object);
+  }
+  // Whether a collection has nothing left for which its key should stay.
+  bool IsEmptyCollection() const;
+
   bool is_integer() const { return encoding() == Encoding::kInt; }
   int64_t integer() const {
     int64_t value;
@@ -124,7 +138,7 @@ class Entry {
   // Bytes this entry costs the allocator, the value's own allocations included.
   size_t MemoryBytes() const;
   // How much of it frees slowly: number of allocations behind the value.
-  size_t FreeEffort() const { return 1; }
+  size_t FreeEffort() const { return is_collection() ? CollectionFreeEffort() : 1; }
 
  private:
   enum : uint8_t { kHasExpiry = 1, kExternal = 2 };
@@ -135,6 +149,8 @@ class Entry {
                      size_t value_bytes);
   // Copies header facts (type, encoding, access clock, flags but the expiry's) and value bytes.
   static Entry* Transplant(const Entry* from, std::string_view key, UnixMillis expiry);
+
+  size_t CollectionFreeEffort() const;
 
   char* Body() { return reinterpret_cast<char*>(this + 1); }
   const char* Body() const { return reinterpret_cast<const char*>(this + 1); }
@@ -154,7 +170,7 @@ class Entry {
         static_cast<uint8_t>(static_cast<uint8_t>(type) | static_cast<uint8_t>(encoding) << 4);
   }
   size_t ValueBytes() const {
-    return is_external() || is_integer() ? 8 : static_cast<size_t>(inline_size_);
+    return is_external() || is_integer() || is_collection() ? 8 : static_cast<size_t>(inline_size_);
   }
 
   uint8_t type_encoding_;

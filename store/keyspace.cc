@@ -221,6 +221,27 @@ void Keyspace::ReplaceString(const Key& key, size_t size, const Event& event,
   });
 }
 
+void Keyspace::Insert(const Key& key, Entry* entry) {
+  Shard& shard = ShardOf(key);
+  ShardDb& part = store_.Database(shard, db_);
+  entry->set_access(FreshAccess(store_.settings(), now_));
+  part.TableOf(key.slot).Insert(entry, key.hash);
+  shard.keys[db_].Add();
+  shard.entry_bytes[db_].Add(entry->MemoryBytes());
+  if (!entry->has_expiry()) return;
+  shard.keys_with_expiry[db_].Add();
+  part.deadlines().Note(key, entry->expiry(), kNoExpiry, now_);
+}
+
+bool Keyspace::SetCollection(const Key& key, Entry* value, const Event& event) {
+  if (value->IsEmptyCollection()) {
+    Entry::Free(value);
+    return Delete(key, events::kDel);
+  }
+  Upsert(key, event, [&](Entry* old) { return old == nullptr ? value : Supersede(old, value); });
+  return true;
+}
+
 bool Keyspace::Delete(const Key& key, const Event& event) {
   if (Peek(key) == nullptr) return false;
   Entry* entry = Detach(key);

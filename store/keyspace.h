@@ -53,6 +53,31 @@ class Keyspace {
   Entry* Peek(const Key& key);     // Neither (OBJECT, conditions of writes).
   bool Exists(const Key& key) { return Peek(key) != nullptr; }
 
+  // The same for commands on one type: what is there and is of another type isn't returned.
+  struct Typed {
+    Entry* entry = nullptr;
+    bool other_type = false;
+    explicit operator bool() const { return entry != nullptr; }
+    Entry* operator->() const { return entry; }
+  };
+  Typed ReadAs(const Key& key, Type type) { return AsType(Read(key), type); }
+  Typed FindAs(const Key& key, Type type) { return AsType(Find(key), type); }
+  Typed PeekAs(const Key& key, Type type) { return AsType(Peek(key), type); }
+
+  // --- Collections ------------------------------------------------------------------------------
+  enum class IfAbsent : uint8_t { kCreate, kLeave };
+  enum class Modified : uint8_t { kDone, kAbsent, kOtherType };
+  // Hands `change(Entry&)` the collection of `type` at `key`, made empty if it is absent and
+  // `absent` says so, by one look-up. `change` returns whether it changed anything; then `event`
+  // (which `change` may still set) is reported. A collection left empty is deleted, which is a
+  // "del" event after the first. A new one is stored only if it isn't empty and was changed.
+  // `change` may not touch the keyspace.
+  template <class F>
+  Modified Modify(const Key& key, Type type, IfAbsent absent, const Event& event, F change);
+  // Puts a value made by Entry::NewCollection(key.bytes, …) where anything or nothing was; an empty
+  // one deletes what is there, with "del". Returns whether anything changed.
+  bool SetCollection(const Key& key, Entry* value, const Event& event);
+
   // --- Strings --------------------------------------------------------------------------------
   // Replaces whatever is there. `expiry` is absolute or kNoExpiry.
   void SetString(const Key& key, std::string_view value, UnixMillis expiry, const Event& event);
@@ -130,6 +155,10 @@ class Keyspace {
     ShardDb* part = ShardOf(key).dbs[db_].get();
     return part == nullptr ? nullptr : &part->TableOf(key.slot);
   }
+  static Typed AsType(Entry* entry, Type type) {
+    if (entry == nullptr || entry->type() == type) return {entry};
+    return {nullptr, true};
+  }
   bool ExpiredNow(const Entry* entry) const { return !sees_expired_ && entry->ExpiredAt(now_); }
   // Whether deleting what has expired is left to another: the leader, or a later time (CLIENT
   // PAUSE).
@@ -151,6 +180,8 @@ class Keyspace {
   // nothing to tell.
   template <class F>
   void Upsert(const Key& key, const Event& event, F remake, const bool* changed = nullptr);
+  // Keeps an entry that is new to the table. REQUIRES: its key is absent.
+  void Insert(const Key& key, Entry* entry);
   // Takes the entry out of the table and the counts; the caller owns it.
   Entry* Detach(const Key& key);
   // Frees a detached entry, on the reclaimer's thread if it would take long.
@@ -169,4 +200,5 @@ class Keyspace {
 
 }  // namespace henge::store
 
+#include "store/keyspace_modify.h"
 #include "store/keyspace_walk.h"

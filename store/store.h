@@ -100,6 +100,20 @@ inline bool IsLfu(EvictionPolicy p) {
   return p == EvictionPolicy::kAllKeysLfu || p == EvictionPolicy::kVolatileLfu;
 }
 
+// Up to where collections are kept in their compact encodings, Redis's parameters of these names.
+struct EncodingLimits {
+  std::atomic<int64_t> hash_max_listpack_entries{512};
+  std::atomic<int64_t> hash_max_listpack_value{64};
+  std::atomic<int64_t> list_max_listpack_size{-2};
+  std::atomic<int64_t> set_max_intset_entries{512};
+  std::atomic<int64_t> set_max_listpack_entries{128};
+  std::atomic<int64_t> set_max_listpack_value{64};
+  std::atomic<int64_t> zset_max_listpack_entries{128};
+  std::atomic<int64_t> zset_max_listpack_value{64};
+  std::atomic<int64_t> stream_node_max_bytes{4096};
+  std::atomic<int64_t> stream_node_max_entries{100};
+};
+
 struct StoreSettings {
   std::atomic<EvictionPolicy> policy{EvictionPolicy::kNoEviction};
   std::atomic<int> lfu_log_factor{10};
@@ -112,6 +126,7 @@ struct StoreSettings {
   // While clients are paused: until then nothing is deleted for its age or for memory's sake; what
   // has expired is not seen, but stays.
   std::atomic<UnixMillis> frozen_until{0};
+  EncodingLimits encodings;
 };
 
 struct StoreOptions {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keyspace::Modify, a template; included by keyspace.h only.
+#pragma once
+
+#include "store/keyspace.h"
+
+namespace henge::store {
+
+template <class F>
+Keyspace::Modified Keyspace::Modify(const Key& key, Type type, IfAbsent absent, const Event& event,
+                                    F change) {
+  EntryTable* table = TableFor(key);
+  const auto position =
+      table == nullptr ? EntryTable::Position() : table->FindPosition(key.bytes, key.hash);
+  Entry* entry = position ? table->At(position) : nullptr;
+  if (entry != nullptr && ExpiredNow(entry)) {
+    // Also where such keys are kept: what is not seen may not be written over.
+    if (absent == IfAbsent::kCreate || !KeepsExpired()) Expire(key);
+    entry = nullptr;
+  }
+  if (entry == nullptr) {
+    if (absent == IfAbsent::kLeave) return Modified::kAbsent;
+    entry = Entry::NewCollection(key.bytes, type);
+    if (!change(*entry) || entry->IsEmptyCollection()) {
+      Entry::Free(entry);
+      return Modified::kDone;
+    }
+    Insert(key, entry);
+    Report(key, event, Change::kCreated);
+    return Modified::kDone;
+  }
+  if (entry->type() != type) return Modified::kOtherType;
+  Stamp(entry);
+  Counter& bytes = ShardOf(key).entry_bytes[db_];
+  const size_t before = entry->MemoryBytes();
+  table->WillChange(position);
+  const bool changed = change(*entry);
+  bytes.Add(entry->MemoryBytes() - before);  // Modulo 2^64: it may have shrunk.
+  if (!changed) return Modified::kDone;
+  Report(key, event, Change::kModified);
+  if (entry->IsEmptyCollection()) Delete(key, events::kDel);
+  return Modified::kDone;
+}
+
+}  // namespace henge::store
