@@ -2,6 +2,9 @@
 #include "commands/expiry_args.h"
 
 #include <limits>
+#include <string>
+
+#include "commands/context.h"
 
 namespace henge::commands {
 
@@ -18,6 +21,15 @@ std::optional<UnixMillis> Deadline(int64_t value, TimeUnit unit, UnixMillis now,
     value += now;
   }
   return value;
+}
+
+void MoveDeadline(CommandContext& ctx, const store::Key& key, store::Entry* entry, UnixMillis at) {
+  if (at <= ctx.keyspace.now()) {
+    ctx.keyspace.Delete(key, store::events::kDel);
+    return ctx.effects.Instead({"DEL", key.bytes});
+  }
+  ctx.keyspace.SetExpiry(key, entry, at, store::events::kExpire);
+  if (ctx.effects.wanted()) ctx.effects.Instead({"PEXPIREAT", key.bytes, std::to_string(at)});
 }
 
 std::optional<TimeUnit> AcceptTimeUnit(ArgReader& args) {

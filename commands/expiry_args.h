@@ -8,7 +8,14 @@
 #include "base/types.h"
 #include "commands/arg_reader.h"
 
+namespace henge::store {
+class Entry;
+struct Key;
+}  // namespace henge::store
+
 namespace henge::commands {
+
+struct CommandContext;
 
 struct TimeUnit {
   bool seconds;   // Else milliseconds.
@@ -19,6 +26,10 @@ struct TimeUnit {
 // The absolute deadline for `value`, or nothing when it overflows or (unless `allow_past`) is not
 // positive: the caller answers "invalid expire time".
 std::optional<UnixMillis> Deadline(int64_t value, TimeUnit unit, UnixMillis now, bool allow_past);
+
+// Gives the key this deadline, or deletes it where that is past already; and tells so as effect.
+// REQUIRES: `entry` is the key's.
+void MoveDeadline(CommandContext& ctx, const store::Key& key, store::Entry* entry, UnixMillis at);
 
 // EX, PX, EXAT or PXAT if the next argument is one of them.
 std::optional<TimeUnit> AcceptTimeUnit(ArgReader& args);

@@ -32,15 +32,11 @@ std::vector<std::string_view> Shown(const CommandContext& context) {
 
 }  // namespace
 
-void EffectRecorder::OnEffect(DbIndex, const store::Key&, const store::Event&, store::Change) {
-  stats_.dirty.Add();
-}
-
 Dispatcher::Dispatcher(Node& node, int worker_index)
     : node_(node),
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
-      effects_(stats_),
+      effects_(stats_, node.effect_listener()),
       upkeep_(node.store(), effects_, node.latency(), node.debug().pause_cron, worker_index,
               node.options().io_threads),
       locks_(node.store()) {}
@@ -328,7 +324,16 @@ void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::
   keyspace.set_no_touch(client.no_touch.load(std::memory_order_relaxed));
   commands::ArgReader args(argv.subspan(p.info->container == nullptr ? 1 : 2), KeysOf(p));
   CommandContext context{client, session.reply(), keyspace, node_.services(), spec, argv};
+  context.effects = commands::CallEffects(effects_.wanted());
+  // What a walk deletes on its way is told at once: it holds no lock but that shard's.
+  if ((spec.flags & commands::kWalks) == 0) effects_.OpenUnit();
+  const uint64_t changes_before = effects_.changes();
   spec.handler(context, args);
+  const bool runs_others = (spec.flags & commands::kLocksQueued) != 0;
+  if (effects_.changes() != changes_before && !runs_others) {
+    effects_.EndCall(keyspace.db(), argv, context.effects);
+  }
+  effects_.CloseUnit();
   locks_.Unlock();
 
   if (node_.monitors().active()) {
@@ -351,10 +356,15 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   const std::span<const std::string_view> all(argv);
   commands::ArgReader args(all.subspan(p.info->container == nullptr ? 1 : 2), keys);
   CommandContext context{client, exec.reply, keyspace, exec.services, *command.spec, argv, true};
+  context.effects = commands::CallEffects(effects_.wanted());
+  const uint64_t changes_before = effects_.changes();
   const uint64_t start = Ticks();
   const uint64_t errors_before = exec.reply.errors();
   const auto mark = exec.reply.buffer().GetMark();
   command.spec->handler(context, args);
+  if (effects_.changes() != changes_before) {
+    effects_.EndCall(keyspace.db(), argv, context.effects);
+  }
   if (client.reply_mode == commands::ReplyMode::kOff) exec.reply.buffer().TruncateTo(mark);
   if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));
   Account(Session::Of(client), *p.info, context, Ticks() - start,

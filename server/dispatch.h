@@ -16,6 +16,7 @@
 #include "commands/context.h"
 #include "net/handler.h"
 #include "server/command_stats.h"
+#include "server/effect_recorder.h"
 #include "server/upkeep.h"
 #include "store/keyspace.h"
 
@@ -23,17 +24,6 @@ namespace henge::server {
 
 class Node;
 class Session;
-
-// Where every mutation is reported: the one place from which consequences are drawn.
-class EffectRecorder final : public store::EffectSink {
- public:
-  explicit EffectRecorder(ExecutionStats& stats) : stats_(stats) {}
-  void OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
-                store::Change change) override;
-
- private:
-  ExecutionStats& stats_;
-};
 
 class Dispatcher {
  public:

@@ -45,9 +45,10 @@ int64_t Micros(const timeval& t) { return int64_t{t.tv_sec} * 1'000'000 + t.tv_u
 
 }  // namespace
 
-Node::Node(std::unique_ptr<Config> config)
+Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener)
     : config_(std::move(config)),
       options_(OptionsFrom(config_->settings())),
+      effect_listener_(listener),
       store_({.shards = ShardsFor(options_.io_threads),
               .databases = options_.cluster_enabled ? 1 : options_.databases,
               .table_per_slot = options_.cluster_enabled}),

@@ -18,6 +18,7 @@
 #include "commands/services.h"
 #include "net/listener.h"
 #include "net/worker.h"
+#include "persistence/effect_listener.h"
 #include "replication/history.h"
 #include "server/client_eviction.h"
 #include "server/client_limits.h"
@@ -54,7 +55,8 @@ struct PauseState {
 
 class Node final : public net::HandlerFactory {
  public:
-  explicit Node(std::unique_ptr<Config> config);
+  // `listener` hears every effect; it may be null and outlives the node.
+  explicit Node(std::unique_ptr<Config> config, persistence::EffectListener* listener = nullptr);
   ~Node() override;
 
   absl::Status Start();
@@ -98,6 +100,7 @@ class Node final : public net::HandlerFactory {
   commands::DebugSettings& debug() { return debug_; }
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
+  persistence::EffectListener* effect_listener() { return effect_listener_; }
 
  private:
   // Where the system permits fewer open files than maxclients needs.
@@ -112,6 +115,7 @@ class Node final : public net::HandlerFactory {
 
   std::unique_ptr<Config> config_;
   NodeOptions options_;
+  persistence::EffectListener* effect_listener_;
   commands::CommandSettings settings_;
   commands::DebugSettings debug_;
   store::Store store_;

@@ -62,11 +62,7 @@ void SetDeadline(CommandContext& ctx, ArgReader& args, TimeUnit unit) {
 
   store::Entry* entry = ctx.keyspace.Find(key);
   if (entry == nullptr || !conditions.Allow(entry->expiry(), *at)) return ctx.reply.Integer(0);
-  if (*at <= ctx.keyspace.now()) {
-    ctx.keyspace.Delete(key, store::events::kDel);
-  } else {
-    ctx.keyspace.SetExpiry(key, entry, *at, store::events::kExpire);
-  }
+  MoveDeadline(ctx, key, entry, *at);
   ctx.reply.Integer(1);
 }
 

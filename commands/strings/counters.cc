@@ -63,6 +63,8 @@ void IncrByFloat(CommandContext& ctx, ArgReader& args) {
   const std::string digits = FormatLongDouble(sum);
   ctx.keyspace.SetStringKeepExpiry(key, digits, store::events::kIncrByFloat,
                                    /*encode_integers=*/false);
+  // Another machine's long double need not come to the same digits.
+  ctx.effects.Instead({"SET", key.bytes, digits, "KEEPTTL"});
   ctx.reply.Bulk(digits);
 }
 

@@ -2,14 +2,24 @@
 #include "commands/strings/get_set.h"
 
 #include <algorithm>
+#include <string>
 
 #include "base/strings.h"
 #include "commands/context.h"
+#include "commands/expiry_args.h"
 #include "commands/strings/set_options.h"
 #include "commands/strings/string_reply.h"
 
 namespace henge::commands {
 namespace {
+
+// A follower can't know when "in ten seconds" began: deadlines are told as moments.
+void TellSetUntil(CommandContext& ctx, const store::Key& key, std::string_view value,
+                  UnixMillis at) {
+  if (ctx.effects.wanted()) {
+    ctx.effects.Instead({"SET", key.bytes, value, "PXAT", std::to_string(at)});
+  }
+}
 
 // Replies with the value, null if absent; false after a WRONGTYPE.
 bool ReplyOld(CommandContext& ctx, const store::Entry* entry) {
@@ -27,7 +37,9 @@ void SetWithDeadline(CommandContext& ctx, ArgReader& args, TimeUnit unit) {
   const SetOptions options{.unit = unit, .number = args.Next()};
   const auto at = DeadlineOrReply(ctx, options);
   if (!at) return;
-  ctx.keyspace.SetString(key, args.Next(), *at, store::events::kSet);
+  const std::string_view value = args.Next();
+  ctx.keyspace.SetString(key, value, *at, store::events::kSet);
+  TellSetUntil(ctx, key, value, *at);
   ctx.keyspace.AddEvent(key, store::events::kExpire);
   ctx.reply.Ok();
 }
@@ -39,7 +51,9 @@ void Get(CommandContext& ctx, ArgReader& args) { ReplyOld(ctx, ctx.keyspace.Read
 void GetDel(CommandContext& ctx, ArgReader& args) {
   const store::Key key = args.Key();
   const store::Entry* entry = ctx.keyspace.Read(key);
-  if (ReplyOld(ctx, entry) && entry != nullptr) ctx.keyspace.Delete(key, store::events::kDel);
+  if (!ReplyOld(ctx, entry) || entry == nullptr) return;
+  ctx.keyspace.Delete(key, store::events::kDel);
+  ctx.effects.Instead({"DEL", key.bytes});
 }
 
 void GetEx(CommandContext& ctx, ArgReader& args) {
@@ -54,10 +68,9 @@ void GetEx(CommandContext& ctx, ArgReader& args) {
   ReplyString(ctx.reply, *entry);
   if (options.Has(kOptionPersist) && entry->has_expiry()) {
     ctx.keyspace.SetExpiry(key, entry, kNoExpiry, store::events::kPersist);
-  } else if (options.unit && *at <= ctx.keyspace.now()) {
-    ctx.keyspace.Delete(key, store::events::kDel);
+    ctx.effects.Instead({"PERSIST", key.bytes});
   } else if (options.unit) {
-    ctx.keyspace.SetExpiry(key, entry, *at, store::events::kExpire);
+    MoveDeadline(ctx, key, entry, *at);
   }
 }
 
@@ -66,6 +79,7 @@ void GetSet(CommandContext& ctx, ArgReader& args) {
   const std::string_view value = args.Next();
   if (!ReplyOld(ctx, ctx.keyspace.Read(key))) return;
   ctx.keyspace.SetString(key, value, kNoExpiry, store::events::kSet);
+  ctx.effects.Instead({"SET", key.bytes, value});
 }
 
 void Set(CommandContext& ctx, ArgReader& args) {
@@ -90,7 +104,10 @@ void Set(CommandContext& ctx, ArgReader& args) {
   }
   const bool keep = options.Has(kOptionKeepTtl) && old != nullptr;
   ctx.keyspace.SetString(key, value, keep ? old->expiry() : *at, store::events::kSet);
-  if (options.unit) ctx.keyspace.AddEvent(key, store::events::kExpire);
+  if (options.unit) {
+    ctx.keyspace.AddEvent(key, store::events::kExpire);
+    TellSetUntil(ctx, key, value, *at);
+  }
   if (!get) ctx.reply.Ok();
 }
 

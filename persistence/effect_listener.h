@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// EffectListener: hears what the data went through, as commands that bring other data to the same
+// state. The interface by which the floors above hand effects down to whoever keeps or sends them.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/types.h"
+
+namespace henge::persistence {
+
+// One deterministic command: absolute deadlines, chosen members, the arguments a follower can
+// repeat.
+struct Effect {
+  DbIndex db;
+  std::span<const std::string_view> words;
+};
+
+class EffectListener {
+ public:
+  virtual ~EffectListener() = default;
+  // The effects of one call, transaction or deletion: all of them or none. Called by any worker,
+  // with the shards of all keys locked, so that for each shard the order of these calls is the
+  // order of execution. The words are good during the call only. Quick: no I/O.
+  virtual void OnUnit(std::span<const Effect> effects) = 0;
+};
+
+}  // namespace henge::persistence

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole nodes: what a client's commands are told as to the listener, and that a second node that is
+// told the same comes to the same data.
+#include <absl/strings/str_join.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "base/strings.h"
+#include "server/config/config.h"
+#include "server/node.h"
+
+namespace henge::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+
+using Words = std::vector<std::string>;
+
+// Keeps each unit as its commands, and a SELECT before what is not for database 0.
+class Recording final : public persistence::EffectListener {
+ public:
+  void OnUnit(std::span<const persistence::Effect> effects) override {
+    const std::lock_guard lock(mu_);
+    for (const persistence::Effect& effect : effects) {
+      commands_.push_back({effect.db, Words(effect.words.begin(), effect.words.end())});
+    }
+    units_.push_back(effects.size());
+  }
+  struct Told {
+    DbIndex db;
+    Words words;
+  };
+  std::vector<Told> Take() {
+    const std::lock_guard lock(mu_);
+    return std::exchange(commands_, {});
+  }
+  std::vector<size_t> units() {
+    const std::lock_guard lock(mu_);
+    return units_;
+  }
+
+ private:
+  std::mutex mu_;
+  std::vector<Told> commands_;
+  std::vector<size_t> units_;
+};
+
+std::unique_ptr<Config> SmallConfig() {
+  auto config = std::make_unique<Config>();
+  EXPECT_TRUE(config->LoadText("port 0\nio-threads 1\nenable-debug-command yes\n", "test").ok());
+  return config;
+}
+
+// A node and one client of it. Ask returns the reply's bytes.
+class Served {
+ public:
+  explicit Served(persistence::EffectListener* listener = nullptr)
+      : node_(SmallConfig(), listener) {
+    EXPECT_TRUE(node_.Start().ok());
+    int fds[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    node_.workers()[0]->Adopt(fds[1], "test:0", "test:0", true);
+    fd_ = fds[0];
+  }
+  ~Served() { close(fd_); }
+  Served(const Served&) = delete;
+  Served& operator=(const Served&) = delete;
+
+  std::string Ask(const Words& words) { return Ask(std::vector<Words>{words}); }
+  // All their replies. An ECHO behind them marks the end, so a transaction must be whole.
+  std::string Ask(const std::vector<Words>& commands) {
+    static constexpr std::string_view kMark = "$7\r\n--end--\r\n";
+    std::string request;
+    for (const Words& words : commands) request += Encode(words);
+    request += Encode({"ECHO", "--end--"});
+    EXPECT_EQ(send(fd_, request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
+    std::string reply;
+    while (!reply.ends_with(kMark)) {
+      pollfd poller{fd_, POLLIN, 0};
+      if (poll(&poller, 1, 30'000) <= 0) return "no reply";
+      char buffer[4096];
+      const ssize_t n = read(fd_, buffer, sizeof(buffer));
+      if (n <= 0) return "closed";
+      reply.append(buffer, static_cast<size_t>(n));
+    }
+    reply.resize(reply.size() - kMark.size());
+    return reply;
+  }
+
+ private:
+  static std::string Encode(const Words& words) {
+    std::string out = "*" + std::to_string(words.size()) + "\r\n";
+    for (const std::string& word : words) {
+      out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+    }
+    return out;
+  }
+  Node node_;
+  int fd_ = -1;
+};
+
+class EffectsTest : public ::testing::Test {
+ protected:
+  // The effects of one command, a line each.
+  std::vector<std::string> Of(const Words& words) { return OfAll({words}); }
+  std::vector<std::string> OfAll(const std::vector<Words>& commands) {
+    served_.Ask(commands);
+    std::vector<std::string> lines;
+    for (const auto& told : recording_.Take()) lines.push_back(absl::StrJoin(told.words, " "));
+    return lines;
+  }
+
+  Recording recording_;
+  Served served_{&recording_};
+};
+
+TEST_F(EffectsTest, TellsAWriteAsItWasSent) {
+  EXPECT_THAT(Of({"set", "k", "v"}), ElementsAre("set k v"));
+  EXPECT_THAT(Of({"MSET", "a", "1", "b", "2"}), ElementsAre("MSET a 1 b 2"));
+  EXPECT_THAT(Of({"FLUSHALL"}), ElementsAre("FLUSHALL"));
+}
+
+TEST_F(EffectsTest, TellsNothingWhereNothingChanged) {
+  Of({"SET", "k", "v"});
+  EXPECT_THAT(Of({"GET", "k"}), IsEmpty());
+  EXPECT_THAT(Of({"DEL", "absent"}), IsEmpty());
+  EXPECT_THAT(Of({"SET", "k", "w", "NX"}), IsEmpty());
+  EXPECT_THAT(Of({"INCR", "k"}), IsEmpty());
+  EXPECT_THAT(Of({"PERSIST", "k"}), IsEmpty());
+}
+
+TEST_F(EffectsTest, TellsDeadlinesAsMoments) {
+  EXPECT_THAT(Of({"SET", "k", "v", "EX", "100", "GET"}),
+              ElementsAre(MatchesRegex("SET k v PXAT [0-9]{13}")));
+  EXPECT_THAT(Of({"SETEX", "k", "100", "v"}), ElementsAre(MatchesRegex("SET k v PXAT [0-9]{13}")));
+  EXPECT_THAT(Of({"EXPIRE", "k", "50", "LT"}), ElementsAre(MatchesRegex("PEXPIREAT k [0-9]{13}")));
+  EXPECT_THAT(Of({"GETEX", "k", "PX", "70000"}),
+              ElementsAre(MatchesRegex("PEXPIREAT k [0-9]{13}")));
+  EXPECT_THAT(Of({"GETEX", "k", "PERSIST"}), ElementsAre("PERSIST k"));
+  EXPECT_THAT(Of({"EXPIRE", "k", "-1"}), ElementsAre("DEL k"));
+}
+
+TEST_F(EffectsTest, TellsWhatWasTakenOrWorkedOut) {
+  Of({"SET", "k", "10.5"});
+  EXPECT_THAT(Of({"INCRBYFLOAT", "k", "0.1"}), ElementsAre("SET k 10.6 KEEPTTL"));
+  EXPECT_THAT(Of({"GETSET", "k", "w"}), ElementsAre("SET k w"));
+  EXPECT_THAT(Of({"GETDEL", "k"}), ElementsAre("DEL k"));
+}
+
+TEST_F(EffectsTest, TellsExpiryAsDeletionBeforeTheCallThatFoundIt) {
+  Of({"DEBUG", "SET-ACTIVE-EXPIRE", "0"});
+  Of({"SET", "k", "v", "PXAT", "1"});
+  EXPECT_THAT(Of({"GET", "k"}), ElementsAre("DEL k"));
+  Of({"SET", "k", "v", "PXAT", "1"});
+  EXPECT_THAT(Of({"SET", "k", "w", "XX"}), ElementsAre("DEL k"));
+  Of({"SET", "k", "v", "PXAT", "1"});
+  EXPECT_THAT(Of({"APPEND", "k", "w"}), ElementsAre("DEL k", "APPEND k w"));
+  EXPECT_EQ(recording_.units().back(), 2u);
+}
+
+TEST_F(EffectsTest, TellsATransactionAsOneUnit) {
+  EXPECT_THAT(OfAll({{"MULTI"}, {"SET", "a", "1"}, {"GET", "a"}, {"EXPIRE", "a", "-1"}, {"EXEC"}}),
+              ElementsAre("SET a 1", "DEL a"));
+  EXPECT_EQ(recording_.units().back(), 2u);
+  EXPECT_THAT(OfAll({{"MULTI"}, {"GET", "a"}, {"EXEC"}}), IsEmpty());
+}
+
+TEST_F(EffectsTest, SaysWhichDatabase) {
+  Of({"SELECT", "3"});
+  served_.Ask({"SET", "k", "v"});
+  const auto told = recording_.Take();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].db, 3);
+}
+
+// Commands whose outcome depends on lots, clocks or earlier data, over few keys.
+Words AnyCommand(Random& random) {
+  static const std::vector<Words> kForms = {
+      {"SET", "#k", "#v"},
+      {"SET", "#k", "#v", "EX", "1000", "NX"},
+      {"SET", "#k", "#v", "XX", "KEEPTTL"},
+      {"SETRANGE", "#k", "5", "#v"},
+      {"APPEND", "#k", "#v"},
+      {"INCRBYFLOAT", "#k", "1.25"},
+      {"INCRBY", "#k", "7"},
+      {"GETDEL", "#k"},
+      {"GETEX", "#k", "EX", "500"},
+      {"EXPIRE", "#k", "900", "GT"},
+      {"PEXPIRE", "#k", "-5"},
+      {"RENAME", "#k", "#k"},
+      {"COPY", "#k", "#k", "REPLACE"},
+      {"MSETNX", "#k", "#v", "#k", "#v"},
+      {"SETBIT", "#k", "77", "1"},
+      {"BITOP", "XOR", "#k", "#k", "#k"},
+      {"MOVE", "#k", "1"},
+  };
+  Words words = kForms[random.Below(kForms.size())];
+  for (std::string& word : words) {
+    if (word == "#k") word = "key" + std::to_string(random.Below(6));
+    if (word == "#v") word = std::to_string(random.Below(40));
+  }
+  return words;
+}
+
+TEST_F(EffectsTest, BringASecondNodeToTheSameData) {
+  Served follower;
+  Random random(4242);
+  DbIndex selected = 0;
+  for (int i = 0; i < 4000; ++i) {
+    served_.Ask(AnyCommand(random));
+    for (const auto& told : recording_.Take()) {
+      if (told.db != selected) follower.Ask({"SELECT", std::to_string(told.db)});
+      selected = told.db;
+      EXPECT_FALSE(follower.Ask(told.words).starts_with('-')) << absl::StrJoin(told.words, " ");
+    }
+  }
+  EXPECT_EQ(follower.Ask({"DEBUG", "DIGEST"}), served_.Ask({"DEBUG", "DIGEST"}));
+  EXPECT_NE(served_.Ask({"DBSIZE"}), ":0\r\n");
+}
+
+}  // namespace
+}  // namespace henge::server
