@@ -77,9 +77,9 @@ class Served {
   Served(const Served&) = delete;
   Served& operator=(const Served&) = delete;
 
-  std::string Ask(const Words& words) { return Ask(std::vector<Words>{words}); }
+  std::string Ask(const Words& words) { return AskAll({words}); }
   // All their replies. An ECHO behind them marks the end, so a transaction must be whole.
-  std::string Ask(const std::vector<Words>& commands) {
+  std::string AskAll(const std::vector<Words>& commands) {
     static constexpr std::string_view kMark = "$7\r\n--end--\r\n";
     std::string request;
     for (const Words& words : commands) request += Encode(words);
@@ -116,7 +116,7 @@ class EffectsTest : public ::testing::Test {
   // The effects of one command, a line each.
   std::vector<std::string> Of(const Words& words) { return OfAll({words}); }
   std::vector<std::string> OfAll(const std::vector<Words>& commands) {
-    served_.Ask(commands);
+    served_.AskAll(commands);
     std::vector<std::string> lines;
     for (const auto& told : recording_.Take()) lines.push_back(absl::StrJoin(told.words, " "));
     return lines;
