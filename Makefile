@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a newcomer types. Every target works on a fresh Debian 12: `deps` installs what is missing.
 # Arguments for the targets below that take some: make bench ARGS='--pipeline 64'
-.PHONY: help deps configure build run stop test differential fuzz bench format format-check lint clean
+.PHONY: help deps configure build run stop test transcripts differential fuzz bench format format-check lint clean
 
 help:
 	@echo 'make build   the release build, in build/release/bin'
 	@echo 'make run     three nodes on loopback, ports 7000 to 7002; make stop ends them'
 	@echo 'make test    every test, unit tests also under ASan+UBSan and TSan, and fuzzing'
 	@echo 'make lint    the house rules; make format applies the code style'
-	@echo 'make differential   the transcripts against Henge and the redis-server of Debian'
+	@echo 'make transcripts   what clients see, against Henge and the redis-server of Debian'
+	@echo 'make differential  random calls to both for five minutes, until replies differ'
 	@echo 'make fuzz    each fuzzer for a minute; make bench measures beside redis-server'
 	@echo 'make clean   removes what was built'
 
@@ -34,8 +35,11 @@ stop:
 test:
 	scripts/test
 
-differential: build
+transcripts: build
 	/usr/bin/python3 tests/compat/run.py --target both $(ARGS)
+
+differential: build
+	/usr/bin/python3 tests/compat/differential --seconds 300 $(ARGS)
 
 fuzz: deps
 	scripts/fuzz $(ARGS)

@@ -35,6 +35,7 @@ void ReplyWriter::Simple(std::string_view text) {
 
 void ReplyWriter::Error(std::string_view text) {
   ++errors_;
+  while (text.ends_with('\r') || text.ends_with('\n')) text.remove_suffix(1);
   last_error_code_ = text.substr(0, text.find(' '));
   char* p = out_->Reserve(text.size() + 3);
   *p++ = '-';

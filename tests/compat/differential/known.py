@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Differences that are meant: Debian's 7.0.15 is older than 7.2, or Henge differs by design.
+
+docs/differences.md names each (differential_test.py looks). `matches` sees the words of a call, both
+replies where these differ, and the names of all commands that were called before; what a forgiven
+call touched is deleted on both sides.
+"""
+import collections
+
+from wire import Typed, is_error
+
+Known = collections.namedtuple("Known", "name matches")
+
+
+def name_of(words):
+    return words[0].upper()
+
+
+def error(reply, start=b""):
+    return is_error(reply) and reply.value.startswith(start)
+
+
+def _new_parameter(words, henge, reference, called):
+    return (name_of(words) == b"CONFIG" and words[2:] and words[2].startswith(b"set-max-listpack") and
+            error(reference, b"ERR Unknown option") and henge == Typed("+", b"OK"))
+
+
+def _with_score(words, henge, reference, called):
+    return (name_of(words) in (b"ZRANK", b"ZREVRANK") and len(words) == 4 and
+            error(reference, b"ERR wrong number of arguments"))
+
+
+def _bits_left_alone(words, henge, reference, called):
+    return (words[:2] == (b"OBJECT", b"ENCODING") and reference == b"raw" and henge in (b"int", b"embstr") and
+            called & {b"SETBIT", b"BITFIELD"})
+
+
+def _ends_at_nul(words, henge, reference, called):
+    if name_of(words).endswith(b"SCAN") and error(henge, b"ERR invalid cursor"):
+        return any(b"\x00" in word for word in words)
+    return (error(henge) and error(reference) and b"\x00" in henge.value and
+            reference.value.startswith(henge.value.partition(b"\x00")[0]))
+
+
+TABLE = (
+    Known("a SETBIT or BITFIELD that changes nothing", _bits_left_alone),
+    Known("an argument with a NUL", _ends_at_nul),
+    Known("`set-max-listpack-entries` and `set-max-listpack-value`", _new_parameter),
+    Known("ZRANK and ZREVRANK WITHSCORE", _with_score),
+)
+
+
+def known(words, henge, reference, called):
+    """The entry that says why these replies differ, or None."""
+    for entry in TABLE:
+        if entry.matches(words, henge, reference, called):
+            return entry
+    return None

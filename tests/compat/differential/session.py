@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays a sequence of calls on Henge and the reference side by side, in batches.
+
+A call is (connection, words); CHECK compares everything that is kept. A run ends at the first
+difference that known.py does not name.
+"""
+import collections
+
+import known
+import rules
+from wire import Connection, Gone, encode, is_error, is_queued
+
+BATCH = 64
+NAMES = "abc"  # Of the connections.
+CHECK = (0, ())
+CHECKED = b"everything that is kept"
+DEFAULTS = {b"hash-max-listpack-entries": b"128", b"hash-max-listpack-value": b"64",
+            b"list-max-listpack-size": b"-2", b"list-compress-depth": b"0",
+            b"set-max-intset-entries": b"512", b"set-max-listpack-entries": b"128",
+            b"set-max-listpack-value": b"64", b"zset-max-listpack-entries": b"128",
+            b"zset-max-listpack-value": b"64", b"hll-sparse-max-bytes": b"3000",
+            b"stream-node-max-entries": b"100"}
+DATABASES = 16
+
+Difference = collections.namedtuple("Difference", "at words henge reference complaint")
+
+
+class Found(Exception):
+    """Carries the Difference."""
+
+
+class Pair:
+    """The connections of the same clients to both servers. ends[0] is Henge, ends[1] the reference."""
+
+    def __init__(self, ports, protocols):
+        self._control = [Connection(port) for port in ports]
+        self._clients = []
+        for protocol in protocols:
+            ends = [Connection(port) for port in ports]
+            for end in ends if protocol == 3 else ():
+                end.call("HELLO", "3")
+            self._clients.append(ends)
+        self.current = self._control
+
+    def of(self, index):
+        self.current = self._clients[index]
+        return self.current
+
+    def ask(self, words, end=0):
+        """The reply of one server, on the connection that is in use."""
+        self.current[end].send(encode(words))
+        return self.current[end].read(1)[0]
+
+    def tell(self, henge, reference):
+        """A call for each server, on the connection that is in use; both replies."""
+        for end, words in zip(self.current, (henge, reference)):
+            end.send(encode(words))
+        return [end.read(1)[0][0] for end in self.current]
+
+    def control(self, calls, ends=(0, 1)):
+        data = b"".join(map(encode, calls))
+        for end in ends:
+            self._control[end].send(data)
+        return [self._control[end].read(len(calls))[0] for end in ends]
+
+    def close(self):
+        for ends in (self._control, *self._clients):
+            for end in ends:
+                end.close()
+
+
+class Session:
+    def __init__(self, ports, protocols, keys, forgiven=None, observe=None):
+        self._pair = Pair(ports, protocols)
+        self._keys = keys
+        self._called = set()
+        self._queued = {}  # By connection, what MULTI has queued.
+        self._forgiven = forgiven if forgiven is not None else collections.Counter()
+        self._observe = observe
+        self._at = 0
+        self.calls = 0
+
+    def run(self, calls, empty=True):
+        """The first Difference, or None. Without `empty` it takes the servers as they are."""
+        defaults = [(b"CONFIG", b"SET", *item) for item in DEFAULTS.items()]
+        try:
+            self._pair.control([(b"FLUSHALL",), *defaults] if empty else defaults)
+            self._run(calls)
+            return None
+        except Found as found:
+            return found.args[0]
+        except Gone as gone:
+            return Difference(self._at, (), None, None, str(gone))
+        finally:
+            self._pair.close()
+
+    def _run(self, calls):
+        batch, client = [], None
+        for at, (index, words) in enumerate(calls):
+            if batch and (index != client or len(batch) == BATCH or not words):
+                self._play(client, batch)
+                batch = []
+            self._at, client = at, index
+            if not words:
+                self._check(at)
+                continue
+            batch.append((at, words))
+            if rules.rule_of(words).settle or words[0].upper() == b"EXEC":
+                self._play(client, batch)
+                batch = []
+        if batch:
+            self._play(client, batch)
+
+    def _play(self, client, batch):
+        henge, reference = self._pair.of(client)
+        data = b"".join([encode(words) for _, words in batch])
+        henge.send(data)
+        reference.send(data)
+        theirs, raw = reference.read(len(batch))
+        mine = henge.read_like(theirs, raw)
+        self.calls += len(batch)
+        for number, ((at, words), mine, theirs) in enumerate(zip(batch, mine, theirs)):
+            self._at = at
+            self._called.add(words[0].upper())
+            try:
+                self._compare(client, at, words, mine, theirs)
+            except Found as found:
+                if found.args[0].complaint or not self._forgive(words, mine, theirs):
+                    raise
+                self._forget(client, batch[number:])
+                return
+
+    def _forgive(self, words, henge, reference):
+        entry = known.known(words, henge, reference, self._called)
+        if entry:
+            self._forgiven[entry.name] += 1
+        return entry is not None
+
+    def _forget(self, client, batch):
+        """Nothing after a forgiven difference counts: what it named goes, on both sides."""
+        self._queued.pop(client, None)
+        self._pair.tell(*[(b"DISCARD",)] * 2)
+        words = {word for _, words in batch for word in words}
+        self._pair.tell(*[(b"DEL", *(words & set(self._keys) or self._keys))] * 2)
+
+    def _compare(self, client, at, words, henge, reference):
+        name = words[0].upper()
+        rule = rules.rule_of(words)
+        queued = self._queued.get(client)
+        if is_queued(reference):
+            self._queued.setdefault(client, []).append(words)
+            rule = rules.PLAIN
+        elif name in (b"EXEC", b"DISCARD") and queued is not None:
+            del self._queued[client]
+        transaction = name == b"EXEC" and queued and isinstance(reference, list)
+        if self._observe:
+            self._observe(client, words, henge, reference)
+        if transaction:
+            agree = self._transaction_agrees(queued, henge, reference)
+        else:
+            agree = henge == reference and not rule.settle or rule.agree(words, henge, reference)
+        if not agree:
+            raise Found(Difference(at, words, henge, reference, ""))
+        if transaction:
+            if any(rules.rule_of(words).changes for words in queued):
+                self._forget(client, [(at, words) for words in queued])
+        elif rule.settle and not is_queued(reference) and not is_error(reference):
+            complaint = rule.settle(self._pair, words, henge, reference)
+            if complaint:
+                raise Found(Difference(at, words, henge, reference, complaint))
+
+    def _transaction_agrees(self, queued, henge, reference):
+        if not isinstance(henge, list) or not len(henge) == len(reference) == len(queued):
+            return False
+        for words, mine, theirs in zip(queued, henge, reference):
+            rule = rules.rule_of(words)
+            if not rule.agree(words, mine, theirs) and not self._forgive(words, mine, theirs):
+                return False
+            if rule.changes:
+                return True
+        return True
+
+    def _check(self, at):
+        """Types, encodings, values and the number of keys; the digest is of all databases."""
+        calls = [call for key in self._keys for call in ((b"TYPE", key), (b"OBJECT", b"ENCODING", key))]
+        calls += [(b"DEBUG", b"DIGEST-VALUE", *self._keys), (b"DBSIZE",), (b"DEBUG", b"DIGEST")]
+        henge, reference = self._pair.control(calls)
+        for n, key in enumerate(self._keys):
+            kind, encodings = reference[2 * n], (henge[2 * n + 1], reference[2 * n + 1])
+            if henge[2 * n] != kind or not (rules.encodings_agree(kind.value, *encodings) or
+                                            self._forgive(calls[2 * n + 1], *encodings)):
+                raise Found(Difference(at, calls[2 * n + 1], *encodings, "encodings differ"))
+        for words, mine, theirs in zip(calls[-3:], henge[-3:], reference[-3:]):
+            if mine != theirs:
+                if words[1:2] == (b"DIGEST-VALUE",):
+                    self._blame(at, mine, theirs)
+                raise Found(Difference(at, words, mine, theirs, CHECKED.decode() + " differs"))
+
+    def _blame(self, at, henge, reference):
+        for key, mine, theirs in zip(self._keys, henge, reference):
+            if mine != theirs:
+                raise Found(Difference(at, (b"DEBUG", b"DIGEST-VALUE", key), [mine], [theirs],
+                                       "values differ"))
