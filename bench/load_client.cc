@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client that costs next to nothing, so that one core of it keeps one core of any server busy:
 //
-//   load_client PORT set|get|incr PIPELINE VALUE_BYTES KEYS CONNECTIONS REQUESTS
+//   load_client PORT PIPELINE RANGE CONNECTIONS REQUESTS WORD…
 //
-// Prints requests per second. Keys are random ones of `key:` (for INCR `counter:`) and twelve
-// digits, as redis-benchmark's are, and must exist. Requests are encoded once, and again only in
-// their digits; of replies only the size is looked at, or how many lines there are.
+// Sends one command, whose words are given, and prints requests per second. `{r}` in a word becomes
+// twelve digits of a random number below RANGE, as redis-benchmark's __rand_int__. Requests are
+// encoded once, and again only in their digits; of replies only the extent is looked at. An error
+// ends the run.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -29,10 +29,9 @@
 namespace {
 
 struct Load {
-  std::string command;
+  std::vector<std::string> words;
   size_t pipeline;
-  size_t value_bytes;
-  uint64_t keys;
+  uint64_t range;
 };
 
 [[noreturn]] void Fail(const char* what) {
@@ -67,7 +66,7 @@ class Connection {
 
   void SendBatch() {
     for (const size_t at : digits_) {
-      uint64_t number = random_.Below(load_.keys);
+      uint64_t number = random_.Below(load_.range);
       for (size_t i = kDigits; i-- > 0; number /= 10) {
         requests_[at + i] = static_cast<char>('0' + number % 10);
       }
@@ -77,47 +76,74 @@ class Connection {
       if (n <= 0) Fail("send");
       rest.remove_prefix(static_cast<size_t>(n));
     }
-    awaited_ = expected_;
+    awaited_ = load_.pipeline;
   }
 
   // Whether all replies of the batch have come now.
   bool Receive() {
-    char buffer[256 * 1024];
-    const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+    const size_t kept = unread_.size();
+    unread_.resize(kept + kRead);
+    const ssize_t n = recv(fd_, unread_.data() + kept, kRead, 0);
     if (n <= 0) Fail("recv");
-    if (buffer[0] == '-') Fail(std::string(buffer, static_cast<size_t>(n)).c_str());
-    const auto got = counts_lines_ ? static_cast<size_t>(std::count(buffer, buffer + n, '\n'))
-                                   : static_cast<size_t>(n);
-    awaited_ -= std::min(awaited_, got);
+    unread_.resize(kept + static_cast<size_t>(n));
+    size_t at = 0;
+    while (awaited_ > 0 && SkipReply(at)) --awaited_;
+    unread_.erase(0, at);
     return awaited_ == 0;
   }
 
  private:
   static constexpr size_t kDigits = 12;
+  static constexpr size_t kRead = 256 * 1024;
+  static constexpr std::string_view kRandom = "{r}";
+
+  // Moves `at` behind the reply there; false if not all of it has come. What was passed of a reply
+  // of many parts is remembered.
+  bool SkipReply(size_t& at) {
+    if (parts_ == 0) parts_ = 1;
+    while (parts_ > 0) {
+      const size_t end = unread_.find('\n', at);
+      if (end == std::string::npos) return false;
+      const char kind = unread_[at];
+      size_t next = end + 1;
+      int64_t parts = 0;
+      if (kind == '-') Fail(unread_.substr(at, end - at).c_str());
+      if (kind == '$' || kind == '*') {
+        const auto count =
+            henge::ParseInt64(std::string_view(unread_).substr(at + 1, end - at - 2));
+        if (!count) Fail("a reply without a size");
+        if (kind == '$' && *count >= 0) next += static_cast<size_t>(*count) + 2;
+        if (kind == '*' && *count > 0) parts = *count;
+      }
+      if (next > unread_.size()) return false;
+      at = next;
+      parts_ += parts - 1;
+    }
+    return true;
+  }
 
   void Encode() {
-    const bool has_value = load_.command == "set";
-    const std::string prefix = load_.command == "incr" ? "counter:" : "key:";
     for (size_t i = 0; i < load_.pipeline; ++i) {
-      requests_ += (has_value ? "*3\r\n" : "*2\r\n") + Bulk(load_.command);
-      requests_ += Bulk(prefix + std::string(kDigits, '0'));
-      digits_.push_back(requests_.size() - 2 - kDigits);
-      if (has_value) requests_ += Bulk(std::string(load_.value_bytes, 'x'));
+      requests_ += "*" + std::to_string(load_.words.size()) + "\r\n";
+      for (std::string word : load_.words) {
+        const size_t random = word.find(kRandom);
+        if (random != std::string::npos) {
+          word.replace(random, kRandom.size(), kDigits, '0');
+          const size_t header = Bulk(word).size() - word.size() - 2;
+          digits_.push_back(requests_.size() + header + random);
+        }
+        requests_ += Bulk(word);
+      }
     }
-    counts_lines_ = load_.command == "incr";
-    size_t reply = 1;  // A line.
-    if (load_.command == "set") reply = std::string_view("+OK\r\n").size();
-    if (load_.command == "get") reply = Bulk(std::string(load_.value_bytes, 'x')).size();
-    expected_ = reply * load_.pipeline;
   }
 
   const Load& load_;
   henge::Random random_;
   int fd_;
   std::string requests_;
-  std::vector<size_t> digits_;  // Where each key's digits are in them.
-  bool counts_lines_ = false;
-  size_t expected_ = 0;  // Bytes, or lines.
+  std::vector<size_t> digits_;  // Where random numbers are in them.
+  std::string unread_;
+  int64_t parts_ = 0;  // Of the reply at the front, still to come.
   size_t awaited_ = 0;
 };
 
@@ -163,17 +189,16 @@ uint64_t Number(const char* text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 8) {
-    std::fputs("load_client PORT set|get|incr PIPELINE VALUE_BYTES KEYS CONNECTIONS REQUESTS\n",
-               stderr);
+  if (argc < 7) {
+    std::fputs("load_client PORT PIPELINE RANGE CONNECTIONS REQUESTS WORD...\n", stderr);
     return 2;
   }
-  const Load load{argv[2], Number(argv[3]), Number(argv[4]), Number(argv[5])};
+  const Load load{{argv + 6, argv + argc}, Number(argv[2]), Number(argv[3])};
   std::vector<Connection*> connections;
-  for (uint64_t i = 0; i < Number(argv[6]); ++i) {
+  for (uint64_t i = 0; i < Number(argv[4]); ++i) {
     connections.push_back(new Connection(static_cast<uint16_t>(Number(argv[1])), load, i + 1));
   }
-  std::printf("%.0f\n", Run(connections, load.pipeline, Number(argv[7])));
+  std::printf("%.0f\n", Run(connections, load.pipeline, Number(argv[5])));
   for (Connection* connection : connections) delete connection;
   return 0;
 }

@@ -36,14 +36,24 @@ class Point:
     size: int  # Bytes of a value; 0 where there is none.
 
 
-def run_light(server, point, requests):
-    """bench/load_client: requests per second as it saw them."""
+def run_words(server, pipeline, requests, words, range_below=KEYS):
+    """bench/load_client, sending this command; `{r}` in a word is a random number below
+    `range_below`. Returns requests per second as it saw them."""
     path = os.path.join(servers.ROOT, "build/release/bin/load_client")
     if not os.path.exists(path):
         raise SystemExit(f"{path} is missing: cmake --build --preset release --target load_client")
-    words = (server.port, point.command.lower(), point.pipeline, point.size, KEYS, CONNECTIONS, requests)
-    return float(subprocess.run([path, *map(str, words)], check=True, capture_output=True, text=True,
-                                timeout=300).stdout)
+    words = (server.port, pipeline, range_below, CONNECTIONS, requests, *words)
+    done = subprocess.run([path, *map(str, words)], capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise SystemExit(f"{server.name}: {' '.join(map(str, words))}\n{done.stderr}")
+    return float(done.stdout)
+
+
+def run_light(server, point, requests):
+    """What redis-benchmark would send, from bench/load_client."""
+    key = "counter:{r}" if point.command == "INCR" else "key:{r}"
+    words = [point.command, key] + (["x" * point.size] if point.command == "SET" else [])
+    return run_words(server, point.pipeline, requests, words)
 
 
 def run_clients(server, point, requests, clients=1):
