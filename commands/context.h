@@ -29,6 +29,8 @@ struct CommandContext {
   std::span<const std::string_view> argv;  // With the name (and container).
   bool in_exec = false;                    // Running inside EXEC: may not block.
   CallEffects effects = {};                // What the journal says of the call.
+  bool retry = false;    // On behalf of a client that waits; `client` is its shadow then.
+  bool blocked = false;  // The client was parked: no reply was written.
 
   // Secrets among the arguments, which the slow log and MONITOR do not show. `index` counts in
   // argv.

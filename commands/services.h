@@ -24,6 +24,7 @@ namespace henge::commands {
 
 struct ClientState;
 struct CommandContext;
+struct KeyWait;
 struct QueuedCommand;
 
 // Numbers that handlers read on the way; CONFIG SET writes them.
@@ -194,6 +195,8 @@ class Services {
   // REQUIRES: not in_exec.
   virtual void Block(ClientState& client, int64_t timeout_ms,
                      std::function<void(BlockedReply&)> done) = 0;
+  // Parks the client until its command can be served; no reply is written now. See blocking.h.
+  virtual void BlockOnKeys(CommandContext& ctx, KeyWait wait) = 0;
 };
 
 }  // namespace henge::commands

@@ -48,6 +48,19 @@ void ReplyBuffer::Attach(BlobRef blob) {
   piece_bytes_ += size;
 }
 
+void ReplyBuffer::Append(const ReplyBuffer& other) {
+  for (size_t i = other.first_; i < other.pieces_.size(); ++i) {
+    const Piece& piece = other.pieces_[i];
+    if (piece.blob && piece.from == 0 && piece.to == piece.blob->size()) {
+      Attach(piece.blob);
+    } else {
+      const char* base = piece.blob ? piece.blob->data() : other.data_;
+      Append(std::string_view(base + piece.from, piece.to - piece.from));
+    }
+  }
+  Append(std::string_view(other.data_ + other.open_from_, other.size_ - other.open_from_));
+}
+
 int ReplyBuffer::Vectors(iovec* out, int max) const {
   int n = 0;
   for (size_t i = first_; i < pieces_.size() && n < max; ++i) {

@@ -48,6 +48,8 @@ class ReplyBuffer {
     size_ += bytes.size();
   }
   void Attach(BlobRef blob);
+  // What another has yet to send.
+  void Append(const ReplyBuffer& other);
 
   // Everything not yet sent.
   size_t pending() const { return piece_bytes_ + (size_ - open_from_); }

@@ -32,6 +32,14 @@ Session* ClientRegistry::Find(ClientId id) const {
   return it == sessions_.end() ? nullptr : it->second;
 }
 
+bool ClientRegistry::Visit(ClientId id, const std::function<void(Session&)>& fn) const {
+  std::lock_guard lock(mu_);
+  const auto it = sessions_.find(id);
+  if (it == sessions_.end()) return false;
+  fn(*it->second);
+  return true;
+}
+
 bool ClientRegistry::RunOn(ClientId id, std::function<void(Session&)> fn) {
   net::Worker* worker = nullptr;
   {

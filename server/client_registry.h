@@ -27,9 +27,12 @@ class ClientRegistry {
   void ForEach(const std::function<void(Session&)>& fn) const;
   // Runs `fn` on the client's worker, if it is (still) there; false if there is no such client now.
   bool RunOn(ClientId id, std::function<void(Session&)> fn);
+  // Calls fn(session), as ForEach does; false if there is no such client.
+  bool Visit(ClientId id, const std::function<void(Session&)>& fn) const;
+  // The client's worker's thread only, as another could not keep it from going. Null: it is gone.
+  Session* Find(ClientId id) const;
 
  private:
-  Session* Find(ClientId id) const;
   mutable std::mutex mu_;
   absl::btree_map<ClientId, Session*> sessions_;
   std::atomic<ClientId> next_id_{1};

@@ -21,6 +21,8 @@ namespace errors = commands::errors;
 
 namespace {
 
+constexpr size_t kForeseenByExec = 16;  // Waiters on each key, whose locks are taken beforehand.
+
 // The arguments as others may see them.
 std::vector<std::string_view> Shown(const CommandContext& context) {
   std::vector<std::string_view> shown(context.argv.begin(), context.argv.end());
@@ -38,8 +40,9 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       stats_(table_.all().size()),
       effects_(stats_, node.effect_listener()),
       upkeep_(node.store(), effects_, node.latency(), node.debug().pause_cron, worker_index,
-              node.options().io_threads),
-      locks_(node.store()) {}
+              node.options().io_threads, [this] { ServeWaiters(); }),
+      locks_(node.store()),
+      awakener_(node, *this, locks_, effects_) {}
 
 // --- Passes one and two: resolve, hash, prefetch ---
 
@@ -136,6 +139,10 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
       Call(session, p, argv);
     }
   }
+  if (awakener_.unsettled()) {
+    awakener_.Settle(now_);
+    last_ticks_ = Ticks();
+  }
   if (client.asking != 0 && !client.in_multi.load(std::memory_order_relaxed)) --client.asking;
   if (mode != commands::ReplyMode::kOn && client.reply_mode != commands::ReplyMode::kOn) {
     session.reply().buffer().TruncateTo(mark);
@@ -209,6 +216,13 @@ bool Dispatcher::Paused(const commands::ClientState& client,
     if ((queued.spec->flags & kWrites) != 0) return true;
   }
   return false;
+}
+
+bool Dispatcher::Paused(const commands::CommandSpec& spec, UnixMillis now) const {
+  const PauseState& pause = node_.pause();
+  if (pause.until.load(std::memory_order_relaxed) <= now) return false;
+  return pause.all.load(std::memory_order_relaxed) ||
+         (spec.flags & (commands::kWrite | commands::kMayReplicate)) != 0;
 }
 
 bool Dispatcher::OutOfMemory(const commands::ClientState& client,
@@ -296,6 +310,7 @@ void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& l
   for (const store::Key& key : KeysOf(p)) locks.Add(key.slot);
   if ((flags & commands::kLocksQueued) == 0) return;
   commands::ClientState& client = session.state();
+  queued_keys_.clear();
   for (const auto& watched : client.watched) locks.Add(store::Key::Of(watched.key).slot);
   std::vector<std::string_view> argv;
   std::vector<store::Key> keys;
@@ -307,7 +322,19 @@ void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& l
     keys.clear();
     Prepare(argv, keys);
     for (const store::Key& key : keys) locks.Add(key.slot);
+    queued_keys_.insert(queued_keys_.end(), keys.begin(), keys.end());
   }
+}
+
+void Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
+  AddLocks(session, p, locks_);
+  locks_.Lock();
+  const uint32_t flags = p.info->spec->flags;
+  if ((flags & commands::kReadonly) != 0) return;
+  const bool exec = (flags & commands::kLocksQueued) != 0;
+  awakener_.CompleteLocks(session.state().db.load(std::memory_order_relaxed),
+                          exec ? std::span<const store::Key>(queued_keys_) : KeysOf(p),
+                          exec ? kForeseenByExec : argv.size());
 }
 
 void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
@@ -317,8 +344,7 @@ void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::
   client.last_container.store(p.info->container, std::memory_order_relaxed);
   const uint64_t errors_before = session.reply().errors();
 
-  AddLocks(session, p, locks_);
-  locks_.Lock();
+  Lock(session, p, argv);
   store::Keyspace keyspace(node_.store(), locks_, effects_,
                            client.db.load(std::memory_order_relaxed), now_);
   keyspace.set_no_touch(client.no_touch.load(std::memory_order_relaxed));
@@ -334,16 +360,25 @@ void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::
     effects_.EndCall(keyspace.db(), argv, context.effects);
   }
   effects_.CloseUnit();
+  uint64_t ended = 0;
+  if (context.blocked) session.blocked_call()->ticks += Ticks() - last_ticks_;
+  if (!effects_.ready().empty()) {
+    ended = Ticks();  // Serving others is none of this call's time.
+    awakener_.Serve(now_);
+  }
   locks_.Unlock();
 
   if (node_.monitors().active()) {
     NoteForMonitors(client, spec.flags, Shown(context));
     TellMonitors();
   }
-  const uint64_t ticks = Ticks();
-  Account(session, *p.info, context, ticks - last_ticks_,
-          session.reply().errors() != errors_before);
-  last_ticks_ = ticks;
+  if (ended == 0) ended = Ticks();
+  const bool failed = session.reply().errors() != errors_before;
+  const uint64_t ticks = ended - last_ticks_;
+  last_ticks_ = ended;
+  if (context.blocked) return;  // Accounted for when it is over.
+  Account({client, *p.info, ticks, failed ? session.reply().last_error_code() : ""},
+          [&] { return Shown(context); });
 }
 
 void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
@@ -367,8 +402,9 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   }
   if (client.reply_mode == commands::ReplyMode::kOff) exec.reply.buffer().TruncateTo(mark);
   if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));
-  Account(Session::Of(client), *p.info, context, Ticks() - start,
-          exec.reply.errors() != errors_before);
+  const bool failed = exec.reply.errors() != errors_before;
+  Account({client, *p.info, Ticks() - start, failed ? exec.reply.last_error_code() : ""},
+          [&] { return Shown(context); });
 }
 
 void Dispatcher::NoteForMonitors(const commands::ClientState& client, uint32_t flags,
@@ -384,25 +420,46 @@ void Dispatcher::TellMonitors() {
   monitor_lines_.clear();
 }
 
-void Dispatcher::Account(Session& session, const CommandInfo& info, const CommandContext& context,
-                         uint64_t ticks, bool failed) {
+void Dispatcher::Account(const Ended& ended,
+                         absl::FunctionRef<std::vector<std::string_view>()> shown) {
+  const auto& [client, info, ticks, error] = ended;
   const uint64_t us = TicksToMicros(ticks);
   CommandCounters& counters = stats_.by_command[static_cast<size_t>(info.index)];
   counters.Record(ticks, us);
   stats_.commands.Add();
   stats_.ticks.Add(ticks);
-  if (failed) {
+  if (!error.empty()) {
     counters.failed.Add();
-    node_.server_stats().errors.Count(session.reply().last_error_code());
+    node_.server_stats().errors.Count(error);
   }
   if (node_.slowlog().IsSlow(us) && (info.spec->flags & commands::kSkipSlowlog) == 0) {
-    node_.slowlog().Enter(Shown(context), us, now_ / 1000, session.state());
+    node_.slowlog().Enter(shown(), us, now_ / 1000, client);
   }
   if (node_.latency().IsSlow(us)) {
     const bool fast = (info.spec->flags & commands::kFast) != 0;
     node_.latency().Add(fast ? "fast-command" : "command", us, now_ / 1000);
   }
   if (us > 1000) now_ = SystemClock().NowMillis();  // A slow command: the batch's time is stale.
+}
+
+// --- Clients that wait for keys ---
+
+void Dispatcher::AccountBlocked(const BlockedCall& call, std::string_view error) {
+  commands::ClientState client;
+  call.Impersonate(client);
+  Account({client, call.info(), call.ticks, error},
+          [&] { return std::vector<std::string_view>(call.argv().begin(), call.argv().end()); });
+}
+
+void Dispatcher::Retry(const std::shared_ptr<BlockedCall>& call, UnixMillis now) {
+  now_ = now;
+  awakener_.Retry(call, now);
+}
+
+void Dispatcher::ServeWaiters() {
+  if (!awakener_.unsettled()) return;
+  now_ = SystemClock().NowMillis();
+  awakener_.Settle(now_);
 }
 
 }  // namespace henge::server

@@ -7,6 +7,9 @@
 // command's name.
 #pragma once
 
+#include <absl/functional/function_ref.h>
+
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +18,7 @@
 #include "commands/command_table.h"
 #include "commands/context.h"
 #include "net/handler.h"
+#include "server/awakener.h"
 #include "server/command_stats.h"
 #include "server/effect_recorder.h"
 #include "server/upkeep.h"
@@ -35,6 +39,15 @@ class Dispatcher {
   void PrefetchBucket(const store::Key& key, DbIndex db);
   void PrefetchEntry(const store::Key& key, DbIndex db);
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command);
+
+  // Whether CLIENT PAUSE keeps a command from being run for a client that waits for keys.
+  bool Paused(const commands::CommandSpec& spec, UnixMillis now) const;
+  // A call that was blocked on keys is over; `error` is its reply's error code, if it is one.
+  void AccountBlocked(const BlockedCall& call, std::string_view error);
+  // See Awakener::Retry.
+  void Retry(const std::shared_ptr<BlockedCall>& call, UnixMillis now);
+  // After mutations outside of commands: serves who waits for what they made ready.
+  void ServeWaiters();
 
   const ExecutionStats& stats() const { return stats_; }
   EffectRecorder& effects() { return effects_; }
@@ -73,9 +86,17 @@ class Dispatcher {
               std::string_view text);
   void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
+  // Locks all that the call needs, and those who wait for what it may change.
+  void Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
-  void Account(Session& session, const commands::CommandInfo& info,
-               const commands::CommandContext& context, uint64_t ticks, bool failed);
+  // What statistics, the slow log and the latency monitor are told of a call that is over.
+  struct Ended {
+    const commands::ClientState& client;
+    const commands::CommandInfo& info;
+    uint64_t ticks;
+    std::string_view error;  // Its reply's error code; empty if it is none.
+  };
+  void Account(const Ended& ended, absl::FunctionRef<std::vector<std::string_view>()> shown);
   // Adds the command to what this call tells the monitors when its locks are released.
   void NoteForMonitors(const commands::ClientState& client, uint32_t flags,
                        std::span<const std::string_view> argv);
@@ -87,9 +108,11 @@ class Dispatcher {
   EffectRecorder effects_;
   Upkeep upkeep_;
   store::LockSet locks_;
+  Awakener awakener_;
   std::vector<Prepared> prepared_;
   std::vector<store::Key> keys_;
   std::vector<commands::KeyPosition> positions_;
+  std::vector<store::Key> queued_keys_;  // Of the transaction that EXEC is about to run.
   std::string refusal_;
   std::string monitor_lines_;  // Of the commands of this call.
   bool redirected_ = false;    // The last refusal was the slot check's.

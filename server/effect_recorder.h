@@ -20,6 +20,7 @@
 #include "commands/call_effects.h"
 #include "persistence/effect_listener.h"
 #include "server/command_stats.h"
+#include "server/ready_keys.h"
 #include "store/event.h"
 
 namespace henge::server {
@@ -34,6 +35,8 @@ class EffectRecorder final : public store::EffectSink {
                 store::Change change) override;
   void OnFlush(DbIndex first, DbIndex last, uint64_t keys) override;
   void OnSwap(DbIndex a, DbIndex b) override;
+  void OnReady(DbIndex db, std::string_view key) override { ready_.Add(db, key); }
+  ReadyKeys& ready() { return ready_; }
 
   // Whether anyone listens.
   bool wanted() const { return listener_ != nullptr; }
@@ -55,6 +58,7 @@ class EffectRecorder final : public store::EffectSink {
 
   ExecutionStats& stats_;
   persistence::EffectListener* listener_;
+  ReadyKeys ready_;
   uint64_t changes_ = 0;
   bool in_unit_ = false;
   std::vector<Pending> pending_;

@@ -8,6 +8,7 @@
 #include "commands/command_table.h"
 #include "commands/errors.h"
 #include "server/access.h"
+#include "server/blocked_call.h"
 #include "server/info/info.h"
 #include "server/memory_report.h"
 #include "server/node.h"
@@ -40,11 +41,13 @@ class Clients final : public commands::ClientsService {
 
   bool Kill(ClientId id) override {
     bool found = false;
-    node_.clients().ForEach([&](Session& session) {
-      if (session.state().id != id) return;
+    std::shared_ptr<BlockedCall> call;
+    node_.clients().Visit(id, [&](Session& session) {
       found = !session.state().close_asap.exchange(true, std::memory_order_relaxed);
+      call = session.blocked_call();
     });
     if (!found) return false;
+    if (call != nullptr) call->End();  // Nothing is given to it from now on.
     node_.clients().RunOn(
         id, [](Session& session) { session.connection().worker().Close(session.connection()); });
     return true;
@@ -52,9 +55,17 @@ class Clients final : public commands::ClientsService {
 
   bool Unblock(ClientId id, bool with_error) override {
     bool blocked = false;
-    node_.clients().ForEach([&](Session& session) {
-      if (session.state().id == id) blocked = session.state().blocked;
+    std::shared_ptr<BlockedCall> call;
+    node_.clients().Visit(id, [&](Session& session) {
+      blocked = session.state().blocked.load(std::memory_order_relaxed);
+      call = session.blocked_call();
     });
+    if (call != nullptr) {
+      // Unless it has been served: it is ended here and now, and learns it soon.
+      return call->End() && node_.clients().RunOn(id, [call, with_error](Session& session) {
+        session.EndWait(*call, with_error);
+      });
+    }
     return blocked && node_.clients().RunOn(
                           id, [with_error](Session& session) { session.Unblock(with_error); });
   }
@@ -220,6 +231,22 @@ class NodeServices final : public commands::Services {
   void Block(ClientState& client, int64_t timeout_ms,
              std::function<void(commands::BlockedReply&)> done) override {
     SessionOf(client).Block(timeout_ms, std::move(done));
+  }
+
+  void BlockOnKeys(commands::CommandContext& ctx, commands::KeyWait wait) override {
+    if (ctx.in_exec) {
+      const bool bulk = wait.not_waiting == commands::KeyWait::Null::kBulk;
+      return bulk ? ctx.reply.Null() : ctx.reply.NullArray();
+    }
+    ctx.blocked = true;
+    if (ctx.retry) return;  // It keeps its places.
+    Session& session = SessionOf(ctx.client);
+    auto call = std::make_shared<BlockedCall>(ctx, std::move(wait), session.connection().worker());
+    store::Store& store = ctx.keyspace.store();
+    for (store::WaitPlace& place : call->places()) {
+      store.shard(store.ShardOf(place.slot)).waits.Add(call, place);
+    }
+    session.BlockOnKeys(std::move(call));
   }
 
  private:

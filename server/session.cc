@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/session.h"
 
+#include <utility>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "commands/errors.h"
 #include "commands/transactions/watch.h"
 #include "net/worker.h"
+#include "server/blocked_call.h"
 #include "server/dispatch.h"
 #include "server/node.h"
 
@@ -60,7 +63,11 @@ Session::~Session() {
   node_.clients().Remove(state_.id);
   node_.client_eviction().Note(-counted_);
   if (state_.monitor.load(std::memory_order_relaxed)) node_.monitors().Remove(*this);
-  if (has_timer_) connection_.worker().CancelTimer(timer_);
+  StopTimer();
+  if (blocked_call_ != nullptr) {
+    blocked_call_->End();
+    LeaveQueues(*blocked_call_);
+  }
   commands::ForgetWatches(state_, node_.store());
 }
 
@@ -192,32 +199,119 @@ bool Session::AfterWork() {
   return !state_.close_asap.load(std::memory_order_relaxed) && !OverLimits();
 }
 
+void Session::StartTimer(int64_t delay_ms, void (Session::*then)()) {
+  // A timer counts microseconds: later than in a century is never.
+  constexpr int64_t kLongest = int64_t{100} * 365 * 24 * 3600 * 1000;
+  has_timer_ = true;
+  timer_ = connection_.worker().AddTimer(std::min(delay_ms, kLongest), [this, then] {
+    has_timer_ = false;
+    (this->*then)();
+  });
+}
+
+void Session::StopTimer() {
+  if (has_timer_) connection_.worker().CancelTimer(timer_);
+  has_timer_ = false;
+}
+
 void Session::Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done) {
   blocked_done_ = std::move(done);
   state_.blocked.store(true, std::memory_order_relaxed);
   connection_.Suspend();
-  if (timeout_ms <= 0) return;
-  has_timer_ = true;
-  timer_ = connection_.worker().AddTimer(timeout_ms, [this] {
-    has_timer_ = false;
-    Unblock(false);
-  });
+  if (timeout_ms > 0) StartTimer(timeout_ms, &Session::OnTimeout);
 }
 
+void Session::OnTimeout() { Unblock(false); }
+
 void Session::Unblock(bool by_error) {
-  if (!state_.blocked.load(std::memory_order_relaxed)) return;
-  if (has_timer_) connection_.worker().CancelTimer(timer_);
-  has_timer_ = false;
+  if (!state_.blocked.load(std::memory_order_relaxed) || blocked_done_ == nullptr) return;
+  StopTimer();
   state_.blocked.store(false, std::memory_order_relaxed);
-  const auto done = std::move(blocked_done_);
+  const auto done = std::exchange(blocked_done_, nullptr);
   if (by_error) {
-    reply_.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    reply_.Error(commands::errors::kUnblocked);
   } else {
     BlockedEnd end(reply_, false);
     done(end);
   }
   connection_.FlushSoon();
   connection_.Resume();
+}
+
+// --- Waiting for keys ---
+
+void Session::BlockOnKeys(std::shared_ptr<BlockedCall> call) {
+  const int64_t timeout_ms = call->timeout_ms();
+  {
+    const std::lock_guard lock(state_.mu);
+    blocked_call_ = std::move(call);
+  }
+  state_.blocked.store(true, std::memory_order_relaxed);
+  connection_.Suspend();
+  if (timeout_ms > 0) StartTimer(timeout_ms, &Session::OnWaitTimeout);
+}
+
+std::shared_ptr<BlockedCall> Session::blocked_call() const {
+  const std::lock_guard lock(state_.mu);
+  return blocked_call_;
+}
+
+void Session::OnWaitTimeout() {
+  // Otherwise it was served, and the reply is on its way.
+  if (blocked_call_->End()) EndWait(*blocked_call_, false);
+}
+
+std::shared_ptr<BlockedCall> Session::LeaveWait() {
+  StopTimer();
+  std::shared_ptr<BlockedCall> call;
+  {
+    const std::lock_guard lock(state_.mu);
+    call = std::exchange(blocked_call_, nullptr);
+  }
+  LeaveQueues(*call);
+  recheck_after_pause_ = false;
+  state_.blocked.store(false, std::memory_order_relaxed);
+  connection_.FlushSoon();  // First: it may lend the connection a buffer.
+  connection_.Resume();
+  return call;
+}
+
+void Session::LeaveQueues(BlockedCall& call) {
+  store::Store& store = node_.store();
+  const store::LockSet none(store);
+  for (store::WaitPlace& place : call.places()) {
+    if (!place.queued.load(std::memory_order_relaxed)) continue;
+    const ShardIndex index = store.ShardOf(place.slot);
+    const store::ShardGuard guard(store, none, index);
+    store.shard(index).waits.Remove(call, place);
+  }
+}
+
+void Session::Answer(const BlockedCall& call, proto::ReplyBuffer& reply) {
+  if (blocked_call_.get() != &call) return;
+  const std::shared_ptr<BlockedCall> ended = LeaveWait();
+  if (!ended->silent()) reply_.buffer().Append(reply);
+  if (!AfterWork()) connection_.worker().Close(connection_);
+}
+
+void Session::EndWait(const BlockedCall& call, bool by_error) {
+  if (blocked_call_.get() != &call) return;
+  const std::shared_ptr<BlockedCall> ended = LeaveWait();
+  const auto mark = reply_.buffer().GetMark();
+  by_error ? reply_.Error(commands::errors::kUnblocked) : reply_.NullArray();
+  dispatcher_.AccountBlocked(*ended, by_error ? reply_.last_error_code() : std::string_view());
+  if (ended->silent()) reply_.buffer().TruncateTo(mark);
+}
+
+void Session::Recheck(const std::shared_ptr<BlockedCall>& call) {
+  if (blocked_call_ != call) return;
+  const UnixMillis now = SystemClock().NowMillis();
+  if (!dispatcher_.Paused(call->spec(), now)) return dispatcher_.Retry(call, now);
+  recheck_after_pause_ = true;
+  const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
+  connection_.worker().AddTimer(std::max<int64_t>(1, until - now), [&node = node_, call] {
+    if (Session* session = node.clients().Find(call->client())) session->Recheck(call);
+  });
 }
 
 void Session::Push(std::string_view bytes) {
@@ -232,17 +326,13 @@ void Session::WaitForUnpause() {
   connection_.Suspend();
   const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
   const int64_t wait_ms = std::max<int64_t>(1, until - SystemClock().NowMillis());
-  has_timer_ = true;
-  timer_ = connection_.worker().AddTimer(wait_ms, [this] {
-    has_timer_ = false;
-    CheckPause();
-  });
+  StartTimer(wait_ms, &Session::CheckPause);
 }
 
 void Session::CheckPause() {
+  if (std::exchange(recheck_after_pause_, false)) Recheck(blocked_call_);
   if (!state_.paused.load(std::memory_order_relaxed)) return;
-  if (has_timer_) connection_.worker().CancelTimer(timer_);
-  has_timer_ = false;
+  StopTimer();
   state_.paused.store(false, std::memory_order_relaxed);
   connection_.Resume();  // The gate holds it back again if the pause was prolonged.
 }

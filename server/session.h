@@ -15,6 +15,7 @@
 
 namespace henge::server {
 
+class BlockedCall;
 class Dispatcher;
 class Node;
 
@@ -42,6 +43,18 @@ class Session final : public net::ConnectionHandler {
   commands::ClientState& state() { return state_; }
   const commands::ClientState& state() const { return state_; }
 
+  // Waits without reply until the call is served, or ends; see Services::BlockOnKeys. The call
+  // stands in its queues already.
+  void BlockOnKeys(std::shared_ptr<BlockedCall> call);
+  // Any thread. The call that waits for keys, or null.
+  std::shared_ptr<BlockedCall> blocked_call() const;
+  // The worker's thread, as the following: the call was served, with this reply.
+  void Answer(const BlockedCall& call, proto::ReplyBuffer& reply);
+  // The call was ended (Waiter::End) without being served.
+  void EndWait(const BlockedCall& call, bool by_error);
+  // What the call waits for may be there, and could not be given to it.
+  void Recheck(const std::shared_ptr<BlockedCall>& call);
+
   // Waits without reply until Unblock or the timeout; see Services::Block.
   void Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done);
   // The worker's thread. Ends a Block.
@@ -61,6 +74,13 @@ class Session final : public net::ConnectionHandler {
   bool OverLimits();
   std::string_view LimitExceeded();
   bool Subscribed() const;
+  void StartTimer(int64_t delay_ms, void (Session::*then)());
+  void StopTimer();
+  void OnTimeout();      // Of a Block.
+  void OnWaitTimeout();  // Of a BlockOnKeys.
+  // Takes the call out of all queues and lets the connection go on.
+  std::shared_ptr<BlockedCall> LeaveWait();
+  void LeaveQueues(BlockedCall& call);
 
   struct OwnedState : commands::ClientState {
     explicit OwnedState(Session& owner) : session(owner) {}
@@ -73,6 +93,8 @@ class Session final : public net::ConnectionHandler {
   OwnedState state_;
   proto::ReplyWriter reply_;
   std::function<void(commands::BlockedReply&)> blocked_done_;
+  std::shared_ptr<BlockedCall> blocked_call_;  // Changed under state_.mu.
+  bool recheck_after_pause_ = false;
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;
   UnixMillis soft_limit_since_ = 0;

@@ -56,11 +56,13 @@ constexpr std::string_view kEvictionCycle = "eviction-cycle";
 }  // namespace
 
 Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency,
-               const std::atomic<bool>& paused, int index, int workers)
+               const std::atomic<bool>& paused, int index, int workers,
+               std::function<void()> after_round)
     : store_(store),
       share_(ShareOf(store, index, workers)),
       latency_(latency),
       paused_(paused),
+      after_round_(std::move(after_round)),
       expiry_(store, share_, sink),
       evictor_(store, sink, EntropySeed()) {}
 
@@ -86,6 +88,7 @@ void Upkeep::Round(net::Worker& worker) {
         evictor_.FreeToLimit(limit, now, kEvictionBudgetUs) == Evictor::Result::kMoreToDo;
     if (more) period_ms = std::min(period_ms, kEvictingPeriodMs);
   }
+  after_round_();
   worker.AddTimer(period_ms, [this, &worker] { Round(worker); });
 }
 

@@ -4,6 +4,8 @@
 // its thread.
 #pragma once
 
+#include <functional>
+
 #include "base/clock.h"
 #include "base/counter.h"
 #include "base/types.h"
@@ -16,9 +18,11 @@ namespace henge::server {
 
 class Upkeep {
  public:
-  // Worker `index` of `workers`. While `paused`, rounds do nothing.
+  // Worker `index` of `workers`. While `paused`, rounds do nothing. `after_round` is called without
+  // locks when keys may have gone.
   Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency,
-         const std::atomic<bool>& paused, int index, int workers);
+         const std::atomic<bool>& paused, int index, int workers,
+         std::function<void()> after_round);
 
   // On the worker's thread: runs now and from then on by a timer.
   void Start(net::Worker& worker) {
@@ -41,6 +45,7 @@ class Upkeep {
   const store::ShardRange share_;
   LatencyMonitor& latency_;
   const std::atomic<bool>& paused_;
+  const std::function<void()> after_round_;
   store::ExpiryCycle expiry_;
   Counter expiry_ticks_;
   store::Evictor evictor_;

@@ -45,6 +45,9 @@ class EffectSink {
   virtual void OnEvent(DbIndex db, const Key& key, const Event& event) {
     (void)db, (void)key, (void)event;
   }
+  // The change just reported, or one of the whole database, may end a wait for the key: there are
+  // some (store/wait.h). Called with the key's shard locked.
+  virtual void OnReady(DbIndex db, std::string_view key) { (void)db, (void)key; }
   // Databases first … last were emptied of `keys` keys. Called with every shard locked.
   virtual void OnFlush(DbIndex first, DbIndex last, uint64_t keys) {
     (void)first, (void)last, (void)keys;

@@ -78,9 +78,13 @@ bool Keyspace::Evict(const Key& key) {
 }
 
 void Keyspace::Report(const Key& key, const Event& event, Change change) {
-  WatchRegistry& watches = ShardOf(key).watches;
-  if (!watches.empty()) watches.Touch(db_, key.bytes);
+  Shard& shard = ShardOf(key);
+  if (!shard.watches.empty()) shard.watches.Touch(db_, key.bytes);
   sink_.OnEffect(db_, key, event, change);
+  if (shard.waits.empty()) return;
+  if (shard.waits.Concerns(db_, key.bytes, change == Change::kDeleted)) {
+    sink_.OnReady(db_, key.bytes);
+  }
 }
 
 // --- Changing -----------------------------------------------------------------------------------

@@ -43,6 +43,8 @@ class Keyspace {
     return other;
   }
   void set_no_touch(bool no_touch) { no_touch_ = no_touch; }  // CLIENT NO-TOUCH
+  // For serving who waits: keys of shards that are not held read as absent.
+  void set_only_held(bool only_held) { only_held_ = only_held; }
   // For applying a leader's effects: a key exists until the leader says that it has expired.
   void set_sees_expired(bool sees_expired) { sees_expired_ = sees_expired; }
 
@@ -152,6 +154,7 @@ class Keyspace {
 
   Shard& ShardOf(const Key& key) { return store_.shard(store_.ShardOf(key.slot)); }
   EntryTable* TableFor(const Key& key) {
+    if (only_held_ && !locks_.Holds(store_.ShardOf(key.slot))) return nullptr;
     ShardDb* part = ShardOf(key).dbs[db_].get();
     return part == nullptr ? nullptr : &part->TableOf(key.slot);
   }
@@ -196,6 +199,7 @@ class Keyspace {
   DbIndex db_;
   bool no_touch_ = false;
   bool sees_expired_ = false;
+  bool only_held_ = false;
 };
 
 }  // namespace henge::store

@@ -45,6 +45,15 @@ void ExpireWatched(Shard& shard, DbIndex db, Keyspace other) {
   });
 }
 
+// Who waits for keys of `db` may find them there, or gone, now that its contents are others.
+void ReportReplaced(Shard& shard, DbIndex db, UnixMillis now, EffectSink& sink) {
+  if (shard.waits.empty()) return;
+  shard.waits.ForEachKey(db, [&](std::string_view name) {
+    const bool absent = !HoldsLive(shard.dbs[db].get(), Key::Of(name), now);
+    if (shard.waits.Concerns(db, name, absent)) sink.OnReady(db, name);
+  });
+}
+
 }  // namespace
 
 uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
@@ -60,6 +69,7 @@ uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
       shard.keys[db].Set(0);
       shard.keys_with_expiry[db].Set(0);
       shard.entry_bytes[db].Set(0);
+      ReportReplaced(shard, db, now_, sink_);
     }
   }
   if (mode == FlushMode::kLazy || (mode == FlushMode::kBySize && removed > kFreedInline)) {
@@ -85,6 +95,8 @@ void Keyspace::SwapDatabases(DbIndex a, DbIndex b) {
         (*counters)[a].Set((*counters)[b].get());
         (*counters)[b].Set(of_a);
       }
+      ReportReplaced(shard, a, now_, sink_);
+      ReportReplaced(shard, b, now_, sink_);
     }
   }
   sink_.OnSwap(a, b);

@@ -91,19 +91,28 @@ void LockSet::Lock() {
   locked_ = true;
 }
 
-void LockSet::Unlock() {
-  if (locked_) {
-    if (all_) {
-      for (size_t i = store_.shards(); i-- > 0;) {
-        store_.shard(static_cast<ShardIndex>(i)).mu.unlock();
-      }
-    } else {
-      for (const ShardIndex i : shards_) store_.shard(i).mu.unlock();
+void LockSet::ReleaseShards() {
+  if (!locked_) return;
+  locked_ = false;
+  if (all_) {
+    for (size_t i = store_.shards(); i-- > 0;) {
+      store_.shard(static_cast<ShardIndex>(i)).mu.unlock();
     }
+  } else {
+    for (const ShardIndex i : shards_) store_.shard(i).mu.unlock();
   }
+}
+
+void LockSet::Extend(std::span<const ShardIndex> more) {
+  ReleaseShards();
+  shards_.insert(shards_.end(), more.begin(), more.end());
+  Lock();
+}
+
+void LockSet::Unlock() {
+  ReleaseShards();
   shards_.clear();
   all_ = false;
-  locked_ = false;
   if (!garbage_.empty()) garbage_.clear();
 }
 

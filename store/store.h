@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/counter.h"
@@ -23,6 +24,7 @@
 #include "store/key.h"
 #include "store/reclaimer.h"
 #include "store/table.h"
+#include "store/wait.h"
 #include "store/watch.h"
 
 namespace henge::store {
@@ -78,6 +80,7 @@ struct alignas(64) Shard {
   std::vector<Counter> keys_with_expiry;
   std::vector<Counter> entry_bytes;  // Per database: allocated by its entries.
   WatchRegistry watches;
+  WaitRegistry waits;
   ShardStats stats;
   TableCensus census;
 };
@@ -184,6 +187,8 @@ class LockSet {
   void AddShard(ShardIndex shard);
   void AddAll() { all_ = true; }
   void Lock();
+  // Takes these shards, too. REQUIRES: locked. All are released on the way, to keep the order.
+  void Extend(std::span<const ShardIndex> more);
   void Unlock();  // Releases and empties the set.
 
   // Keeps what commands threw out until the locks are released; freed then, by this thread.
@@ -193,8 +198,11 @@ class LockSet {
 
   bool Holds(ShardIndex shard) const;
   bool HoldsAll() const { return locked_ && all_; }
+  bool locked() const { return locked_; }
 
  private:
+  void ReleaseShards();
+
   Store& store_;
   absl::InlinedVector<ShardIndex, 6> shards_;  // Sorted, distinct, once locked.
   bool all_ = false;

@@ -90,8 +90,15 @@ void ClientFields(Node& node, InfoFields& out) {
   out("blocked_clients", blocked);
   out("tracking_clients", 0);
   out("clients_in_timeout_table", 0);
-  out("total_blocking_keys", 0);
-  out("total_blocking_keys_on_nokey", 0);
+  size_t waited_for = 0;
+  size_t wanted_absent = 0;
+  for (size_t i = 0; i < node.store().shards(); ++i) {
+    const store::WaitRegistry& waits = node.store().shard(static_cast<ShardIndex>(i)).waits;
+    waited_for += waits.keys();
+    wanted_absent += waits.keys_wanted_absent();
+  }
+  out("total_blocking_keys", waited_for);
+  out("total_blocking_keys_on_nokey", wanted_absent);
 }
 
 void CpuFields(Node& node, InfoFields& out) {
