@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "store/encoding/listpack.h"
+#include "store/stream/stream.h"
 
 namespace henge::store {
 namespace {
@@ -37,8 +38,9 @@ const ValueOperations& OperationsOf(Type type) {
     case Type::kSet:
     case Type::kSortedSet:
     case Type::kHash:
-    case Type::kStream:
       return kListpackOnly;
+    case Type::kStream:
+      return kStreamOperations;
   }
   std::abort();
 }

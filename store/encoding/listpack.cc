@@ -325,6 +325,33 @@ Listpack::At Listpack::Erase(At at, uint32_t count) {
   return Checked(at);
 }
 
+void Listpack::Append(const ListpackRun& run) {
+  const At end = End();
+  Resize(end, 0, run.size_);
+  std::memcpy(block_ + end, run.bytes_, run.size_);
+  AddToCount(run.count_);
+}
+
+void ListpackRun::Grow(size_t more) {
+  const size_t capacity = 2 * (capacity_ + more);
+  auto* bytes = static_cast<uint8_t*>(Reallocate(bytes_ == small_ ? nullptr : bytes_, capacity));
+  if (bytes_ == small_) std::memcpy(bytes, small_, size_);
+  bytes_ = bytes;
+  capacity_ = capacity;
+}
+
+void ListpackRun::Put(const Listpack::Encoded& encoded) {
+  const size_t more = encoded.Bytes();
+  if (size_ + more + sizeof(encoded.head) > capacity_) Grow(more + sizeof(encoded.head));
+  uint8_t* p = bytes_ + size_;
+  std::memcpy(p, encoded.head, sizeof(encoded.head));
+  p += encoded.head_size;
+  if (!encoded.text.empty()) std::memcpy(p, encoded.text.data(), encoded.text.size());
+  Listpack::PutBack(p + encoded.text.size(), encoded.head_size + encoded.text.size());
+  size_ += more;
+  ++count_;
+}
+
 void Listpack::Concatenate(const Listpack& other) {
   const size_t more = other.bytes() - kHeader - 1;
   const uint32_t count = size() + other.size();

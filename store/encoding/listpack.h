@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -43,6 +44,8 @@ struct ListpackElement {
     return is_integer() ? FormatInt64(integer, digits) : size;
   }
 };
+
+class ListpackRun;
 
 class Listpack {
  public:
@@ -91,6 +94,8 @@ class Listpack {
   // Removes `count` elements from `at` on (fewer if there are no more); returns what stands there
   // then, or kNone at the end.
   At Erase(At at, uint32_t count = 1);
+  // Appends many at once: the block moves at most once.
+  void Append(const ListpackRun& run);
   // Appends all elements of `other`.
   void Concatenate(const Listpack& other);
   // Cuts off the elements from `at` on and returns them as a new listpack.
@@ -109,6 +114,7 @@ class Listpack {
   static constexpr At kHeader = 6;
 
  private:
+  friend class ListpackRun;
   // An element's encoding byte, size and integer payload; strings stay where they are.
   struct Encoded {
     uint8_t head[9];
@@ -147,6 +153,32 @@ class Listpack {
   void SetCount(uint32_t count);
 
   uint8_t* block_;
+};
+
+// Elements put together before they are appended.
+class ListpackRun {
+ public:
+  ListpackRun() = default;
+  ~ListpackRun() {
+    if (bytes_ != small_) std::free(bytes_);
+  }
+  ListpackRun(const ListpackRun&) = delete;
+  ListpackRun& operator=(const ListpackRun&) = delete;
+
+  void Add(std::string_view text) { Put(Listpack::Encode(text)); }
+  void Add(int64_t value) { Put(Listpack::Encode(value)); }
+  size_t bytes() const { return size_; }
+
+ private:
+  friend class Listpack;
+  void Put(const Listpack::Encoded& encoded);
+  void Grow(size_t more);
+
+  uint8_t small_[512];
+  uint8_t* bytes_ = small_;
+  size_t size_ = 0;
+  size_t capacity_ = sizeof(small_);
+  uint32_t count_ = 0;
 };
 
 }  // namespace henge::store
