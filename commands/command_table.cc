@@ -199,9 +199,9 @@ const CommandTable& CommandTable::Get() {
 }
 
 CommandTable::CommandTable() {
-  for (const auto room :
-       {StringCommands(), BitmapCommands(), KeyspaceCommands(), ConnectionCommands(),
-        TransactionCommands(), ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
+  for (const auto room : {StringCommands(), BitmapCommands(), SortedSetCommands(),
+                          KeyspaceCommands(), ConnectionCommands(), TransactionCommands(),
+                          ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

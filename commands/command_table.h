@@ -67,6 +67,7 @@ std::vector<std::string_view> KeyFlagNames(uint16_t flags);
 // The rows of each room (one function per room; each returns a constexpr array).
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> BitmapCommands();
+std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> KeyspaceCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> TransactionCommands();

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "store/encoding/listpack.h"
+#include "store/sorted_set/sorted_set.h"
 #include "store/stream/stream.h"
 
 namespace henge::store {
@@ -33,10 +34,11 @@ constexpr ValueOperations kListpackOnly = {MakeListpack, Encoding::kListpack, Fr
 
 const ValueOperations& OperationsOf(Type type) {
   switch (type) {
+    case Type::kSortedSet:
+      return SortedSet::kOperations;
     case Type::kString:  // Has none; the entry knows strings itself.
     case Type::kList:
     case Type::kSet:
-    case Type::kSortedSet:
     case Type::kHash:
       return kListpackOnly;
     case Type::kStream:
