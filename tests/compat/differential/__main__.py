@@ -21,7 +21,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE), os.path.join(os.path.dirname(os.pat
 import harness  # noqa: E402  Found through the path above.
 import sequences  # noqa: E402
 import wire  # noqa: E402
-from session import Session  # noqa: E402
+from session import BLOCK, Session  # noqa: E402
 from shrink import Shrinker, transcript  # noqa: E402
 
 PROTOCOLS = {None: (2, 3, 2), 2: (2, 2, 2), 3: (3, 3, 3)}
@@ -88,7 +88,7 @@ class Lane:
         self._signatures[signature] += 1
         if self._signatures[signature] == 1:
             print_one(f"= seed {self._seed}\n" +
-                      transcript(shorter, self._ports(), self._protocols, keys) + "\n")
+                      transcript(shorter, self._ports(), self._protocols, keys, difference) + "\n")
 
     def _death(self, died, calls, print_one):
         self._signatures["(death)"] += 1
@@ -99,7 +99,7 @@ class Lane:
 
 def signature_of(calls):
     """What is most probably the same difference: the last command, and whether a check found it."""
-    names = [words[0].upper().decode("latin-1") for _, words in calls if words]
+    names = [words[words[0] == BLOCK].upper().decode("latin-1") for _, words in calls if words]
     return " ".join(names[-1:]) + ("" if calls[-1][1] else ", seen by a check")
 
 

@@ -263,6 +263,27 @@ DISCARD
 UNWATCH
 """
 
+# Calls that wait: clients are blocked in them while others go on.
+BLOCKING = {
+    "list": """
+2 BLPOP list+ 0
+BRPOP list+ 0
+BLMOVE list list (LEFT|RIGHT) (LEFT|RIGHT) 0
+BRPOPLPUSH list list 0
+BLMPOP 0 n:list (LEFT|RIGHT) [COUNT count]
+""",
+    "zset": """
+BZPOPMIN zset+ 0
+BZPOPMAX zset+ 0
+BZMPOP 0 n:zset (MIN|MAX) [COUNT count]
+""",
+    "stream": """
+XREAD BLOCK 0 STREAMS stream $
+XREAD BLOCK 0 STREAMS stream stream $ id
+XREADGROUP GROUP group consumer BLOCK 0 STREAMS stream >
+""",
+}
+
 # Ranges by name mean nothing where scores differ: the family "lex" keeps to keys of its own.
 # The keys that a family's shapes use; of the other families, all keys that the sequence has.
 KINDS = {"string": ["string"], "bitmap": ["bitmap"], "list": ["list"], "hash": ["hash"], "set": ["set"],

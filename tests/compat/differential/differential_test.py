@@ -165,7 +165,7 @@ class SessionTest(harness.TestCase):
         shorter = Shrinker(self.differs).shrink(calls, difference)
         self.assertEqual(shorter[-1][1][:1], (b"LLEN",))
         self.assertEqual(len(shorter), 1)
-        text = transcript(shorter, self.ports, PROTOCOLS, (b"k", b"l"))
+        text = transcript(shorter, self.ports, PROTOCOLS, (b"k", b"l"), difference)
         self.assertRegex(text, r"^a> LLEN.*\n.*\n# Henge: -.*unknown command")
 
     def test_a_difference_in_a_transaction_is_one(self):

@@ -42,7 +42,13 @@ def _ends_at_nul(words, henge, reference, called):
             reference.value.startswith(henge.value.partition(b"\x00")[0]))
 
 
+def _stale_error(words, henge, reference, called):
+    return (name_of(words).startswith(b"SORT") and not is_error(henge) and
+            error(reference, b"ERR One or more scores can't be converted into double"))
+
+
 TABLE = (
+    Known("SORT of numbers that follow an overflow", _stale_error),
     Known("a SETBIT or BITFIELD that changes nothing", _bits_left_alone),
     Known("an argument with a NUL", _ends_at_nul),
     Known("`set-max-listpack-entries` and `set-max-listpack-value`", _new_parameter),

@@ -5,6 +5,7 @@ import itertools
 
 import commands
 import pools
+import session
 from session import CHECK, NAMES
 from shapes import Shape
 
@@ -14,6 +15,7 @@ RUN = 40  # Calls in a row on one connection, at most.
 ALL_FAMILIES = 0.15  # The share of sequences that mix all.
 BLOCK = 0.015  # The share of places where a transaction begins.
 STRAY = 0.003
+WAITS = 0.006  # The share of places where a client begins to wait.
 
 
 class Weighted:
@@ -30,7 +32,12 @@ class Sequences:
     """Those of the commands in `names`, as COMMAND LIST calls them, and of these families."""
 
     def __init__(self, names, families=()):
-        self._families = {}
+        self._families, self._blocking = {}, {}
+        for family, lines in commands.BLOCKING.items():
+            shapes = [Shape(line, names) for line in lines.strip().split("\n")]
+            shapes = [shape for shape in shapes if shape.name in names]
+            if shapes:
+                self._blocking[family] = Weighted(shapes)
         for family, lines in commands.FAMILIES.items():
             shapes = [Shape(line, names) for line in lines.strip().split("\n")]
             shapes = [shape for shape in shapes if shape.name in names]
@@ -53,6 +60,7 @@ class Sequences:
         draw.begin(sorted(kinds or pools.KEY_KINDS))
         calls = []
         sources = [self._families[family] for family in families]
+        self._waits = [self._blocking[family] for family in families if family in self._blocking]
         while len(calls) < LENGTH:
             self._run(draw, sources, calls)
         names = draw.key_names()
@@ -73,6 +81,9 @@ class Sequences:
                 self._block(draw, sources, calls, client)
             elif kind < BLOCK + STRAY:
                 calls.append((client, self._transactions.draw(draw)))
+            elif kind < BLOCK + STRAY + WAITS and self._waits:
+                waiting = draw.choice([other for other in range(len(NAMES)) if other != client])
+                calls.append((waiting, (session.BLOCK, *draw.one_of(self._waits).draw(draw))))
             else:
                 calls.append((client, draw.one_of(sources).draw(draw)))
             if len(calls) % CHECK_EVERY == 0:

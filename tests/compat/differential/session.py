@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays a sequence of calls on Henge and the reference side by side, in batches.
 
-A call is (connection, words); CHECK compares everything that is kept. A run ends at the first
-difference that known.py does not name.
+A call is (connection, words); CHECK compares everything that is kept. Words that begin with BLOCK are sent
+without waiting for the reply, which is compared before the connection's next call: CLIENT UNBLOCK makes
+it come. A run ends at the first difference that known.py does not name.
 """
 import collections
+import re
 
 import known
 import rules
@@ -13,7 +15,9 @@ from wire import Connection, Gone, encode, is_error, is_queued
 BATCH = 64
 NAMES = "abc"  # Of the connections.
 CHECK = (0, ())
-CHECKED = b"everything that is kept"
+BLOCK = b"@block"
+BLOCKED = re.compile(rb" flags=\w*b")
+POLLS = 20000  # Of whether a call blocks.
 DEFAULTS = {b"hash-max-listpack-entries": b"128", b"hash-max-listpack-value": b"64",
             b"list-max-listpack-size": b"-2", b"list-compress-depth": b"0",
             b"set-max-intset-entries": b"512", b"set-max-listpack-entries": b"128",
@@ -41,6 +45,28 @@ class Pair:
                 end.call("HELLO", "3")
             self._clients.append(ends)
         self.current = self._control
+
+    def number_clients(self):
+        self._ids = [[end.call("CLIENT", "ID") for end in ends] for ends in self._clients]
+
+    def blocks(self, index):
+        """Of both ends, whether the client waits in a command; else its reply has come."""
+        found = []
+        for end, (client, control, number) in enumerate(zip(self._clients[index], self._control, self._ids[index])):
+            for _ in range(POLLS):
+                if client.has_reply():
+                    found.append(False)
+                    break
+                if BLOCKED.search(control.call("CLIENT", "LIST", "ID", number)):
+                    found.append(True)
+                    break
+            else:
+                raise Gone(f"a client of {'Henge' if end == 0 else 'the reference'} neither waits nor gets a reply")
+        return found
+
+    def unblock(self, index):
+        return [control.call("CLIENT", "UNBLOCK", number)
+                for control, number in zip(self._control, self._ids[index])]
 
     def of(self, index):
         self.current = self._clients[index]
@@ -78,6 +104,8 @@ class Session:
         self._forgiven = forgiven if forgiven is not None else collections.Counter()
         self._observe = observe
         self._at = 0
+        self._timed = False  # Whether entries were made that are named by their time.
+        self._waiting = {}  # By connection, the call that its client waits in: (at, words).
         self.calls = 0
 
     def run(self, calls, empty=True):
@@ -96,13 +124,18 @@ class Session:
 
     def _run(self, calls):
         batch, client = [], None
+        if any(words[:1] == (BLOCK,) for _, words in calls):
+            self._pair.number_clients()
         for at, (index, words) in enumerate(calls):
-            if batch and (index != client or len(batch) == BATCH or not words):
+            special = not words or words[0] == BLOCK
+            if batch and (index != client or len(batch) == BATCH or special):
                 self._play(client, batch)
                 batch = []
             self._at, client = at, index
-            if not words:
-                self._check(at)
+            if words and index in self._waiting:
+                self._finish(index)
+            if special:
+                self._block(at, index, words[1:]) if words else self._check(at)
                 continue
             batch.append((at, words))
             if rules.rule_of(words).settle or words[0].upper() == b"EXEC":
@@ -110,6 +143,30 @@ class Session:
                 batch = []
         if batch:
             self._play(client, batch)
+        for client in sorted(self._waiting):
+            self._finish(client)
+
+    def _block(self, at, client, words):
+        for end in self._pair.of(client):
+            end.send(encode(words))
+        self.calls += 1
+        henge, reference = self._pair.blocks(client)
+        if henge != reference:
+            raise Found(Difference(at, words, None, None, f"only {'Henge' if henge else 'the reference'} waits"))
+        if not reference:
+            return self._compare(client, at, words, *[end.read(1)[0][0] for end in self._pair.of(client)])
+        self._waiting[client] = (at, words)
+        if self._observe:
+            self._observe(client, (BLOCK, *words), None, None)
+
+    def _finish(self, client):
+        at, words = self._waiting.pop(client)
+        unblocked = self._pair.unblock(client)
+        replies = [end.read(1)[0][0] for end in self._pair.of(client)]
+        if not self._timed or not rules.same_kind(words, *replies):
+            self._compare(client, at, words, *replies)
+        if unblocked[0] != unblocked[1]:
+            raise Found(Difference(at, words, *replies, f"CLIENT UNBLOCK gave {unblocked}"))
 
     def _play(self, client, batch):
         henge, reference = self._pair.of(client)
@@ -146,6 +203,7 @@ class Session:
     def _compare(self, client, at, words, henge, reference):
         name = words[0].upper()
         rule = rules.rule_of(words)
+        self._timed = self._timed or rule.settle is rules.settle_new_entry
         queued = self._queued.get(client)
         if is_queued(reference):
             self._queued.setdefault(client, []).append(words)
@@ -194,7 +252,7 @@ class Session:
             if mine != theirs:
                 if words[1:2] == (b"DIGEST-VALUE",):
                     self._blame(at, mine, theirs)
-                raise Found(Difference(at, words, mine, theirs, CHECKED.decode() + " differs"))
+                raise Found(Difference(at, words, mine, theirs, "what is kept differs"))
 
     def _blame(self, at, henge, reference):
         for key, mine, theirs in zip(self._keys, henge, reference):

@@ -108,8 +108,10 @@ def _counted(key):
 
 
 def _spares(words):
-    """Parameters hold for all, and sets for ranges by name must keep to one score."""
-    return words[0] == b"CONFIG" or words[0] == b"ZADD" and words[1].startswith(b"lex")
+    """Parameters hold for all, nobody may wait for long, and sets of one score must keep it."""
+    name = words[0]
+    return (name == b"CONFIG" or name[:2] in (b"BL", b"BR", b"BZ") or
+            name == b"ZADD" and words[1].startswith(b"lex"))
 
 
 def _spoil(draw, words):

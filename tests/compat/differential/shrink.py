@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cuts a sequence that shows a difference down to what matters, and writes it as a transcript."""
+import time
+
 import notation
-from session import CHECK, NAMES, Session
+from session import BLOCK, CHECK, NAMES, Session
 from wire import as_reply
 
 ATTEMPTS = 600
+SECONDS = 60
 
 
 class Shrinker:
@@ -13,9 +16,10 @@ class Shrinker:
     def __init__(self, differs):
         self._differs = differs
         self._left = ATTEMPTS
+        self._until = time.monotonic() + SECONDS
 
     def shrink(self, calls, difference):
-        calls = self._until(calls, difference)
+        calls = self._up_to(calls, difference)
         size = max(1, len(calls) // 2)
         while size:
             calls = self._without_runs(calls, size)
@@ -23,14 +27,14 @@ class Shrinker:
         calls = self._without_runs(calls, 1)
         return self._with_shorter_calls(calls)
 
-    def _until(self, calls, difference):
+    def _up_to(self, calls, difference):
         """What came before the difference; checks only at the end, if one found it."""
         kept = [call for call in calls[:difference.at + 1] if call[1]]
         return kept if calls[difference.at][1] else kept + [CHECK]
 
     def _attempt(self, calls):
         """The calls up to their difference, or None."""
-        if self._left == 0 or not calls:
+        if self._left == 0 or not calls or time.monotonic() > self._until:
             return None
         self._left -= 1
         difference = self._differs(calls)
@@ -51,7 +55,7 @@ class Shrinker:
     def _with_shorter_calls(self, calls):
         for at in range(len(calls) - 1, -1, -1):
             word = 1
-            while at < len(calls) and word < len(calls[at][1]):
+            while at < len(calls) and calls[at][1][:1] != (BLOCK,) and word < len(calls[at][1]):
                 words = calls[at][1]
                 found = self._attempt([*calls[:at], (calls[at][0], words[:word] + words[word + 1:]),
                                        *calls[at + 1:]])
@@ -65,10 +69,10 @@ def as_word(word):
     return word.decode() if plain else notation.escape(word)
 
 
-def transcript(calls, ports, protocols, keys):
-    """The calls with the reference's replies, and Henge's where they are others."""
+def transcript(calls, ports, protocols, keys, first):
+    """The calls with the reference's replies, and Henge's where they are others; `first` is what was found."""
     used = {index for index, words in calls if words}
-    lines, shown = [], []
+    lines, shown, waiting = [], [], set()
     for index in sorted(used):
         if protocols[index] == 3:
             lines += [f"{NAMES[index]}> HELLO 3", "<any>"]
@@ -77,7 +81,15 @@ def transcript(calls, ports, protocols, keys):
         if words[0].upper() == b"CONFIG" and words[1].upper() == b"SET" and len(words) == 4:
             lines.append("@config " + " ".join(map(as_word, words[2:])))
             return
-        lines.append(f"{NAMES[index]}> " + " ".join(map(as_word, words)))
+        if words[0] == BLOCK:
+            waiting.add(index)
+            lines.append(f"{NAMES[index]}>> " + " ".join(map(as_word, words[1:])))
+            return
+        if index in waiting:
+            waiting.discard(index)
+            lines.append(f"# At the latest now, CLIENT UNBLOCK of {NAMES[index]}.\n{NAMES[index]}<")
+        else:
+            lines.append(f"{NAMES[index]}> " + " ".join(map(as_word, words)))
         lines.append(notation.render(as_reply(reference)))
         if henge != reference:
             lines.append("# Henge: " + notation.render(as_reply(henge)).replace("\n", "\n# "))
@@ -85,7 +97,7 @@ def transcript(calls, ports, protocols, keys):
     difference = Session(ports, protocols, keys, observe=observe).run(calls)
     if difference is None:
         del lines[:-20]
-        shown.append("# This time both agreed: only the last calls are shown.")
+        shown.append(f"# This time both agreed: only the last calls are shown. At first: {first}")
     elif difference.complaint:
         shown.append(f"# {difference.complaint}")
         if difference.words and not calls[difference.at][1]:

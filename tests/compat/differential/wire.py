@@ -6,6 +6,7 @@ Typed, so that replies of different types never compare equal. `as_reply` makes 
 notation.py writes.
 """
 import collections
+import select
 import socket
 
 import resp
@@ -92,6 +93,9 @@ class Connection:
             self._socket.sendall(data)
         except OSError as error:
             raise Gone(str(error)) from None
+
+    def has_reply(self):
+        return bool(self.buffer or select.select([self._socket], [], [], 0)[0])
 
     def fill(self):
         try:
