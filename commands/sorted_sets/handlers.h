@@ -36,6 +36,14 @@ void ZRemRangeByScore(CommandContext& ctx, ArgReader& args);
 void ZMPop(CommandContext& ctx, ArgReader& args);
 void ZPopMax(CommandContext& ctx, ArgReader& args);
 void ZPopMin(CommandContext& ctx, ArgReader& args);
+// combine.cc
+void ZDiff(CommandContext& ctx, ArgReader& args);
+void ZDiffStore(CommandContext& ctx, ArgReader& args);
+void ZInter(CommandContext& ctx, ArgReader& args);
+void ZInterCard(CommandContext& ctx, ArgReader& args);
+void ZInterStore(CommandContext& ctx, ArgReader& args);
+void ZUnion(CommandContext& ctx, ArgReader& args);
+void ZUnionStore(CommandContext& ctx, ArgReader& args);
 // random_member.cc
 void ZRandMember(CommandContext& ctx, ArgReader& args);
 

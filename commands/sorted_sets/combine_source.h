@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What ZUNION and its kin combine: a sorted set, a plain set whose members all score one, or a key
+// that is not there.
+#pragma once
+
+#include <absl/functional/function_ref.h>
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "store/entry.h"
+
+namespace henge::commands {
+
+struct CombineSource {
+  const store::Entry* entry = nullptr;  // Null: no such key.
+  double weight = 1;
+
+  // Whether such an entry can be combined.
+  static bool Takes(const store::Entry& entry);
+
+  size_t size() const;
+  std::optional<double> Score(std::string_view member) const;  // Not weighted.
+  // Visits the members until `visit` returns false.
+  void ForEach(absl::FunctionRef<bool(std::string_view member, double score)> visit) const;
+};
+
+}  // namespace henge::commands
