@@ -199,7 +199,7 @@ const CommandTable& CommandTable::Get() {
 }
 
 CommandTable::CommandTable() {
-  for (const auto room : {StringCommands(), BitmapCommands(), SortedSetCommands(),
+  for (const auto room : {StringCommands(), BitmapCommands(), SortedSetCommands(), HashCommands(),
                           KeyspaceCommands(), ConnectionCommands(), TransactionCommands(),
                           ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
     for (const CommandSpec& spec : room) {

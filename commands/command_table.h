@@ -68,6 +68,7 @@ std::vector<std::string_view> KeyFlagNames(uint16_t flags);
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> SortedSetCommands();
+std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> KeyspaceCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> TransactionCommands();

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "store/encoding/listpack.h"
+#include "store/hash/hash.h"
 #include "store/sorted_set/sorted_set.h"
 #include "store/stream/stream.h"
 
@@ -36,10 +37,11 @@ const ValueOperations& OperationsOf(Type type) {
   switch (type) {
     case Type::kSortedSet:
       return SortedSet::kOperations;
+    case Type::kHash:
+      return kHashOperations;
     case Type::kString:  // Has none; the entry knows strings itself.
     case Type::kList:
     case Type::kSet:
-    case Type::kHash:
       return kListpackOnly;
     case Type::kStream:
       return kStreamOperations;

@@ -87,6 +87,8 @@ OF_HENGE = {
             'username]|[addr ip:port]|[laddr ip:port]|[maxage maxage]|[skipme <yes|no>]> ...>'),
     },
     'debug': {'arguments': 'subcommand [argument ...]'},
+    'hscan': {'history': ['7.4.0'],
+              'arguments': 'key cursor [match pattern] [count count] [novalues]'},
 }
 TOLD_OTHERWISE = {**SINCE_7_2, **OF_HENGE}
 
