@@ -33,6 +33,9 @@ void ZRemRangeByLex(CommandContext& ctx, ArgReader& args);
 void ZRemRangeByRank(CommandContext& ctx, ArgReader& args);
 void ZRemRangeByScore(CommandContext& ctx, ArgReader& args);
 // pop.cc
+void BZMPop(CommandContext& ctx, ArgReader& args);
+void BZPopMax(CommandContext& ctx, ArgReader& args);
+void BZPopMin(CommandContext& ctx, ArgReader& args);
 void ZMPop(CommandContext& ctx, ArgReader& args);
 void ZPopMax(CommandContext& ctx, ArgReader& args);
 void ZPopMin(CommandContext& ctx, ArgReader& args);
