@@ -199,9 +199,10 @@ const CommandTable& CommandTable::Get() {
 }
 
 CommandTable::CommandTable() {
-  for (const auto room : {StringCommands(), BitmapCommands(), SortedSetCommands(), HashCommands(),
-                          KeyspaceCommands(), ConnectionCommands(), TransactionCommands(),
-                          ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
+  for (const auto room :
+       {StringCommands(), BitmapCommands(), HyperLogLogCommands(), SortedSetCommands(),
+        HashCommands(), KeyspaceCommands(), ConnectionCommands(), TransactionCommands(),
+        ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

@@ -52,6 +52,9 @@ inline constexpr std::string_view kClusterDisabled =
     "ERR This instance has cluster support disabled";
 inline constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
 inline constexpr std::string_view kUnblocked = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+inline constexpr std::string_view kNotHyperLogLog =
+    "WRONGTYPE Key is not a valid HyperLogLog string value.";
+inline constexpr std::string_view kDamagedHyperLogLog = "INVALIDOBJ Corrupted HLL object detected";
 inline constexpr std::string_view kNoMultiInExec = "ERR EXEC without MULTI";
 
 // "EXECABORT Transaction discarded because of: " and the refusal, without its "ERR ".

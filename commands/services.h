@@ -30,6 +30,7 @@ struct QueuedCommand;
 // Numbers that handlers read on the way; CONFIG SET writes them.
 struct CommandSettings {
   std::atomic<int64_t> proto_max_bulk_len{512 * 1024 * 1024};
+  std::atomic<int64_t> hll_sparse_max_bytes{3000};
   std::atomic<bool> lazyfree_user_del{false};
   std::atomic<bool> lazyfree_user_flush{false};
   std::atomic<bool> append_only{false};

@@ -160,6 +160,8 @@ constexpr Row kRows[] = {
      EncodingLimit<&Settings::stream_node_max_entries, &EncodingLimits::stream_node_max_entries>},
     {"proto-max-bulk-len",
      CommandSetting<&Settings::proto_max_bulk_len, &CommandSettings::proto_max_bulk_len>},
+    {"hll-sparse-max-bytes",
+     CommandSetting<&Settings::hll_sparse_max_bytes, &CommandSettings::hll_sparse_max_bytes>},
     {"lazyfree-lazy-user-del",
      CommandSetting<&Settings::lazyfree_lazy_user_del, &CommandSettings::lazyfree_user_del>},
     {"lazyfree-lazy-user-flush",

@@ -27,6 +27,7 @@ enum class EventClass : char {
   kModule = 'd',
 };
 
+// A change without a name is told to nobody who asked for names; all else follows from it.
 struct Event {
   EventClass event_class;
   std::string_view name;
@@ -61,9 +62,11 @@ inline constexpr Event kSet{EventClass::kString, "set"};
 inline constexpr Event kAppend{EventClass::kString, "append"};
 inline constexpr Event kSetRange{EventClass::kString, "setrange"};
 inline constexpr Event kSetBit{EventClass::kString, "setbit"};
+inline constexpr Event kPfAdd{EventClass::kString, "pfadd"};
 inline constexpr Event kIncrBy{EventClass::kString, "incrby"};
 inline constexpr Event kDecrBy{EventClass::kString, "decrby"};
 inline constexpr Event kIncrByFloat{EventClass::kString, "incrbyfloat"};
+inline constexpr Event kUntold{EventClass::kGeneric, ""};
 inline constexpr Event kDel{EventClass::kGeneric, "del"};
 inline constexpr Event kExpire{EventClass::kGeneric, "expire"};
 inline constexpr Event kPersist{EventClass::kGeneric, "persist"};

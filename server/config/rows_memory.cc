@@ -31,7 +31,7 @@ constexpr Parameter kRows[] = {
     Size("zset-max-listpack-value", "memory.zset-max-listpack-value", At<&Settings::zset_max_listpack_value>, {0, kLongMax, 64}, 0, "Bytes of a member up to which a sorted set is compact.").Alias("zset-max-ziplist-value"),
     Size("stream-node-max-bytes", "memory.stream-node-max-bytes", At<&Settings::stream_node_max_bytes>, {0, kLongMax, 4096}, 0, "Bytes of a stream's node; 0 is no limit."),
     Int("stream-node-max-entries", "memory.stream-node-max-entries", At<&Settings::stream_node_max_entries>, {0, kLongMax, 100}, 0, "Entries of a stream's node; 0 is no limit."),
-    Size("hll-sparse-max-bytes", "memory.hll-sparse-max-bytes", At<&Settings::hll_sparse_max_bytes>, {0, kLongMax, 3000}, kNotYet, "Bytes up to which a HyperLogLog is sparse."),
+    Size("hll-sparse-max-bytes", "memory.hll-sparse-max-bytes", At<&Settings::hll_sparse_max_bytes>, {0, kLongMax, 3000}, 0, "Bytes up to which a HyperLogLog is sparse."),
     Bool("activerehashing", "memory.activerehashing", At<&Settings::activerehashing>, true, kCompatOnly, "Rehash in idle time; Henge's table grows by small splits."),
     Bool("jemalloc-bg-thread", "memory.jemalloc-bg-thread", At<&Settings::jemalloc_bg_thread>, true, kCompatOnly, "Let the allocator give memory back in the background."),
     Bool("disable-thp", "memory.disable-thp", At<&Settings::disable_thp>, true, kImmutable | kCompatOnly, "Switch transparent huge pages off; they cost a server that forks."),
