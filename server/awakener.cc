@@ -4,6 +4,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "base/clock.h"
@@ -16,8 +17,9 @@
 namespace henge::server {
 namespace {
 
-// Circles are found, so this bounds only what others add while locks are released.
-constexpr int kMaxExtensions = 8;
+// Circles are found; a chain that is longer than this, or grows while locks are released, is worth
+// all locks.
+constexpr int kMaxExtensions = 16;
 constexpr size_t kForeseen = 8;  // Who may be served where no number of arguments tells.
 
 template <class Keys>
@@ -78,6 +80,9 @@ void Awakener::CompleteLocks(DbIndex db, std::span<const store::Key> keys, size_
     if (missing.empty()) return;
     locks_.Extend(missing);
   }
+  Shards all(node_.store().shards());
+  std::iota(all.begin(), all.end(), ShardIndex{0});
+  locks_.Extend(all);
 }
 
 bool Awakener::HoldsTargets(const BlockedCall& call) const {

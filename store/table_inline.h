@@ -60,34 +60,27 @@ void Table<Traits>::Prefetch(uint64_t hash) const {
 }
 
 template <class Traits>
-typename Traits::Item* Table<Traits>::LikelyIn(const TableBucket& bucket, uint8_t fingerprint,
-                                               uint16_t tag) {
+bool Table<Traits>::PrefetchItemIn(const TableBucket& bucket, uint8_t fingerprint, uint16_t tag) {
   for (uint32_t mask = bucket.Match(fingerprint); mask != 0; mask &= mask - 1) {
     const uint64_t slot = bucket.slots[std::countr_zero(mask)];
-    if (TableBucket::TagOf(slot) == tag) return AsItem(slot);
+    if (TableBucket::TagOf(slot) != tag) continue;
+    PrefetchLine(TableBucket::ItemOf(slot));
+    PrefetchLine(static_cast<const char*>(TableBucket::ItemOf(slot)) + 64);
+    return true;
   }
-  return nullptr;
-}
-
-template <class Traits>
-typename Traits::Item* Table<Traits>::Likely(uint64_t hash) const {
-  const Segment segment = SegmentOf(hash);
-  if (!segment) return nullptr;
-  const uint16_t tag = TagOf(hash, segment.depth());
-  const uint8_t fingerprint = TableBucket::FingerprintOf(hash);
-  const uint32_t home = segment.HomeOf(tag);
-  const TableBucket& bucket = segment.buckets()[home];
-  Item* item = LikelyIn(bucket, fingerprint, tag);
-  if (item != nullptr || bucket.displaced == 0) return item;
-  return LikelyIn(segment.buckets()[segment.NextOf(home)], fingerprint, tag);
+  return false;
 }
 
 template <class Traits>
 void Table<Traits>::PrefetchItem(uint64_t hash) const {
-  const auto* item = reinterpret_cast<const char*>(Likely(hash));
-  if (item == nullptr) return;
-  PrefetchLine(item);
-  PrefetchLine(item + 64);
+  const Segment segment = SegmentOf(hash);
+  if (!segment) return;
+  const uint16_t tag = TagOf(hash, segment.depth());
+  const uint8_t fingerprint = TableBucket::FingerprintOf(hash);
+  const uint32_t home = segment.HomeOf(tag);
+  const TableBucket& bucket = segment.buckets()[home];
+  if (PrefetchItemIn(bucket, fingerprint, tag) || bucket.displaced == 0) return;
+  PrefetchItemIn(segment.buckets()[segment.NextOf(home)], fingerprint, tag);
 }
 
 // --- Placing
