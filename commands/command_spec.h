@@ -187,6 +187,9 @@ struct CommandSpec {
       tips;  // Space-separated, e.g. "nondeterministic_output request_policy:all_shards".
   KeySpec keys[4] = {};  // Ends at the first with Begin::kNone.
   KeyRefiner refine_keys = nullptr;
+  // The argument that names a member or field of the first key's value, so that it can be fetched
+  // from memory beforehand; 0: none.
+  uint8_t member = 0;
   Handler handler = nullptr;
   std::span<const CommandSpec> subcommands = {};
 };

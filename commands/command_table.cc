@@ -198,6 +198,16 @@ const CommandTable& CommandTable::Get() {
   return *table;
 }
 
+namespace {
+
+// Whether commands of this group work on values behind a pointer.
+bool IsCollection(Group group) {
+  return group == Group::kList || group == Group::kSet || group == Group::kSortedSet ||
+         group == Group::kHash || group == Group::kStream || group == Group::kGeo;
+}
+
+}  // namespace
+
 CommandTable::CommandTable() {
   for (const auto room :
        {StringCommands(), BitmapCommands(), HyperLogLogCommands(), SortedSetCommands(),
@@ -234,6 +244,7 @@ void CommandTable::Add(const CommandSpec& spec, const CommandSpec* container) {
   SetLegacyKeyRange(info);
   const bool one_spec = spec.keys[1].begin == KeySpec::Begin::kNone;
   info.simple_single_key = one_spec && info.first_key == 1 && info.last_key == 1;
+  info.on_collection = info.simple_single_key && IsCollection(spec.group);
   infos_.push_back(std::move(info));
 }
 

@@ -23,6 +23,7 @@ struct CommandInfo {
   int index = 0;                                  // Dense, for statistics.
   int first_key = 0, last_key = 0, key_step = 0;  // COMMAND INFO's legacy triple.
   bool simple_single_key = false;                 // The only key is argv[1].
+  bool on_collection = false;                     // And it holds a list, set, hash …
 };
 
 class CommandTable {

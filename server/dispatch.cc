@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/prefetch.h"
 #include "base/strings.h"
 #include "commands/errors.h"
 #include "commands/transactions/watch.h"
@@ -11,6 +12,7 @@
 #include "server/node.h"
 #include "server/session.h"
 #include "server/slot_gate.h"
+#include "store/value.h"
 
 namespace henge::server {
 
@@ -30,6 +32,13 @@ std::vector<std::string_view> Shown(const CommandContext& context) {
     if (context.IsRedacted(i)) shown[i] = "(redacted)";
   }
   return shown;
+}
+
+// Whether the collection's members can be hinted at.
+bool HasMembersTable(const store::Entry& entry) {
+  const bool large = entry.encoding() == store::Encoding::kHashtable ||
+                     entry.encoding() == store::Encoding::kSkiplist;
+  return large && store::OperationsOf(entry.type()).prefetch_bucket != nullptr;
 }
 
 }  // namespace
@@ -69,7 +78,7 @@ size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
   keys_.clear();
   prepared_.clear();
   for (size_t i = 0; i < batch.size(); ++i) prepared_.push_back(Prepare(batch.argv(i), keys_));
-  if (batch.size() > 1) PrefetchAll(session);
+  if (batch.size() > 1) PrefetchAll(session, batch);
 
   now_ = session.connection().worker().round_time();
   last_ticks_ = Ticks();
@@ -111,10 +120,47 @@ void Dispatcher::PrefetchEntry(const store::Key& key, DbIndex db) {
   WithTable(key, db, [&](store::EntryTable& table) { table.PrefetchItem(key.hash); });
 }
 
-void Dispatcher::PrefetchAll(Session& session) {
+void Dispatcher::PrefetchObject(const store::Key& key, DbIndex db, const uint64_t* member_hash) {
+  WithTable(key, db, [&](store::EntryTable& table) {
+    const store::Entry* entry = table.Likely(key.hash);
+    if (entry == nullptr || !entry->is_collection()) return;
+    const store::ValueOperations& operations = store::OperationsOf(entry->type());
+    if (HasMembersTable(*entry) && member_hash != nullptr) {
+      operations.prefetch_bucket(entry->encoding(), entry->object(), *member_hash);
+    } else {
+      PrefetchLine(entry->object());
+      PrefetchLine(static_cast<const char*>(entry->object()) + 64);
+    }
+  });
+}
+
+void Dispatcher::PrefetchRecord(const store::Key& key, DbIndex db, uint64_t member_hash) {
+  WithTable(key, db, [&](store::EntryTable& table) {
+    const store::Entry* entry = table.Likely(key.hash);
+    if (entry == nullptr || !entry->is_collection() || !HasMembersTable(*entry)) return;
+    store::OperationsOf(entry->type())
+        .prefetch_record(entry->encoding(), entry->object(), member_hash);
+  });
+}
+
+void Dispatcher::PrefetchAll(Session& session, const net::Batch& batch) {
   const DbIndex db = session.state().db.load(std::memory_order_relaxed);
   for (const store::Key& key : keys_) PrefetchBucket(key, db);
   for (const store::Key& key : keys_) PrefetchEntry(key, db);
+  members_.clear();
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const Prepared& p = prepared_[i];
+    if (p.info == nullptr || !p.info->on_collection || p.key_count == 0) continue;
+    const store::Key& key = keys_[p.first_key];
+    const size_t member = p.info->spec->member;
+    if (member == 0 || member >= batch.argv(i).size()) {
+      PrefetchObject(key, db, nullptr);
+    } else {
+      members_.push_back({p.first_key, store::HashKey(batch.argv(i)[member])});
+      PrefetchObject(key, db, &members_.back().hash);
+    }
+  }
+  for (const Member& member : members_) PrefetchRecord(keys_[member.key], db, member.hash);
 }
 
 // --- Pass three ---

@@ -69,7 +69,11 @@ class Dispatcher {
   }
   template <class F>
   void WithTable(const store::Key& key, DbIndex db, F hint);
-  void PrefetchAll(Session& session);
+  void PrefetchAll(Session& session, const net::Batch& batch);
+  // The value behind an entry that has come, if it is a collection: its object, and in it the
+  // member's bucket; then the member's record.
+  void PrefetchObject(const store::Key& key, DbIndex db, const uint64_t* member_hash);
+  void PrefetchRecord(const store::Key& key, DbIndex db, uint64_t member_hash);
   void CountInRound(const net::Worker& worker, size_t commands);
   Outcome Run(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   // The gate: the refusal's text, or empty to go on.
@@ -111,6 +115,11 @@ class Dispatcher {
   Awakener awakener_;
   std::vector<Prepared> prepared_;
   std::vector<store::Key> keys_;
+  struct Member {
+    uint32_t key;  // In keys_.
+    uint64_t hash;
+  };
+  std::vector<Member> members_;  // Of the batch, that will be looked for.
   std::vector<commands::KeyPosition> positions_;
   std::vector<store::Key> queued_keys_;  // Of the transaction that EXEC is about to run.
   std::string refusal_;

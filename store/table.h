@@ -87,6 +87,8 @@ class Table {
   // Hints, in two steps: the bucket's lines, then (once they are here) the item's.
   void Prefetch(uint64_t hash) const;
   void PrefetchItem(uint64_t hash) const;
+  // The item that a first look takes for the one of this hash, without looking at items; or null.
+  Item* Likely(uint64_t hash) const;
 
   // --- Changing ---------------------------------------------------------------------------------
   // REQUIRES: the key is absent.
@@ -191,7 +193,7 @@ class Table {
   };
   Spot FindSpot(std::string_view key, uint64_t hash) const;
 
-  static bool PrefetchItemIn(const TableBucket& bucket, uint8_t fingerprint, uint16_t tag);
+  static Item* LikelyIn(const TableBucket& bucket, uint8_t fingerprint, uint16_t tag);
 
   TableBucket* AllocateBuckets(uint32_t count);
   void FreeBuckets(Segment segment);

@@ -60,27 +60,34 @@ void Table<Traits>::Prefetch(uint64_t hash) const {
 }
 
 template <class Traits>
-bool Table<Traits>::PrefetchItemIn(const TableBucket& bucket, uint8_t fingerprint, uint16_t tag) {
+typename Traits::Item* Table<Traits>::LikelyIn(const TableBucket& bucket, uint8_t fingerprint,
+                                               uint16_t tag) {
   for (uint32_t mask = bucket.Match(fingerprint); mask != 0; mask &= mask - 1) {
     const uint64_t slot = bucket.slots[std::countr_zero(mask)];
-    if (TableBucket::TagOf(slot) != tag) continue;
-    PrefetchLine(TableBucket::ItemOf(slot));
-    PrefetchLine(static_cast<const char*>(TableBucket::ItemOf(slot)) + 64);
-    return true;
+    if (TableBucket::TagOf(slot) == tag) return AsItem(slot);
   }
-  return false;
+  return nullptr;
 }
 
 template <class Traits>
-void Table<Traits>::PrefetchItem(uint64_t hash) const {
+typename Traits::Item* Table<Traits>::Likely(uint64_t hash) const {
   const Segment segment = SegmentOf(hash);
-  if (!segment) return;
+  if (!segment) return nullptr;
   const uint16_t tag = TagOf(hash, segment.depth());
   const uint8_t fingerprint = TableBucket::FingerprintOf(hash);
   const uint32_t home = segment.HomeOf(tag);
   const TableBucket& bucket = segment.buckets()[home];
-  if (PrefetchItemIn(bucket, fingerprint, tag) || bucket.displaced == 0) return;
-  PrefetchItemIn(segment.buckets()[segment.NextOf(home)], fingerprint, tag);
+  Item* item = LikelyIn(bucket, fingerprint, tag);
+  if (item != nullptr || bucket.displaced == 0) return item;
+  return LikelyIn(segment.buckets()[segment.NextOf(home)], fingerprint, tag);
+}
+
+template <class Traits>
+void Table<Traits>::PrefetchItem(uint64_t hash) const {
+  const auto* item = reinterpret_cast<const char*>(Likely(hash));
+  if (item == nullptr) return;
+  PrefetchLine(item);
+  PrefetchLine(item + 64);
 }
 
 // --- Placing

@@ -21,6 +21,10 @@ struct ValueOperations {
   size_t (*free_effort)(Encoding, const void*);  // Number of allocations, about.
   void* (*copy)(Encoding, const void*);
   bool (*empty)(Encoding, const void*);  // Whether its key has no reason to be there any more.
+  // Hints that the member of this hash (HashKey) will be looked for in a large form: its bucket, and
+  // later, when that may be here, its record. Both or neither, of kHashtable and kSkiplist only.
+  void (*prefetch_bucket)(Encoding, const void*, uint64_t hash) = nullptr;
+  void (*prefetch_record)(Encoding, const void*, uint64_t hash) = nullptr;
 };
 
 // REQUIRES: a collection's type.
