@@ -210,9 +210,9 @@ bool IsCollection(Group group) {
 
 CommandTable::CommandTable() {
   for (const auto room :
-       {StringCommands(), BitmapCommands(), HyperLogLogCommands(), SortedSetCommands(),
-        HashCommands(), KeyspaceCommands(), ConnectionCommands(), TransactionCommands(),
-        ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
+       {StringCommands(), BitmapCommands(), HyperLogLogCommands(), SetCommands(),
+        SortedSetCommands(), HashCommands(), KeyspaceCommands(), ConnectionCommands(),
+        TransactionCommands(), ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "store/encoding/listpack.h"
 #include "store/hash/hash.h"
+#include "store/set/set.h"
 #include "store/sorted_set/sorted_set.h"
 #include "store/stream/stream.h"
 
@@ -35,13 +36,14 @@ constexpr ValueOperations kListpackOnly = {MakeListpack, Encoding::kListpack, Fr
 
 const ValueOperations& OperationsOf(Type type) {
   switch (type) {
+    case Type::kSet:
+      return kSetOperations;
     case Type::kSortedSet:
       return SortedSet::kOperations;
     case Type::kHash:
       return kHashOperations;
     case Type::kString:  // Has none; the entry knows strings itself.
     case Type::kList:
-    case Type::kSet:
       return kListpackOnly;
     case Type::kStream:
       return kStreamOperations;
