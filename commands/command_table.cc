@@ -210,7 +210,7 @@ bool IsCollection(Group group) {
 
 CommandTable::CommandTable() {
   for (const auto room :
-       {StringCommands(), BitmapCommands(), HyperLogLogCommands(), SetCommands(),
+       {StringCommands(), BitmapCommands(), HyperLogLogCommands(), ListCommands(), SetCommands(),
         SortedSetCommands(), HashCommands(), KeyspaceCommands(), ConnectionCommands(),
         TransactionCommands(), ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
     for (const CommandSpec& spec : room) {

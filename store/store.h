@@ -103,11 +103,15 @@ inline bool IsLfu(EvictionPolicy p) {
   return p == EvictionPolicy::kAllKeysLfu || p == EvictionPolicy::kVolatileLfu;
 }
 
+// From this size on an element of a list is kept by itself.
+inline constexpr int64_t kListPackedThreshold = int64_t{1} << 30;
+
 // Up to where collections are kept in their compact encodings, Redis's parameters of these names.
 struct EncodingLimits {
   std::atomic<int64_t> hash_max_listpack_entries{512};
   std::atomic<int64_t> hash_max_listpack_value{64};
   std::atomic<int64_t> list_max_listpack_size{-2};
+  std::atomic<int64_t> list_packed_threshold{kListPackedThreshold};  // DEBUG sets it.
   std::atomic<int64_t> set_max_intset_entries{512};
   std::atomic<int64_t> set_max_listpack_entries{128};
   std::atomic<int64_t> set_max_listpack_value{64};

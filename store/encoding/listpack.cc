@@ -213,26 +213,35 @@ bool Listpack::Equals(At at, std::string_view text) const {
   return AsInteger(text) == element.integer;
 }
 
+// An integer's text has one form only, and so has an element: equal ones look exactly alike.
+inline bool Listpack::Matches(const uint8_t* p, const Pattern& pattern) {
+  const Encoded& wanted = pattern.encoded_;
+  return *p == wanted.head[0] && std::memcmp(p, wanted.head, wanted.head_size) == 0 &&
+         (wanted.text.empty() ||
+          std::memcmp(p + wanted.head_size, wanted.text.data(), wanted.text.size()) == 0);
+}
+
+bool Listpack::Matches(At at, const Pattern& pattern) const {
+  return Matches(block_ + at, pattern);
+}
+
 Listpack::At Listpack::Find(std::string_view text, At from, uint32_t skip) const {
   if (from == kNone) return kNone;
-  const auto integer = AsInteger(text);
-  const uint8_t* p = block_ + from;
-  // An integer's text has one form only, so the wanted element looks exactly like this.
-  uint8_t wanted[kInt64Chars];
-  size_t wanted_size = 0;
-  const Encoded encoded = integer ? Encode(*integer) : EncodeText(text);
-  wanted_size = encoded.head_size;
-  std::memcpy(wanted, encoded.head, wanted_size);
-  while (*p != kEnd) {
-    const size_t payload = PayloadBytes(p);
-    if (*p == wanted[0] && std::memcmp(p, wanted, wanted_size) == 0 &&
-        (integer || std::memcmp(p + wanted_size, text.data(), text.size()) == 0)) {
-      return static_cast<At>(p - block_);
-    }
-    p += payload + BackBytes(payload);
+  const Pattern pattern(text);
+  for (const uint8_t* p = block_ + from; *p != kEnd;) {
+    if (Matches(p, pattern)) return static_cast<At>(p - block_);
+    p += ElementBytes(p);
     for (uint32_t i = 0; i < skip && *p != kEnd; ++i) p += ElementBytes(p);
   }
   return kNone;
+}
+
+uint32_t Listpack::CountMatches(const Pattern& pattern) const {
+  uint32_t matches = 0;
+  for (const uint8_t* p = block_ + kHeader; *p != kEnd; p += ElementBytes(p)) {
+    if (Matches(p, pattern)) ++matches;
+  }
+  return matches;
 }
 
 // --- Changing -----------------------------------------------------------------------------------
@@ -350,6 +359,36 @@ void ListpackRun::Put(const Listpack::Encoded& encoded) {
   Listpack::PutBack(p + encoded.text.size(), encoded.head_size + encoded.text.size());
   size_ += more;
   ++count_;
+}
+
+uint32_t Listpack::EraseMatches(const Pattern& pattern, uint32_t skip, uint32_t limit) {
+  const size_t old_total = bytes();
+  uint8_t* out = block_ + kHeader;  // Behind what is kept.
+  const uint8_t* kept = out;        // What is not yet moved there begins here.
+  uint32_t erased = 0;
+  const uint8_t* p = kept;
+  while (*p != kEnd && erased < limit) {
+    const uint8_t* next = p + ElementBytes(p);
+    const bool matches = Matches(p, pattern);
+    if (matches && skip > 0) {
+      --skip;
+    } else if (matches) {
+      std::memmove(out, kept, static_cast<size_t>(p - kept));
+      out += p - kept;
+      kept = next;
+      ++erased;
+    }
+    p = next;
+  }
+  const auto rest = static_cast<size_t>(block_ + old_total - kept);
+  std::memmove(out, kept, rest);
+  const auto total = static_cast<size_t>(out - block_) + rest;
+  if (AllocationSize(total) != AllocationSize(old_total)) {
+    block_ = static_cast<uint8_t*>(Reallocate(block_, total));
+  }
+  Store(block_, static_cast<uint32_t>(total));
+  AddToCount(-int64_t{erased});
+  return erased;
 }
 
 void Listpack::Concatenate(const Listpack& other) {

@@ -79,6 +79,10 @@ class Listpack {
   // on: skip 1 from the first finds field names. kNone if there is none.
   At Find(std::string_view text, At from, uint32_t skip = 0) const;
   bool Equals(At at, std::string_view text) const;
+  // A text made ready to be compared with many elements; must outlive the pattern.
+  class Pattern;
+  bool Matches(At at, const Pattern& pattern) const;
+  uint32_t CountMatches(const Pattern& pattern) const;
 
   // --- Changing: the block may move
   // --------------------------------------------------------------- Each returns where the new
@@ -96,6 +100,9 @@ class Listpack {
   At Erase(At at, uint32_t count = 1);
   // Appends many at once: the block moves at most once.
   void Append(const ListpackRun& run);
+  // Removes the elements that match, but not the first `skip` of them, and at most `limit`. Returns
+  // how many.
+  uint32_t EraseMatches(const Pattern& pattern, uint32_t skip, uint32_t limit);
   // Appends all elements of `other`.
   void Concatenate(const Listpack& other);
   // Cuts off the elements from `at` on and returns them as a new listpack.
@@ -123,6 +130,7 @@ class Listpack {
     uint8_t back_size = 0;  // Of the length behind.
     size_t Bytes() const { return head_size + text.size() + back_size; }
   };
+  static bool Matches(const uint8_t* p, const Pattern& pattern);
   static Encoded Encode(std::string_view text);
   static Encoded Encode(int64_t value);
   static Encoded EncodeText(std::string_view text);
@@ -179,6 +187,15 @@ class ListpackRun {
   size_t size_ = 0;
   size_t capacity_ = sizeof(small_);
   uint32_t count_ = 0;
+};
+
+class Listpack::Pattern {
+ public:
+  explicit Pattern(std::string_view text) : encoded_(Encode(text)) {}
+
+ private:
+  friend class Listpack;
+  Encoded encoded_;
 };
 
 }  // namespace henge::store
