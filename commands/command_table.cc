@@ -212,7 +212,8 @@ CommandTable::CommandTable() {
   for (const auto room :
        {StringCommands(), BitmapCommands(), HyperLogLogCommands(), ListCommands(), SetCommands(),
         SortedSetCommands(), HashCommands(), KeyspaceCommands(), ConnectionCommands(),
-        TransactionCommands(), ServerCommands(), ClusterCommands(), IntrospectionCommands()}) {
+        TransactionCommands(), ServerCommands(), ClusterCommands(), IntrospectionCommands(),
+        StreamCommands(), StreamGroupCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

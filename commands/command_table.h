@@ -79,5 +79,7 @@ std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> ClusterCommands();
 std::span<const CommandSpec> IntrospectionCommands();
+std::span<const CommandSpec> StreamCommands();
+std::span<const CommandSpec> StreamGroupCommands();
 
 }  // namespace henge::commands

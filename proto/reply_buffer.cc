@@ -111,6 +111,15 @@ void ReplyBuffer::Clear() {
   piece_bytes_ = 0;
 }
 
+void ReplyBuffer::Replace(Mark mark, size_t old_bytes, std::string_view bytes) {
+  if (bytes.size() > old_bytes) Reserve(bytes.size() - old_bytes);
+  char* at = data_ + mark.size;
+  const size_t tail = size_ - mark.size - old_bytes;
+  if (bytes.size() != old_bytes) std::memmove(at + bytes.size(), at + old_bytes, tail);
+  std::memcpy(at, bytes.data(), bytes.size());
+  size_ = mark.size + bytes.size() + tail;
+}
+
 void ReplyBuffer::TruncateTo(Mark mark) {
   while (pieces_.size() > mark.blobs) {
     piece_bytes_ -= pieces_.back().to - pieces_.back().from;

@@ -73,6 +73,9 @@ class ReplyBuffer {
   };
   Mark GetMark() const { return {size_, pieces_.size(), open_from_}; }
   void TruncateTo(Mark mark);
+  // Puts `bytes` in the place of the `old_bytes` that stand behind the mark; what follows moves.
+  // REQUIRES: no blob attached since the mark.
+  void Replace(Mark mark, size_t old_bytes, std::string_view bytes);
   // REQUIRES: no blob attached since the mark.
   std::string_view Since(Mark mark) const { return {data_ + mark.size, size_ - mark.size}; }
 

@@ -25,6 +25,27 @@ void ReplyWriter::Header(char kind, size_t size) {
   out_->Commit(static_cast<size_t>(PutLine(start, kind, static_cast<int64_t>(size)) - start));
 }
 
+ReplyWriter::Open ReplyWriter::OpenArray(size_t guess) {
+  const auto mark = out_->GetMark();
+  Array(guess);
+  return {mark, out_->Since(mark).size(), guess, false};
+}
+
+ReplyWriter::Open ReplyWriter::OpenMap(size_t guess) {
+  const auto mark = out_->GetMark();
+  Map(guess);
+  return {mark, out_->Since(mark).size(), guess, true};
+}
+
+void ReplyWriter::Close(const Open& open, size_t size) {
+  if (size == open.size) return;
+  char header[kMaxHeader];
+  const char kind = open.map && resp3() ? '%' : '*';
+  const size_t items = open.map && !resp3() ? 2 * size : size;
+  const char* end = PutLine(header, kind, static_cast<int64_t>(items));
+  out_->Replace(open.mark, open.bytes, {header, static_cast<size_t>(end - header)});
+}
+
 void ReplyWriter::Simple(std::string_view text) {
   char* p = out_->Reserve(text.size() + 3);
   *p++ = '+';

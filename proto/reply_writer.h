@@ -42,6 +42,17 @@ class ReplyWriter {
   void Map(size_t pairs) { resp3() ? Header('%', pairs) : Header('*', pairs * 2); }
   void Set(size_t size) { Header(resp3() ? '~' : '*', size); }
   void Push(size_t size) { Header(resp3() ? '>' : '*', size); }
+  // An array or map whose size is known only at its end: `guess` is written, and put right by
+  // Close, inner ones first. Nothing in between may be attached (BulkBlob of large values).
+  struct Open {
+    ReplyBuffer::Mark mark;
+    size_t bytes;
+    size_t size;
+    bool map;
+  };
+  Open OpenArray(size_t guess);
+  Open OpenMap(size_t guess);
+  void Close(const Open& open, size_t size);
   void Attribute(size_t pairs) { Header('|', pairs); }  // RESP3 only.
   void Double(double value);
   void Bool(bool value);

@@ -37,6 +37,30 @@ std::string Written(int protocol, F write) {
   return Drain(out);
 }
 
+TEST(ReplyWriter, PutsSizesRightThatWereGuessed) {
+  const auto nested = [](ReplyWriter& r) {
+    r.Bulk("before");
+    const auto outer = r.OpenMap(1);
+    for (int i = 0; i < 12; ++i) {
+      r.Integer(i);
+      const auto inner = r.OpenArray(100);
+      for (int j = 0; j < i; ++j) r.Integer(j);
+      r.Close(inner, static_cast<size_t>(i));
+    }
+    r.Close(outer, 12);
+  };
+  const auto told = [](ReplyWriter& r) {
+    r.Bulk("before");
+    r.Map(12);
+    for (int i = 0; i < 12; ++i) {
+      r.Integer(i);
+      r.Array(static_cast<size_t>(i));
+      for (int j = 0; j < i; ++j) r.Integer(j);
+    }
+  };
+  for (const int protocol : {2, 3}) EXPECT_EQ(Written(protocol, nested), Written(protocol, told));
+}
+
 TEST(ReplyWriter, WritesResp2) {
   const auto r2 = [](auto write) { return Written(2, write); };
   EXPECT_EQ(r2([](ReplyWriter& r) { r.Ok(); }), "+OK\r\n");

@@ -30,7 +30,10 @@ enum class EventClass : char {
 // A change without a name is told to nobody who asked for names; all else follows from it.
 struct Event {
   EventClass event_class;
-  std::string_view name;
+  std::string_view name;  // Empty: nobody is notified.
+  // Whether WATCH takes notice. Redis has changes that it does not see: of what consumers of a
+  // stream have read.
+  bool touches = true;
 };
 
 enum class Change : uint8_t { kCreated, kModified, kDeleted };

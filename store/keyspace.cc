@@ -79,7 +79,7 @@ bool Keyspace::Evict(const Key& key) {
 
 void Keyspace::Report(const Key& key, const Event& event, Change change) {
   Shard& shard = ShardOf(key);
-  if (!shard.watches.empty()) shard.watches.Touch(db_, key.bytes);
+  if (event.touches && !shard.watches.empty()) shard.watches.Touch(db_, key.bytes);
   sink_.OnEffect(db_, key, event, change);
   if (shard.waits.empty()) return;
   if (shard.waits.Concerns(db_, key.bytes, change == Change::kDeleted)) {

@@ -5,6 +5,7 @@
 
 #include "base/numbers.h"
 #include "base/sha1.h"
+#include "store/stream/stream_reader.h"
 
 namespace henge::commands {
 
@@ -24,6 +25,19 @@ void Digest::MixNumber(uint32_t number) {
   Mix({bytes, sizeof(bytes)});
 }
 
+void Digest::AddStream(const store::Stream& stream) {
+  store::StreamReader reader(stream, store::kMinStreamId, store::kMaxStreamId);
+  while (reader.Next()) {
+    Mix(store::StreamIdText(reader.id(), '.').view());
+    reader.ForEachPair(
+        [&](const store::ListpackElement& field, const store::ListpackElement& value) {
+          store::ListpackElement::Digits digits;
+          Mix(field.Text(digits));
+          Mix(value.Text(digits));
+        });
+  }
+}
+
 void Digest::AddValue(const store::Entry& entry) {
   MixNumber(static_cast<uint32_t>(entry.type()));
   switch (entry.type()) {
@@ -34,6 +48,9 @@ void Digest::AddValue(const store::Entry& entry) {
       } else {
         Mix(entry.bytes());
       }
+      break;
+    case store::Type::kStream:
+      AddStream(*static_cast<const store::Stream*>(entry.object()));
       break;
     default:
       break;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "store/entry.h"
+#include "store/stream/stream.h"
 
 namespace henge::commands {
 
@@ -24,6 +25,7 @@ class Digest {
   std::string Hex() const;
 
  private:
+  void AddStream(const store::Stream& stream);
   std::string_view view() const {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
   }

@@ -74,11 +74,16 @@ void ConsumerGroup::Reassign(Pending& pending, Consumer& consumer) {
   pending.consumer = &consumer;
 }
 
+IdMap<Pending>::Cursor ConsumerGroup::Acknowledge(const IdMap<Pending>::Cursor& at) {
+  const Pending& pending = pending_.At(at);
+  pending.consumer->pending.Erase(pending.id);
+  return pending_.Erase(at);
+}
+
 bool ConsumerGroup::Acknowledge(const StreamId& id) {
   const auto at = pending_.LowerBound(id);
   if (at == pending_.End() || pending_.At(at).id != id) return false;
-  pending_.At(at).consumer->pending.Erase(id);
-  pending_.Erase(at);
+  Acknowledge(at);
   return true;
 }
 

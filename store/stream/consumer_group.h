@@ -122,7 +122,9 @@ class ConsumerGroup {
   // Makes the entry pending for the consumer, as delivered once now: anew, or instead of another.
   Pending& Deliver(const StreamId& id, Consumer& consumer, UnixMillis now);
   void Reassign(Pending& pending, Consumer& consumer);
-  // No longer pending, for anyone; false if it was not.
+  // No longer pending, for anyone; returns where the next one is.
+  IdMap<Pending>::Cursor Acknowledge(const IdMap<Pending>::Cursor& at);
+  // The same by ID; false if it was not pending.
   bool Acknowledge(const StreamId& id);
 
   // The same group for a copy of its stream.

@@ -39,7 +39,7 @@ std::unique_ptr<Stream> Stream::Copy() const {
 size_t Stream::FreeEffort() const {
   size_t effort = 1 + blocks_.size();
   // As in Redis, the first group speaks for all.
-  if (!groups_.empty()) effort += groups_.size() * (*groups_.begin())->FreeEffort();
+  if (!groups_.empty()) effort += groups_.size() * (1 + (*groups_.begin())->pending().size());
   return effort;
 }
 
