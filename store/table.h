@@ -11,12 +11,14 @@
 // neither has room, items of up to eight buckets beside them shift by one bucket to make some; when
 // that does not help the segment grows: first to the next size of a series, 1, 2, 3, 4, 6, 8, … 56,
 // 64 buckets, which touches no item; from 64 it splits in two of about 40, which reads each item's
-// key once. So an empty table costs nothing, no step handles more than 896 items, and the table's
-// load stays between 0.71 and 0.85; one item in eleven stands in the next bucket.
+// key once. Two halves that have run empty enough become one segment again, which touches no item.
+// So an empty table costs nothing, no step handles more than 896 items, and the table's load stays
+// between 0.71 and 0.85; one item in eleven stands in the next bucket.
 //
 // Scanning. A cursor is a position in hash order: "everything before has been returned". It means
 // the same whatever the table has become between two calls, so each item that is present throughout
-// an iteration is returned exactly once.
+// an iteration is returned, and once; twice at most when two segments became one meanwhile and the
+// cursor stands on a bit that their items' tags have lost by that.
 //
 // Snapshots. Each bucket remembers the epoch it was last saved in. While a snapshot is under way,
 // whoever is about to change a bucket that was not saved yet has it saved first (BucketObserver),
@@ -116,7 +118,8 @@ class Table {
   template <class F>
   void VisitHashPrefix(uint64_t hash, F fn) const;
   static constexpr int kPrefixBits = 48;
-  // A random item, near enough to uniform; null if there is none.
+  // A random item, each as likely as the others (nearly, where a table is nearly empty for its
+  // layout); null if there is none.
   Item* RandomItem(Random& random) const;
 
   // --- Snapshots --------------------------------------------------------------------------------
@@ -133,6 +136,7 @@ class Table {
 
  private:
   static constexpr int kMaxDepth = 32;
+  static constexpr size_t kMergeBelow = 280;  // Items of two segments that become one.
   static constexpr uint32_t kShiftReach = 8;  // Buckets; more makes tables hardly denser.
   static constexpr std::array<uint8_t, 15> kSizes = {1,  2,  3,  4,  6,  8,  12, 16,
                                                      20, 24, 32, 40, 48, 56, 64};
@@ -215,6 +219,9 @@ class Table {
   Segment Fill(const std::vector<Extra>& items, int depth);
   void DoubleDirectory();
   void ShrinkAround(uint64_t hash);
+  static size_t UsedIn(Segment segment);
+  bool MergeAround(uint64_t hash, Segment segment, size_t used);
+  void HalveDirectory();
   Item* EraseFromOverflow(std::string_view key, uint64_t hash);
   void SaveIfDue(TableBucket& bucket) const {
     if (observer_ == nullptr || bucket.version == epoch_) return;

@@ -369,20 +369,82 @@ typename Traits::Item* Table<Traits>::EraseFromOverflow(std::string_view key, ui
   return nullptr;
 }
 
-// Called when a bucket ran empty: gives a segment that is less than a quarter full a smaller
-// layout.
 template <class Traits>
-void Table<Traits>::ShrinkAround(uint64_t hash) {
-  const Segment segment = SegmentOf(hash);
-  if (segment.count() == 1) return;
+size_t Table<Traits>::UsedIn(Segment segment) {
   size_t used = 0;
   for (uint32_t b = 0; b < segment.count(); ++b) {
     used += static_cast<size_t>(std::popcount(segment.buckets()[b].Used()));
   }
+  return used;
+}
+
+// Called when a bucket ran empty: gives a segment that is less than a quarter full a smaller
+// layout, or makes it one with the segment that it was once split from.
+template <class Traits>
+void Table<Traits>::ShrinkAround(uint64_t hash) {
+  const Segment segment = SegmentOf(hash);
+  const size_t used = UsedIn(segment);
   if (used * 4 > segment.count() * size_t{TableBucket::kPlaces}) return;
+  if (MergeAround(hash, segment, used)) return;
   size_t s = 0;
   while (kSizes[s] * size_t{TableBucket::kPlaces} < used * 2) ++s;
   if (kSizes[s] < segment.count()) Relayout(hash, segment, s);
+}
+
+// Puts the segment of `hash` and the other half of the one they were split from together, if both
+// are empty enough. A tag gains the bit that parted them and loses its last.
+template <class Traits>
+bool Table<Traits>::MergeAround(uint64_t hash, Segment segment, size_t used) {
+  if (segment.depth() == 0) return false;
+  const uint64_t half = uint64_t{1} << (64 - segment.depth());
+  const Segment other = SegmentOf(hash ^ half);
+  if (other.depth() != segment.depth()) return false;
+  const size_t all = used + UsedIn(other);
+  if (all > kMergeBelow) return false;
+  SaveAll(segment);
+  SaveAll(other);
+  const bool is_low = (hash & half) == 0;
+  const Segment halves[2] = {is_low ? segment : other, is_low ? other : segment};
+  size_t s = 0;
+  while (kSizes[s] * size_t{TableBucket::kPlaces} < all * 2) ++s;
+  const Segment merged(AllocateBuckets(kSizes[s]), kSizes[s], segment.depth() - 1);
+  bool fits = true;
+  for (uint64_t bit = 0; bit < 2; ++bit) {
+    for (uint32_t b = 0; b < halves[bit].count(); ++b) {
+      const TableBucket& bucket = halves[bit].buckets()[b];
+      for (uint32_t left = bucket.Used(); left != 0 && fits; left &= left - 1) {
+        const int place = std::countr_zero(left);
+        const uint64_t slot = bucket.slots[place];
+        const auto tag = static_cast<uint16_t>(bit << 15 | TableBucket::TagOf(slot) >> 1);
+        fits = TryPut(merged, tag, bucket.fingerprints[place], TableBucket::Pack(tag, AsItem(slot)),
+                      nullptr);
+      }
+    }
+  }
+  if (!fits) return FreeBuckets(merged), false;
+  FreeBuckets(segment);
+  FreeBuckets(other);
+  StoreSegment(hash, merged);
+  HalveDirectory();
+  return true;
+}
+
+// As often as no segment needs the directory's last bit.
+template <class Traits>
+void Table<Traits>::HalveDirectory() {
+  while (depth_ > 0) {
+    const size_t size = size_t{1} << depth_;
+    for (size_t i = 0; i < size; i += size_t{1} << (depth_ - directory_[i].depth())) {
+      if (directory_[i].depth() == depth_) return;
+    }
+    auto* halved = static_cast<Segment*>(std::malloc(size / 2 * sizeof(Segment)));
+    if (halved == nullptr) std::abort();
+    for (size_t i = 0; i < size / 2; ++i) halved[i] = directory_[2 * i];
+    bytes_ += AllocationSize(size / 2 * sizeof(Segment)) - AllocationSize(size * sizeof(Segment));
+    std::free(directory_);
+    directory_ = halved;
+    --depth_;
+  }
 }
 
 template <class Traits>
@@ -501,10 +563,15 @@ typename Traits::Item* Table<Traits>::RandomItem(Random& random) const {
   }
   constexpr int kTries = 200;
   for (int i = 0; i < kTries; ++i) {
-    const Segment segment = SegmentOf(random.Next());
-    const TableBucket& bucket = segment.buckets()[random.Below(segment.count())];
+    // Every place of every segment, were all segments as large as can be, is as likely.
+    const size_t index = random.Below(uint64_t{1} << depth_);
+    const Segment segment = directory_[index];
+    const size_t span = size_t{1} << (depth_ - segment.depth());
+    const uint64_t bucket = random.Below(depth_ == 0 ? segment.count() : kSizes.back());
+    if ((index & (span - 1)) != 0 || bucket >= segment.count()) continue;
+    const TableBucket& found = segment.buckets()[bucket];
     const auto place = random.Below(TableBucket::kPlaces);
-    if (bucket.fingerprints[place] != 0) return AsItem(bucket.slots[place]);
+    if (found.fingerprints[place] != 0) return AsItem(found.slots[place]);
   }
   // Nearly empty for its layout: the first item after a random position.
   Item* item = nullptr;

@@ -219,6 +219,57 @@ class Photograph final : public Table<ThingTraits>::BucketObserver {
 
 // A snapshot taken piece by piece while a writer changes, adds, moves and removes holds exactly
 // what was there at its start.
+TEST(Table, DrawsFairlyFromManySegments) {
+  Things t;
+  constexpr int kItems = 5000;
+  for (int i = 0; i < kItems; ++i) t.Insert(KeyNumber(static_cast<uint64_t>(i)));
+  Random random(17);
+  std::unordered_map<std::string, double> hits;
+  for (int i = 0; i < 100 * kItems; ++i) ++hits[t.table.RandomItem(random)->key];
+  double chi_square = 0;
+  for (const auto& [key, n] : hits) chi_square += (n - 100) * (n - 100) / 100;
+  EXPECT_EQ(hits.size(), size_t{kItems});
+  EXPECT_LT(chi_square, 5350);  // 4999 degrees of freedom: 1 in 4000.
+}
+
+TEST(Table, DrainedTablesAreSmallAgain) {
+  Things t;
+  constexpr uint64_t kItems = 30000;
+  for (uint64_t i = 0; i < kItems; ++i) t.Insert(KeyNumber(i));
+  for (uint64_t i = 30; i < kItems; ++i) {
+    ASSERT_TRUE(t.Erase(KeyNumber(i)));
+    if (i % 3000 != 0) continue;
+    size_t walked = 0;
+    t.table.ForEach([&](const Thing*) { ++walked; });
+    ASSERT_EQ(walked, t.things.size());
+    for (const auto& [key, thing] : t.things) ASSERT_EQ(t.Find(key), thing.get());
+  }
+  EXPECT_LT(t.table.MemoryBytes(), 16 * 1024u);
+  Random random(3);
+  std::map<std::string, double> hits;
+  for (int i = 0; i < 30000; ++i) ++hits[t.table.RandomItem(random)->key];
+  double chi_square = 0;
+  for (const auto& [key, n] : hits) chi_square += (n - 1000) * (n - 1000) / 1000;
+  EXPECT_EQ(hits.size(), 30u);
+  EXPECT_LT(chi_square, 73);  // 29 degrees of freedom: 1 in 100,000.
+}
+
+TEST(Table, ScanMissesNothingThatStaysWhileATableDrains) {
+  Things t;
+  for (uint64_t i = 0; i < 20000; ++i) t.Insert(KeyNumber(i));
+  std::map<std::string, int> seen;
+  uint64_t cursor = 0;
+  uint64_t gone = 100;
+  do {
+    cursor = t.table.Scan(cursor, [&](const Thing* thing) { ++seen[thing->key]; });
+    for (int i = 0; i < 30 && gone < 20000; ++i) t.Erase(KeyNumber(gone++));
+  } while (cursor != 0);
+  for (uint64_t i = 0; i < 100; ++i) {
+    EXPECT_GE(seen[KeyNumber(i)], 1);
+    EXPECT_LE(seen[KeyNumber(i)], 2);
+  }
+}
+
 TEST(Table, SnapshotHoldsTheStateAtItsStart) {
   Random random(17);
   Things t;

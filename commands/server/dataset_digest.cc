@@ -5,6 +5,7 @@
 
 #include "base/numbers.h"
 #include "base/sha1.h"
+#include "store/set/set.h"
 #include "store/stream/stream_reader.h"
 
 namespace henge::commands {
@@ -51,6 +52,12 @@ void Digest::AddValue(const store::Entry& entry) {
       break;
     case store::Type::kStream:
       AddStream(*static_cast<const store::Stream*>(entry.object()));
+      break;
+    case store::Type::kSet:
+      store::SetView(entry).ForEach([&](const store::SetElement& element) {
+        store::SetElement::Digits digits;
+        Xor(element.Text(digits));
+      });
       break;
     default:
       break;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "store/set/set.h"
 #include "store/sorted_set/sorted_set.h"
 
 namespace henge::commands {
@@ -10,17 +11,29 @@ namespace henge::commands {
 using store::SortedSet;
 
 bool CombineSource::Takes(const store::Entry& entry) {
-  return entry.type() == store::Type::kSortedSet;
+  return entry.type() == store::Type::kSortedSet || entry.type() == store::Type::kSet;
 }
 
-size_t CombineSource::size() const { return entry == nullptr ? 0 : SortedSet(*entry).size(); }
+size_t CombineSource::size() const {
+  if (entry == nullptr) return 0;
+  return is_plain() ? store::SetView(*entry).size() : SortedSet(*entry).size();
+}
 
 std::optional<double> CombineSource::Score(std::string_view member) const {
-  return entry == nullptr ? std::nullopt : SortedSet(*entry).Score(member);
+  if (entry == nullptr) return std::nullopt;
+  if (!is_plain()) return SortedSet(*entry).Score(member);
+  return store::SetView(*entry).Contains(member) ? std::optional(1.0) : std::nullopt;
 }
 
 void CombineSource::ForEach(
     absl::FunctionRef<bool(std::string_view member, double score)> visit) const {
+  if (is_plain()) {
+    store::SetView(*entry).ForEachWhile([&](const store::SetElement& element) {
+      store::SetElement::Digits digits;
+      return visit(element.Text(digits), 1);
+    });
+    return;
+  }
   constexpr size_t kAtOnce = 128;
   bool going = true;
   for (size_t rank = 0; going && rank < size(); rank += kAtOnce) {

@@ -20,6 +20,7 @@ struct CombineSource {
   // Whether such an entry can be combined.
   static bool Takes(const store::Entry& entry);
 
+  bool is_plain() const { return entry != nullptr && entry->type() == store::Type::kSet; }
   size_t size() const;
   std::optional<double> Score(std::string_view member) const;  // Not weighted.
   // Visits the members until `visit` returns false.

@@ -43,6 +43,16 @@ constexpr std::array kCommands = {
                 .syntax = "key decrement",
                 .keys = {keys::One(1, kRW | kAccess | kUpdate)},
                 .handler = DecrBy},
+    CommandSpec{.name = "delifeq",
+                .arity = 3,
+                .flags = kWrite | kFast,
+                .group = Group::kString,
+                .since = "9.0.0",
+                .complexity = "O(1)",
+                .summary = "Deletes a string if it is the one given.",
+                .syntax = "key value",
+                .keys = {keys::One(1, kRW | kAccess | kDelete)},
+                .handler = DelIfEq},
     CommandSpec{.name = "get",
                 .arity = 2,
                 .flags = kReadonly | kFast,
@@ -188,15 +198,16 @@ constexpr std::array kCommands = {
         .group = Group::kString,
         .since = "1.0.0",
         .history = "2.6.12 EX, PX, NX and XX; 6.0.0 KEEPTTL; 6.2.0 GET, EXAT and PXAT; 7.0.0 NX "
-                   "together with GET",
+                   "together with GET; 8.1.0 IFEQ",
         .complexity = "O(1)",
         .summary =
             "Stores a string at a key, whatever was there before; creates the key if absent.",
-        .syntax = "key value [condition@2.6.12: NX | XX] [GET@6.2.0] [EX@2.6.12 seconds | "
+        .syntax = "key value [condition@2.6.12: NX | XX | IFEQ@8.1.0 comparison-value] [GET@6.2.0] "
+                  "[EX@2.6.12 seconds | "
                   "PX@2.6.12 milliseconds | EXAT@6.2.0 unix-time-seconds | PXAT@6.2.0 "
                   "unix-time-milliseconds | KEEPTTL@6.0.0]",
         .keys = {keys::Noted(keys::One(1, kRW | kAccess | kUpdate | kVariableFlags),
-                             "Read only when GET is given.")},
+                             "Read only when GET or IFEQ is given.")},
         .refine_keys = RefineSetKey,
         .handler = Set},
     CommandSpec{.name = "setex",

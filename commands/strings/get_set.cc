@@ -44,6 +44,20 @@ void SetWithDeadline(CommandContext& ctx, ArgReader& args, TimeUnit unit) {
   ctx.reply.Ok();
 }
 
+// Says that the value was stored, without the condition that it was stored under.
+void TellSet(CommandContext& ctx, const store::Key& key, std::string_view value, bool keep_ttl) {
+  keep_ttl ? ctx.effects.Instead({"SET", key.bytes, value, "KEEPTTL"})
+           : ctx.effects.Instead({"SET", key.bytes, value});
+}
+
+// `old` is a string where IFEQ asks for one, or null.
+bool ConditionHolds(const SetOptions& options, const store::Entry* old) {
+  if (options.Has(kOptionNx)) return old == nullptr;
+  if (options.Has(kOptionXx)) return old != nullptr;
+  if (!options.Has(kOptionIfEq)) return true;
+  return old != nullptr && StringBytes(old).view() == options.comparison;
+}
+
 }  // namespace
 
 void Get(CommandContext& ctx, ArgReader& args) { ReplyOld(ctx, ctx.keyspace.Read(args.Key())); }
@@ -54,6 +68,18 @@ void GetDel(CommandContext& ctx, ArgReader& args) {
   if (!ReplyOld(ctx, entry) || entry == nullptr) return;
   ctx.keyspace.Delete(key, store::events::kDel);
   ctx.effects.Instead({"DEL", key.bytes});
+}
+
+void DelIfEq(CommandContext& ctx, ArgReader& args) {
+  const store::Key key = args.Key();
+  const std::string_view comparison = args.Next();
+  const store::Entry* entry = ctx.keyspace.Find(key);
+  if (entry == nullptr) return ctx.reply.Integer(0);
+  if (IsOtherType(ctx, entry)) return;
+  if (StringBytes(entry).view() != comparison) return ctx.reply.Integer(0);
+  ctx.keyspace.Delete(key, store::events::kDel);
+  ctx.effects.Instead({"DEL", key.bytes});
+  ctx.reply.Integer(1);
 }
 
 void GetEx(CommandContext& ctx, ArgReader& args) {
@@ -90,7 +116,7 @@ void Set(CommandContext& ctx, ArgReader& args) {
     return ctx.reply.Ok();
   }
   const SetOptions options =
-      ReadSetOptions(args, kOptionNx | kOptionXx | kOptionGet | kOptionKeepTtl);
+      ReadSetOptions(args, kOptionNx | kOptionXx | kOptionIfEq | kOptionGet | kOptionKeepTtl);
   if (!args.Done()) return ctx.reply.Error(args.error());
   const auto at = DeadlineOrReply(ctx, options);
   if (!at) return;
@@ -98,7 +124,9 @@ void Set(CommandContext& ctx, ArgReader& args) {
   const bool get = options.Has(kOptionGet);
   const store::Entry* old = get ? ctx.keyspace.Read(key) : ctx.keyspace.Find(key);
   if (get && !ReplyOld(ctx, old)) return;
-  if (options.Has(kOptionNx) ? old != nullptr : options.Has(kOptionXx) && old == nullptr) {
+  const bool compare = options.Has(kOptionIfEq);
+  if (compare && old != nullptr && IsOtherType(ctx, old)) return;
+  if (!ConditionHolds(options, old)) {
     if (!get) ctx.reply.Null();
     return;
   }
@@ -107,6 +135,8 @@ void Set(CommandContext& ctx, ArgReader& args) {
   if (options.unit) {
     ctx.keyspace.AddEvent(key, store::events::kExpire);
     TellSetUntil(ctx, key, value, *at);
+  } else if (compare) {
+    TellSet(ctx, key, value, options.Has(kOptionKeepTtl));
   }
   if (!get) ctx.reply.Ok();
 }
@@ -137,7 +167,7 @@ void StrLen(CommandContext& ctx, ArgReader& args) {
 void RefineSetKey(std::span<const std::string_view> argv, std::vector<KeyPosition>& found) {
   const auto options = argv.subspan(std::min<size_t>(3, argv.size()));
   const bool reads = std::any_of(options.begin(), options.end(), [](std::string_view option) {
-    return EqualsIgnoreCase(option, "GET");
+    return EqualsIgnoreCase(option, "GET") || EqualsIgnoreCase(option, "IFEQ");
   });
   if (!found.empty()) found.back().flags = reads ? kRW | kAccess | kUpdate : kOW | kUpdate;
 }

@@ -14,6 +14,7 @@ struct CommandContext;
 class ArgReader;
 
 void Get(CommandContext& ctx, ArgReader& args);
+void DelIfEq(CommandContext& ctx, ArgReader& args);
 void GetDel(CommandContext& ctx, ArgReader& args);
 void GetEx(CommandContext& ctx, ArgReader& args);
 void GetSet(CommandContext& ctx, ArgReader& args);

@@ -13,13 +13,23 @@ struct OptionWord {
 };
 
 constexpr OptionWord kWords[] = {
-    {"NX", kOptionNx, kOptionXx},
-    {"XX", kOptionXx, kOptionNx},
+    {"NX", kOptionNx, kOptionXx | kOptionIfEq},
+    {"XX", kOptionXx, kOptionNx | kOptionIfEq},
     {"GET", kOptionGet, 0},
     {"KEEPTTL", kOptionKeepTtl, kOptionPersist},
     {"PERSIST", kOptionPersist, kOptionKeepTtl},
 };
 constexpr uint8_t kDecidesDeadline = kOptionKeepTtl | kOptionPersist;
+
+// IFEQ comes once, with the value to compare with.
+bool AcceptComparison(ArgReader& args, uint8_t allowed, SetOptions& options) {
+  constexpr uint8_t kConditions = kOptionNx | kOptionXx | kOptionIfEq;
+  if ((allowed & kOptionIfEq) == 0 || (options.given & kConditions) != 0) return false;
+  if (args.left() < 2 || !args.Accept("IFEQ")) return false;
+  options.given |= kOptionIfEq;
+  options.comparison = args.Next();
+  return true;
+}
 
 bool AcceptWord(ArgReader& args, uint8_t allowed, SetOptions& options) {
   for (const OptionWord& word : kWords) {
@@ -37,7 +47,7 @@ bool AcceptWord(ArgReader& args, uint8_t allowed, SetOptions& options) {
 SetOptions ReadSetOptions(ArgReader& args, uint8_t allowed) {
   SetOptions options;
   while (args.ok() && !args.empty()) {
-    if (AcceptWord(args, allowed, options)) continue;
+    if (AcceptWord(args, allowed, options) || AcceptComparison(args, allowed, options)) continue;
     const bool has_room = args.left() > 1 && (options.given & kDecidesDeadline) == 0;
     const auto unit = has_room ? AcceptTimeUnit(args) : std::nullopt;
     // As in Redis the same unit may come again, and the last number counts.

@@ -18,6 +18,7 @@ enum SetOption : uint8_t {
   kOptionGet = 4,
   kOptionKeepTtl = 8,
   kOptionPersist = 16,
+  kOptionIfEq = 32,
 };
 
 struct SetOptions {
@@ -25,6 +26,7 @@ struct SetOptions {
   // Of the deadline, if there is one; its number is not looked at yet.
   std::optional<TimeUnit> unit;
   std::string_view number;
+  std::string_view comparison;  // Of IFEQ.
 
   bool Has(SetOption option) const { return (given & option) != 0; }
 };

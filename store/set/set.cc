@@ -302,9 +302,17 @@ bool SetIsEmpty(Encoding encoding, const void* object) {
   return encoding == Encoding::kIntset ? Intset(block).empty() : Listpack(block).empty();
 }
 
+void PrefetchBucket(Encoding, const void* object, uint64_t hash) {
+  Large(object)->members().Prefetch(hash);
+}
+void PrefetchMember(Encoding, const void* object, uint64_t hash) {
+  Large(object)->members().PrefetchItem(hash);
+}
+
 }  // namespace
 
-const ValueOperations kSetOperations = {MakeSet,   Encoding::kIntset, FreeSet,   SetMemory,
-                                        SetEffort, CopySet,           SetIsEmpty};
+const ValueOperations kSetOperations = {MakeSet,    Encoding::kIntset, FreeSet,
+                                        SetMemory,  SetEffort,         CopySet,
+                                        SetIsEmpty, PrefetchBucket,    PrefetchMember};
 
 }  // namespace henge::store
