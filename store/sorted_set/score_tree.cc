@@ -49,7 +49,7 @@ size_t ScoreTree::RankOf(const Bound& bound) const {
     const int before = inner->CountBefore(bound);
     if (before == 0) return rank;
     node = inner->children[before - 1];
-    PrefetchLine(node);
+    Prefetch(node, height - 1);
     for (int i = 0; i < before - 1; ++i) rank += inner->sizes[i];
   }
   return rank + static_cast<size_t>(AsLeaf(node)->CountBefore(bound));
@@ -144,7 +144,7 @@ void ScoreTree::Insert(Member* member) {
   for (int height = height_; height > 0; --height) {
     Inner* inner = AsInner(node);
     int i = inner->ChildFor(place);
-    PrefetchLine(inner->children[i]);
+    Prefetch(inner->children[i], height - 1);
     if (height > 1 && AsInner(inner->children[i])->count == kChildren) {
       SplitChild(inner, i, place);
       i = inner->ChildFor(place);
@@ -240,6 +240,7 @@ void ScoreTree::Rescore(Member* member, double score) {
   Node* node = root_;
   for (int height = height_; height > 0; --height) {
     node = AsInner(node)->children[AsInner(node)->ChildFor(old_place)];
+    Prefetch(node, height - 1);
   }
   Leaf* leaf = AsLeaf(node);
   const int i = leaf->CountBefore(old_place) - 1;

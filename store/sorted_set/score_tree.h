@@ -138,6 +138,7 @@ class ScoreTree {
   static uint64_t KeyOf(const Member* member) { return KeyOf(member->score()); }
   static Leaf* AsLeaf(Node* node);
   static Inner* AsInner(Node* node);
+  static void Prefetch(Node* node, int height);
   static Member* FirstOf(Node* node, int height);
   static int CountOf(Node* node, int height);  // Members of a leaf, children of an inner node.
   static size_t SizeOf(Node* node, int height);

@@ -22,7 +22,7 @@ void ScoreTree::EraseBelow(Node* node, int height, const Member* member, const B
   }
   Inner* inner = AsInner(node);
   const int i = inner->ChildFor(place);
-  PrefetchLine(inner->children[i]);
+  Prefetch(inner->children[i], height - 1);
   EraseBelow(inner->children[i], height - 1, member, place);
   --inner->sizes[i];
   if (inner->firsts[i] == member && inner->sizes[i] > 0) {

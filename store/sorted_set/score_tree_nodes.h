@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 
@@ -35,6 +36,11 @@ struct ScoreTree::Leaf : Node {
   uint32_t keys[kLeafMembers];
   Member* members[kLeafMembers];
 
+  // Brings the header and the short keys closer.
+  void Prefetch() const {
+    const char* line = reinterpret_cast<const char*>(this);
+    for (size_t at = 0; at < offsetof(Leaf, members); at += 64) PrefetchLine(line + at);
+  }
   uint64_t Rough(int index) const { return (base >> shift) + keys[index]; }  // Its key >> shift.
   bool Covers(uint64_t key) const { return key >= base && (key - base) >> shift <= kMaxShort; }
   uint32_t Short(uint64_t key) const { return static_cast<uint32_t>((key - base) >> shift); }
@@ -79,6 +85,12 @@ inline uint64_t ScoreTree::KeyOf(double score) {
 
 inline ScoreTree::Leaf* ScoreTree::AsLeaf(Node* node) { return static_cast<Leaf*>(node); }
 inline ScoreTree::Inner* ScoreTree::AsInner(Node* node) { return static_cast<Inner*>(node); }
+// Brings a node closer that is searched next.
+inline void ScoreTree::Prefetch(Node* node, int height) {
+  if (height == 0) return AsLeaf(node)->Prefetch();
+  const char* keys = reinterpret_cast<const char*>(AsInner(node)->keys);
+  for (size_t at = 0; at < sizeof(Inner::keys); at += 64) PrefetchLine(keys + at);
+}
 inline Member* ScoreTree::FirstOf(Node* node, int height) {
   return height == 0 ? AsLeaf(node)->members[0] : AsInner(node)->firsts[0];
 }
