@@ -6,6 +6,7 @@
 #include "base/numbers.h"
 #include "base/sha1.h"
 #include "store/set/set.h"
+#include "store/sorted_set/sorted_set.h"
 #include "store/stream/stream_reader.h"
 
 namespace henge::commands {
@@ -39,25 +40,42 @@ void Digest::AddStream(const store::Stream& stream) {
   }
 }
 
+void Digest::AddString(const store::Entry& entry) {
+  if (!entry.is_integer()) return Mix(entry.bytes());
+  char digits[kInt64Chars];
+  Mix({digits, FormatInt64(entry.integer(), digits)});
+}
+
+void Digest::AddSet(const store::Entry& entry) {
+  store::SetView(entry).ForEach([&](const store::SetElement& element) {
+    store::SetElement::Digits digits;
+    Xor(element.Text(digits));
+  });
+}
+
+void Digest::AddSortedSet(const store::Entry& entry) {
+  store::SortedSet(entry).ForEach([&](std::string_view member, double score) {
+    Digest element;
+    element.Mix(member);
+    element.Mix(fmt::format("{:.17g}", score));
+    Xor(element);
+  });
+}
+
 void Digest::AddValue(const store::Entry& entry) {
   MixNumber(static_cast<uint32_t>(entry.type()));
   switch (entry.type()) {
     case store::Type::kString:
-      if (entry.is_integer()) {
-        char digits[kInt64Chars];
-        Mix({digits, FormatInt64(entry.integer(), digits)});
-      } else {
-        Mix(entry.bytes());
-      }
+      AddString(entry);
+      break;
+    case store::Type::kSet:
+      AddSet(entry);
+      break;
+    case store::Type::kSortedSet:
+      AddSortedSet(entry);
       break;
     case store::Type::kStream:
       AddStream(*static_cast<const store::Stream*>(entry.object()));
-      break;
-    case store::Type::kSet:
-      store::SetView(entry).ForEach([&](const store::SetElement& element) {
-        store::SetElement::Digits digits;
-        Xor(element.Text(digits));
-      });
       break;
     default:
       break;

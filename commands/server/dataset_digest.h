@@ -25,6 +25,9 @@ class Digest {
   std::string Hex() const;
 
  private:
+  void AddString(const store::Entry& entry);
+  void AddSet(const store::Entry& entry);
+  void AddSortedSet(const store::Entry& entry);
   void AddStream(const store::Stream& stream);
   std::string_view view() const {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
