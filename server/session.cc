@@ -256,6 +256,13 @@ std::shared_ptr<BlockedCall> Session::blocked_call() const {
   return blocked_call_;
 }
 
+bool Session::waits() const {
+  if (state_.paused.load(std::memory_order_relaxed)) return true;
+  if (!state_.blocked.load(std::memory_order_relaxed)) return false;
+  const std::shared_ptr<BlockedCall> call = blocked_call();
+  return call == nullptr || !call->done();
+}
+
 void Session::OnWaitTimeout() {
   // Otherwise it was served, and the reply is on its way.
   if (blocked_call_->End()) EndWait(*blocked_call_, false);

@@ -48,6 +48,8 @@ class Session final : public net::ConnectionHandler {
   void BlockOnKeys(std::shared_ptr<BlockedCall> call);
   // Any thread. The call that waits for keys, or null.
   std::shared_ptr<BlockedCall> blocked_call() const;
+  // Any thread. Whether it waits for anything; not from the moment on in which it was served.
+  bool waits() const;
   // The worker's thread, as the following: the call was served, with this reply.
   void Answer(const BlockedCall& call, proto::ReplyBuffer& reply);
   // The call was ended (Waiter::End) without being served.

@@ -75,10 +75,7 @@ void ClientFields(Node& node, InfoFields& out) {
   node.clients().ForEach([&](Session& session) {
     const commands::ClientState& client = session.state();
     ++connected;
-    if (client.blocked.load(std::memory_order_relaxed) ||
-        client.paused.load(std::memory_order_relaxed)) {
-      ++blocked;
-    }
+    if (session.waits()) ++blocked;
     largest_in = std::max(largest_in, client.query_buffer.load(std::memory_order_relaxed));
     largest_out = std::max(largest_out, client.output_buffer.load(std::memory_order_relaxed));
   });
