@@ -165,6 +165,14 @@ std::optional<double> ParseDouble(std::string_view s) {
   return ParseFloatSlowly<double>(s);
 }
 
+std::optional<double> ParseLooseDouble(std::string_view s) {
+  const std::string text(s.substr(0, s.find('\0')));
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (*end != '\0' || std::isnan(value)) return std::nullopt;
+  return value;
+}
+
 std::optional<long double> ParseLongDouble(std::string_view s) {
   if (s.size() >= kLongDoubleChars) return std::nullopt;
   return ParseFloatSlowly<long double>(s);

@@ -21,6 +21,10 @@ std::optional<uint64_t> ParseUint64(std::string_view s);
 // underflow to zero.
 std::optional<double> ParseDouble(std::string_view s);
 
+// As strtod reads a C string whole: ends at a NUL, space may stand before, nothing at all is zero.
+// Overflow is infinite, underflow zero; refuses NaN. Redis reads the ends of score ranges so.
+std::optional<double> ParseLooseDouble(std::string_view s);
+
 // As ParseDouble in extended precision; refuses texts of 5120 bytes or more.
 std::optional<long double> ParseLongDouble(std::string_view s);
 

@@ -74,6 +74,19 @@ TEST(ParseDouble, RefusesTheRest) {
   EXPECT_EQ(ParseLongDouble(std::string(5120, '1')), std::nullopt);
 }
 
+TEST(ParseLooseDouble, ReadsAsCDoes) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(ParseLooseDouble(""), 0);
+  EXPECT_EQ(ParseLooseDouble(" +1.5"), 1.5);
+  EXPECT_EQ(ParseLooseDouble(std::string_view("1\0x", 3)), 1);
+  EXPECT_EQ(ParseLooseDouble("1e400"), kInfinity);
+  EXPECT_EQ(ParseLooseDouble("-1e400"), -kInfinity);
+  EXPECT_EQ(ParseLooseDouble("1e-400"), 0);
+  for (const char* bad : {"nan", "1 ", "x", " ", "1,5"}) {
+    EXPECT_EQ(ParseLooseDouble(bad), std::nullopt) << bad;
+  }
+}
+
 TEST(ParseMemory, KnowsUnits) {
   EXPECT_EQ(ParseMemory("0"), 0);
   EXPECT_EQ(ParseMemory("12"), 12);

@@ -11,15 +11,11 @@ struct ScoreEnd {
   bool open;
 };
 
-// As C reads numbers: nothing at all is zero, and what is too large is infinite.
 std::optional<ScoreEnd> ParseScoreEnd(std::string_view text) {
-  const bool open = !text.empty() && text[0] == '(';
-  if (open) text.remove_prefix(1);
-  if (text.empty()) return ScoreEnd{0, open};
-  if (const auto score = ParseDouble(text)) return ScoreEnd{*score, open};
-  const auto wide = ParseLongDouble(text);
-  if (!wide) return std::nullopt;
-  return ScoreEnd{static_cast<double>(*wide), open};
+  const bool open = text.starts_with('(');
+  const auto score = ParseLooseDouble(text.substr(open ? 1 : 0));
+  if (!score) return std::nullopt;
+  return ScoreEnd{*score, open};
 }
 
 std::optional<store::NameEnd> ParseNameEnd(std::string_view text) {

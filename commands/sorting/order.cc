@@ -2,10 +2,9 @@
 #include "commands/sorting/order.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cmath>
-#include <cstdlib>
 #include <numeric>
+
+#include "base/numbers.h"
 
 namespace henge::commands {
 namespace {
@@ -40,12 +39,11 @@ class Before {
 
 }  // namespace
 
-std::optional<double> SortNumber(const std::string& text) {
-  char* end = nullptr;
-  errno = 0;
-  const double number = std::strtod(text.c_str(), &end);
-  if (*end != '\0' || errno == ERANGE || std::isnan(number)) return std::nullopt;
-  return number;
+std::optional<double> SortNumber(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\v\f\r";
+  if (text.empty()) return 0;
+  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+  return ParseDouble(text);
 }
 
 std::vector<uint32_t> SortedRows(const std::vector<SortRow>& rows, const SortOrder& order,

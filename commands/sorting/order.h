@@ -29,7 +29,7 @@ struct SortOrder {
 };
 
 // The number that SORT takes `text` for: strtod's, which finds zero in an empty text.
-std::optional<double> SortNumber(const std::string& text);
+std::optional<double> SortNumber(std::string_view text);
 
 // Indexes of `rows` in order; only those of the window need be right.
 std::vector<uint32_t> SortedRows(const std::vector<SortRow>& rows, const SortOrder& order,

@@ -175,7 +175,7 @@ class SessionTest(harness.TestCase):
     def test_checks_values_and_encodings(self):
         ends = [wire.Connection(port) for port in self.ports]
         self.assertIsNone(self.differs(calls_of("SET k 1") + [CHECK]))
-        for text, complaint in (("SET k 2", "values differ"), ("APPEND k 2", "encodings differ")):
+        for text, complaint in (("SET k 2", "values differ in database 0"), ("APPEND k 2", "encodings differ")):
             self.assertIsNone(self.differs(calls_of("SET k 1") + [CHECK]))
             ends[0].call(*text.split())
             difference = Session(self.ports, PROTOCOLS, (b"k",)).run([CHECK], empty=False)

@@ -7,6 +7,7 @@ call touched is deleted on both sides.
 """
 import collections
 
+import rules
 from wire import Typed, is_error
 
 Known = collections.namedtuple("Known", "name matches")
@@ -47,7 +48,19 @@ def _stale_error(words, henge, reference, called):
             error(reference, b"ERR One or more scores can't be converted into double"))
 
 
+def _fewer_digits(words, henge, reference, called):
+    prints_scores = name_of(words)[:1] in (b"Z", b"B") or name_of(words).startswith(b"GEO")
+    return prints_scores and rules.numbers_agree(henge, reference)
+
+
+def _converted_beforehand(words, henge, reference, called):
+    pairs = ((b"skiplist", b"listpack"), (b"hashtable", b"listpack"), (b"hashtable", b"intset"))
+    return words[:2] == (b"OBJECT", b"ENCODING") and (henge, reference) in pairs
+
+
 TABLE = (
+    Known("a call that brings more than fits converts beforehand", _converted_beforehand),
+    Known("scores with the fewest digits that tell them apart", _fewer_digits),
     Known("SORT of numbers that follow an overflow", _stale_error),
     Known("a SETBIT or BITFIELD that changes nothing", _bits_left_alone),
     Known("an argument with a NUL", _ends_at_nul),

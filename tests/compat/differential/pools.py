@@ -63,7 +63,7 @@ class Draw(random.Random):
     def stream(self): return self._key("stream")
     def hll(self): return self._key("hll")
     def geo(self): return self._key("geo")
-    def lexed(self): return self._key("lex")
+    def lexed(self): return self.one_of(self._keys["lex"])
     def any(self): return self.one_of(self._all_keys)
 
     def absent(self): return b"nosuchkey"

@@ -170,6 +170,7 @@ def settle_scan(pair, words, henge, reference):
     if words[at] != b"0":
         return None
     width = 2 if words[0].upper() in (b"HSCAN", b"ZSCAN") else 1
+    scored = words[0].upper() == b"ZSCAN"
     found = []
     for end, reply in enumerate((henge, reference)):
         items = set()
@@ -177,7 +178,7 @@ def settle_scan(pair, words, henge, reference):
             if not isinstance(reply, list) or len(reply) != 2:
                 found.append(reply)
                 break
-            items |= set(zip(*[iter(reply[1])] * width))
+            items |= set(zip(*[map(_rounded if scored else bytes, reply[1])] * width))
             if reply[0] == b"0":
                 found.append(items)
                 break
@@ -185,6 +186,14 @@ def settle_scan(pair, words, henge, reference):
         else:
             return f"still going after {SCAN_ROUNDS} calls"
     return None if found[0] == found[1] else f"whole iterations differ: {found[0]} and {found[1]}"
+
+
+def _rounded(text):
+    """A score's text, however many digits it has."""
+    try:
+        return repr(float(text)).encode()
+    except ValueError:
+        return text
 
 
 def anything(_, henge, reference):
@@ -249,6 +258,26 @@ def rule_of(words):
         upper = [word.upper() for word in words]
         return rule if b"STORE" in upper[:-1] and _in_no_order(upper) else RULES[b"SORT_RO"]
     return rule
+
+
+def numbers_agree(henge, reference):
+    """Equal but for texts of the same double: 7.2 prints the fewest digits that say which."""
+    if henge == reference:
+        return True
+    mine, theirs = items_of(henge), items_of(reference)
+    if mine is not None and theirs is not None:
+        return (type(henge) is type(reference) and len(mine) == len(theirs) and
+                all(numbers_agree(a, b) for a, b in zip(mine, theirs)))
+    if isinstance(henge, Typed) and isinstance(reference, Typed):
+        return henge.sign == reference.sign == "," and _same_double(henge.value, reference.value)
+    return isinstance(henge, bytes) and isinstance(reference, bytes) and _same_double(henge, reference)
+
+
+def _same_double(henge, reference):
+    try:
+        return float(henge) == float(reference)
+    except ValueError:
+        return False
 
 
 def encodings_agree(kind, henge, reference):
