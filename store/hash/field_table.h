@@ -34,6 +34,9 @@ class FieldTable {
   const FieldRecord* Find(std::string_view field) const {
     return table_.Find(field, HashKey(field));
   }
+  // Hints that the field of this hash will be looked for; see ValueOperations.
+  void PrefetchBucket(uint64_t hash) const { table_.Prefetch(hash); }
+  void PrefetchRecord(uint64_t hash) const { table_.PrefetchItem(hash); }
   // Whether the field is new.
   bool Put(std::string_view field, std::string_view value, UnixMillis deadline = kNoExpiry);
   // REQUIRES: the field is absent.

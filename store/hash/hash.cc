@@ -35,10 +35,20 @@ bool IsEmpty(Encoding encoding, const void* object) {
   return encoding == Encoding::kHashtable ? AsTable(object).empty() : AsPack(object).empty();
 }
 
+void PrefetchBucket(Encoding, const void* object, uint64_t hash) {
+  static_cast<const FieldTable*>(object)->PrefetchBucket(hash);
+}
+
+void PrefetchRecord(Encoding, const void* object, uint64_t hash) {
+  static_cast<const FieldTable*>(object)->PrefetchRecord(hash);
+}
+
 }  // namespace
 
 const ValueOperations kHashOperations = {
-    Make, Encoding::kListpack, Free, Memory, FreeEffort, Copy, IsEmpty};
+    Make,    Encoding::kListpack, Free,           Memory, FreeEffort, Copy,
+    IsEmpty, PrefetchBucket,      PrefetchRecord,
+};
 
 // --- Reading ------------------------------------------------------------------------------------
 

@@ -47,6 +47,10 @@ class LargeSortedSet {
   const ScoreTree& tree() const { return tree_; }
   const Member* Find(std::string_view member) const { return FindLive(member, HashKey(member)); }
 
+  // Hints that the member of this hash will be looked for; see ValueOperations.
+  void PrefetchBucket(uint64_t hash) const { members_.Prefetch(hash); }
+  void PrefetchRecord(uint64_t hash) const { members_.PrefetchItem(hash); }
+
   // Gives `member` the score that `decide` returns when it is told the present one (none: absent).
   enum class Outcome : uint8_t { kAdded, kRescored, kUnchanged };
   using Decide = absl::FunctionRef<std::optional<double>(std::optional<double>)>;

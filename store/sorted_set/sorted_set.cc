@@ -238,6 +238,10 @@ const ValueOperations SortedSet::kOperations = {
           return encoding == Encoding::kListpack ? Packed(object).empty()
                                                  : Large(object).size() == 0;
         },
+    .prefetch_bucket = [](Encoding, const void* object,
+                          uint64_t hash) { Large(object).PrefetchBucket(hash); },
+    .prefetch_record = [](Encoding, const void* object,
+                          uint64_t hash) { Large(object).PrefetchRecord(hash); },
 };
 
 }  // namespace henge::store
