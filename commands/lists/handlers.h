@@ -83,4 +83,11 @@ void LInsert(CommandContext& ctx, ArgReader& args);
 void LRem(CommandContext& ctx, ArgReader& args);
 void LTrim(CommandContext& ctx, ArgReader& args);
 
+// blocking.cc
+void BLPop(CommandContext& ctx, ArgReader& args);
+void BRPop(CommandContext& ctx, ArgReader& args);
+void BLmPop(CommandContext& ctx, ArgReader& args);
+void BLMove(CommandContext& ctx, ArgReader& args);
+void BRPopLPush(CommandContext& ctx, ArgReader& args);
+
 }  // namespace henge::commands
