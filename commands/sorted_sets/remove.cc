@@ -5,6 +5,7 @@
 #include "commands/sorted_sets/range_args.h"
 #include "commands/sorted_sets/sorted_set_events.h"
 #include "store/sorted_set/sorted_set.h"
+#include "store/sorted_set/sweep.h"
 
 namespace henge::commands {
 namespace {
@@ -16,14 +17,17 @@ template <class F>
 void Remove(CommandContext& ctx, const store::Key& key, std::string_view event, F remove) {
   using Keyspace = store::Keyspace;
   size_t removed = 0;
-  const auto modified =
-      ctx.keyspace.Modify(key, store::Type::kSortedSet, Keyspace::IfAbsent::kLeave,
-                          SortedSetEvent(event), [&](store::Entry& entry) {
-                            SortedSet set(entry);
-                            removed = remove(set);
-                            return removed > 0;
-                          });
+  bool swept = true;
+  const auto change = [&](store::Entry& entry) {
+    SortedSet set(entry);
+    removed = remove(set);
+    swept = set.size() == 0 || set.swept();
+    return removed > 0;
+  };
+  const auto modified = ctx.keyspace.Modify(
+      key, store::Type::kSortedSet, Keyspace::IfAbsent::kLeave, SortedSetEvent(event), change);
   if (modified == Keyspace::Modified::kOtherType) return ctx.reply.Error(errors::kWrongType);
+  if (!swept) store::SweepInBackground(ctx.keyspace.store(), ctx.keyspace.db(), key);
   ctx.reply.Integer(static_cast<int64_t>(removed));
 }
 

@@ -198,9 +198,9 @@ TEST_P(ScoreTreeDraw, KnowsRanks) {
 TEST_P(ScoreTreeDraw, CutsRangesOut) {
   Random random(11);
   const Draw draw = kDraws[GetParam()];
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 8; ++round) {
     Pair pair;
-    const int n = round < 10 ? 300 : 20000;
+    const int n = round < 5 ? 300 : 20000;
     for (int i = 0; i < n; ++i) pair.Insert(draw(random), "m" + std::to_string(i));
     while (!pair.tree.empty()) {
       const size_t first = random.Below(pair.tree.size());

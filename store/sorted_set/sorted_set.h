@@ -72,8 +72,9 @@ class SortedSet {
   }
   bool Remove(std::string_view member);
   void RemoveRanks(RankRange ranks);  // REQUIRES: they exist.
-  // Frees what a removal left to be freed, some of it; whether there is more.
+  // Frees what a removal left to be freed, some of it; whether there is more. See sweep.h.
   bool Sweep(size_t members) { return !is_packed() && large().Sweep(members); }
+  bool swept() const { return is_packed() || large().swept(); }
 
   static const ValueOperations kOperations;
 
