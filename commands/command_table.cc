@@ -210,10 +210,10 @@ bool IsCollection(Group group) {
 
 CommandTable::CommandTable() {
   for (const auto room :
-       {StringCommands(), BitmapCommands(), HyperLogLogCommands(), ListCommands(), SetCommands(),
-        SortedSetCommands(), HashCommands(), KeyspaceCommands(), ConnectionCommands(),
-        TransactionCommands(), ServerCommands(), ClusterCommands(), IntrospectionCommands(),
-        StreamCommands(), StreamGroupCommands()}) {
+       {StringCommands(), BitmapCommands(), GeoCommands(), HyperLogLogCommands(), ListCommands(),
+        SetCommands(), SortedSetCommands(), HashCommands(), KeyspaceCommands(),
+        ConnectionCommands(), TransactionCommands(), ServerCommands(), ClusterCommands(),
+        IntrospectionCommands(), StreamCommands(), StreamGroupCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

@@ -73,6 +73,7 @@ std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HyperLogLogCommands();
 std::span<const CommandSpec> SetCommands();
+std::span<const CommandSpec> GeoCommands();
 std::span<const CommandSpec> KeyspaceCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> TransactionCommands();

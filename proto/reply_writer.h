@@ -55,6 +55,7 @@ class ReplyWriter {
   void Close(const Open& open, size_t size);
   void Attribute(size_t pairs) { Header('|', pairs); }  // RESP3 only.
   void Double(double value);
+  void DoubleText(std::string_view digits);  // A double in other digits than Double's.
   void Bool(bool value);
   void BigNumber(std::string_view digits);
   void Verbatim(std::string_view format, std::string_view text);  // Format of three letters.
