@@ -67,6 +67,7 @@ Dispatcher::Prepared Dispatcher::Prepare(std::span<const std::string_view> argv,
     if (commands::FindKeys(*info->spec, argv, positions_)) {
       for (const auto& [index, flags] : positions_) {
         keys.push_back(store::Key::Of(argv[static_cast<size_t>(index)]));
+        if ((flags & commands::kIncomplete) != 0) p.names_not_all = true;
       }
     }
   }
@@ -352,7 +353,7 @@ void Dispatcher::Queue(Session& session, const Prepared& p,
 
 void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& locks) {
   const uint32_t flags = p.info->spec->flags;
-  if ((flags & commands::kLocksAll) != 0) return locks.AddAll();
+  if ((flags & commands::kLocksAll) != 0 || p.names_not_all) return locks.AddAll();
   for (const store::Key& key : KeysOf(p)) locks.Add(key.slot);
   if ((flags & commands::kLocksQueued) == 0) return;
   commands::ClientState& client = session.state();
@@ -366,7 +367,7 @@ void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& l
     }
     argv.assign(queued.args.begin(), queued.args.end());
     keys.clear();
-    Prepare(argv, keys);
+    if (Prepare(argv, keys).names_not_all) return locks.AddAll();
     for (const store::Key& key : keys) locks.Add(key.slot);
     queued_keys_.insert(queued_keys_.end(), keys.begin(), keys.end());
   }

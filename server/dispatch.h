@@ -60,6 +60,7 @@ class Dispatcher {
     bool unknown_subcommand = false;
     uint32_t first_key = 0;
     uint32_t key_count = 0;
+    bool names_not_all = false;  // It may come to any key: it holds every shard.
   };
   enum class Outcome : uint8_t { kDone, kHold };  // kHold: not taken; the connection waits.
 

@@ -5,6 +5,7 @@
 
 #include "base/numbers.h"
 #include "base/sha1.h"
+#include "store/hash/hash.h"
 #include "store/set/set.h"
 #include "store/sorted_set/sorted_set.h"
 #include "store/stream/stream_reader.h"
@@ -53,6 +54,18 @@ void Digest::AddSet(const store::Entry& entry) {
   });
 }
 
+void Digest::AddHash(const store::Entry& entry) {
+  static const store::EncodingLimits limits;  // Those matter only when a hash changes.
+  const store::Hash hash(const_cast<store::Entry&>(entry), limits);
+  hash.ForEach([&](const store::FieldText& field, const store::FieldText& value) {
+    store::ListpackElement::Digits digits;
+    Digest pair;
+    pair.Mix(field.Text(digits));
+    pair.Mix(value.Text(digits));
+    Xor(pair);
+  });
+}
+
 void Digest::AddSortedSet(const store::Entry& entry) {
   store::SortedSet(entry).ForEach([&](std::string_view member, double score) {
     Digest element;
@@ -73,6 +86,9 @@ void Digest::AddValue(const store::Entry& entry) {
       break;
     case store::Type::kSortedSet:
       AddSortedSet(entry);
+      break;
+    case store::Type::kHash:
+      AddHash(entry);
       break;
     case store::Type::kStream:
       AddStream(*static_cast<const store::Stream*>(entry.object()));

@@ -27,6 +27,7 @@ class Digest {
  private:
   void AddString(const store::Entry& entry);
   void AddSet(const store::Entry& entry);
+  void AddHash(const store::Entry& entry);
   void AddSortedSet(const store::Entry& entry);
   void AddStream(const store::Stream& stream);
   std::string_view view() const {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/strings.h"
 #include "commands/context.h"
 #include "commands/sorted_sets/handlers.h"
 #include "commands/sorted_sets/sorted_set_events.h"
@@ -147,6 +148,10 @@ void ZAdd(CommandContext& ctx, ArgReader& args) {
 
 void ZIncrBy(CommandContext& ctx, ArgReader& args) {
   const store::Key key = args.Key();
+  // Redis reads ZADD's options here, too, and then has too little left.
+  for (const std::string_view option : {"NX", "XX", "GT", "LT", "CH", "INCR"}) {
+    if (EqualsIgnoreCase(args.Peek(), option)) return ctx.reply.Error(errors::kSyntax);
+  }
   const double increment = args.Double();
   const ScoredMembers members = {{increment, args.Next()}};
   if (!args.Done()) return ctx.reply.Error(args.error());

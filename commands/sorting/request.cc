@@ -75,22 +75,22 @@ SortRequest ReadSortRequest(ArgReader& args, SortKind kind, bool in_cluster) {
   return request;
 }
 
+void RefineSortReadOnlyKeys(std::span<const std::string_view> argv,
+                            std::vector<KeyPosition>& found) {
+  ForEachOption(argv, [&](size_t i) {
+    if (i + 1 == argv.size()) return;
+    const bool pattern = EqualsIgnoreCase(argv[i], "BY") || EqualsIgnoreCase(argv[i], "GET");
+    if (pattern && SortPattern::Parse(argv[i + 1]).reads_keys()) found[0].flags |= kIncomplete;
+  });
+}
+
 void RefineSortKeys(std::span<const std::string_view> argv, std::vector<KeyPosition>& found) {
+  RefineSortReadOnlyKeys(argv, found);
   int store = 0;
   ForEachOption(argv, [&](size_t i) {
     if (EqualsIgnoreCase(argv[i], "STORE") && i + 1 < argv.size()) store = static_cast<int>(i) + 1;
   });
   if (store != 0) found.push_back({store, kOW | kUpdate});
-}
-
-bool SortReadsUnnamedKeys(std::span<const std::string_view> argv) {
-  bool reads = false;
-  ForEachOption(argv, [&](size_t i) {
-    if (i + 1 == argv.size()) return;
-    const bool pattern = EqualsIgnoreCase(argv[i], "BY") || EqualsIgnoreCase(argv[i], "GET");
-    reads = reads || (pattern && SortPattern::Parse(argv[i + 1]).reads_keys());
-  });
-  return reads;
 }
 
 }  // namespace henge::commands

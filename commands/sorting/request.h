@@ -40,9 +40,10 @@ enum class SortKind : uint8_t { kReadOnly, kMayStore };
 // What is wrong is latched in `args`. A cluster denies what may read other slots' keys.
 SortRequest ReadSortRequest(ArgReader& args, SortKind kind, bool in_cluster);
 
-// Of the rows: adds the key of STORE, the last if there are several.
+// Of the rows: add the key of STORE, the last if there are several. Where BY or GET name any key,
+// the first key is flagged as incomplete: the call holds every shard.
 void RefineSortKeys(std::span<const std::string_view> argv, std::vector<KeyPosition>& found);
-// Whether a call's patterns may name any key.
-bool SortReadsUnnamedKeys(std::span<const std::string_view> argv);
+void RefineSortReadOnlyKeys(std::span<const std::string_view> argv,
+                            std::vector<KeyPosition>& found);
 
 }  // namespace henge::commands

@@ -99,7 +99,7 @@ bool Hash::Set(std::string_view field, std::string_view value) {
       p.Append(value);
     }
     set_pack(p);
-    if (at == Listpack::kNone && TooManyForListpack(p.size() / 2)) BecomeTable();
+    if (TooManyForListpack(p.size() / 2)) BecomeTable();  // The limit may have come down.
     return at == Listpack::kNone;
   }
   return table().Put(field, value);

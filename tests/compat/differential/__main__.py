@@ -82,13 +82,13 @@ class Lane:
         died = [server for server in self._servers if not server.alive()]
         if died:
             return self._death(died, calls[:difference.at + 1], print_one)
-        shorter = Shrinker(lambda some: Session(self._ports(), self._protocols, keys).run(some)).shrink(
-            calls, difference)
+        shrinker = Shrinker(lambda some: Session(self._ports(), self._protocols, keys).run(some))
+        shorter = shrinker.shrink(calls, difference)
         signature = signature_of(shorter)
         self._signatures[signature] += 1
         if self._signatures[signature] == 1:
             print_one(f"= seed {self._seed}\n" +
-                      transcript(shorter, self._ports(), self._protocols, keys, difference) + "\n")
+                      transcript(shorter, self._ports(), self._protocols, keys, (difference, shrinker.last)) + "\n")
 
     def _death(self, died, calls, print_one):
         self._signatures["(death)"] += 1

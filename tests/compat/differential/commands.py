@@ -279,7 +279,6 @@ BZMPOP 0 n:zset (MIN|MAX) [COUNT count]
 """,
     "stream": """
 XREAD BLOCK 0 STREAMS stream $
-XREAD BLOCK 0 STREAMS stream stream $ id
 XREADGROUP GROUP group consumer BLOCK 0 STREAMS stream >
 """,
 }

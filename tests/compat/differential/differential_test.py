@@ -113,8 +113,8 @@ class RuleTest(unittest.TestCase):
     def test_times_of_streams_are_free(self):
         mine, theirs = ([[b"1-1", b"alice", idle, 2]] for idle in (5, 9))
         self.assertTrue(self.agree("XPENDING s g - + 9", mine, theirs))
-        self.assertTrue(self.agree("XINFO CONSUMERS s g", [[b"name", b"a", b"idle", 1]], [[b"name", b"a", b"idle", 2]]))
-        self.assertFalse(self.agree("XINFO CONSUMERS s g", [[b"name", b"a", b"idle", 1]], [[b"name", b"b", b"idle", 1]]))
+        self.assertTrue(self.agree("XINFO CONSUMERS s g", [[b"name", b"a", b"pending", 1, b"idle", 1]], [[b"name", b"a", b"pending", 1, b"idle", 2]]))
+        self.assertFalse(self.agree("XINFO CONSUMERS s g", [[b"name", b"a", b"pending", 1]], [[b"name", b"b", b"pending", 1]]))
 
     def test_sort_by_nothing_is_in_no_order(self):
         self.assertTrue(self.agree("SORT s BY nosort", [b"a", b"b"], [b"b", b"a"]))

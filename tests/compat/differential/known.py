@@ -27,7 +27,7 @@ def _new_parameter(words, henge, reference, called):
 
 
 def _with_score(words, henge, reference, called):
-    return (name_of(words) in (b"ZRANK", b"ZREVRANK") and len(words) == 4 and
+    return (name_of(words) in (b"ZRANK", b"ZREVRANK") and len(words) >= 4 and
             error(reference, b"ERR wrong number of arguments"))
 
 
@@ -58,7 +58,27 @@ def _converted_beforehand(words, henge, reference, called):
     return words[:2] == (b"OBJECT", b"ENCODING") and (henge, reference) in pairs
 
 
+def _unbalanced(words, henge, reference, called):
+    return error(henge, b"ERR Unbalanced '") and error(reference, b"ERR Unbalanced XREAD list")
+
+
+def _stream_gone(words, henge, reference, called):
+    return error(henge, b"NOGROUP No such key") and error(reference, b"UNBLOCKED the stream key no longer exists")
+
+
+def _set_below_deleted(words, henge, reference, called):
+    return error(henge, b"ERR The ID specified in XSETID is smaller than current max_deleted")
+
+
+def _smallest_rank(words, henge, reference, called):
+    return name_of(words) == b"LPOS" and b"-9223372036854775808" in words and error(henge)
+
+
 TABLE = (
+    Known("the error of an unbalanced list of streams", _unbalanced),
+    Known("what XREADGROUP says that waited for a stream now deleted", _stream_gone),
+    Known("XSETID below the largest deleted entry", _set_below_deleted),
+    Known("LPOS with the smallest RANK", _smallest_rank),
     Known("a call that brings more than fits converts beforehand", _converted_beforehand),
     Known("scores with the fewest digits that tell them apart", _fewer_digits),
     Known("SORT of numbers that follow an overflow", _stale_error),

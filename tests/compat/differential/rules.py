@@ -71,8 +71,8 @@ def without(*names):
             return reply
         items = [strip(item) for item in items]
         for at in range(len(items) - 2, -1, -1):
-            if items[at] in names:
-                del items[at + 1]
+            if isinstance(items[at], bytes) and items[at] in names:
+                del items[at:at + 2]
         return (reply.sign if isinstance(reply, Typed) else "*", items)
     return lambda _, henge, reference: strip(henge) == strip(reference)
 
@@ -101,11 +101,29 @@ def full_info(words, henge, reference):
 
 
 VOLATILE_INFO = without(b"idle", b"inactive", b"seen-time", b"active-time", b"radix-tree-keys",
-                        b"radix-tree-nodes")
+                        b"radix-tree-nodes", b"consumers")
+
+
+def busy_consumers(words, henge, reference):
+    """Since 7.2 who claims or reads nothing is a consumer, too: only those with pending entries count."""
+    def strip(reply):
+        rows = items_of(reply)
+        if rows is None or any(items_of(row) is None for row in rows):
+            return reply
+        return [row for row in rows if items_of(row)[3:4] != [0]]
+    return VOLATILE_INFO(words, strip(henge), strip(reference))
 
 
 def info(words, henge, reference):
+    if words[1].upper() == b"CONSUMERS":
+        return busy_consumers(words, henge, reference)
     return (full_info if len(words) > 3 else VOLATILE_INFO)(words, henge, reference)
+
+
+def group(words, henge, reference):
+    if words[1].upper() == b"CREATECONSUMER" and isinstance(henge, int) and isinstance(reference, int):
+        return True
+    return henge == reference
 
 
 def settle_random(probe, width):
@@ -243,6 +261,7 @@ RULES = {
     **{name: Rule(anything, settle_scan) for name in ("SCAN", "HSCAN", "SSCAN", "ZSCAN")},
     "XPENDING": Rule(pending),
     "XINFO": Rule(info),
+    "XGROUP": Rule(group),
     "SORT": Rule(sort_reply, settle_sort, True),
     "SORT_RO": Rule(sort_reply),
 }

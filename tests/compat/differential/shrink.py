@@ -16,6 +16,7 @@ class Shrinker:
     def __init__(self, differs):
         self._differs = differs
         self._left = ATTEMPTS
+        self.last = None  # The difference that the shortest sequence so far has shown.
         self._until = time.monotonic() + SECONDS
 
     def shrink(self, calls, difference):
@@ -38,7 +39,10 @@ class Shrinker:
             return None
         self._left -= 1
         difference = self._differs(calls)
-        return None if difference is None else calls[:difference.at + 1]
+        if difference is None:
+            return None
+        self.last = difference
+        return calls[:difference.at + 1]
 
     def _without_runs(self, calls, size):
         at = len(calls) - size
@@ -69,8 +73,8 @@ def as_word(word):
     return word.decode() if plain else notation.escape(word)
 
 
-def transcript(calls, ports, protocols, keys, first):
-    """The calls with the reference's replies, and Henge's where they are others; `first` is what was found."""
+def transcript(calls, ports, protocols, keys, found):
+    """The calls with the reference's replies, and Henge's where they are others; `found`: what was found."""
     used = {index for index, words in calls if words}
     lines, shown, waiting = [], [], set()
     for index in sorted(used):
@@ -97,7 +101,7 @@ def transcript(calls, ports, protocols, keys, first):
     difference = Session(ports, protocols, keys, observe=observe).run(calls)
     if difference is None:
         del lines[:-20]
-        shown.append(f"# This time both agreed: only the last calls are shown. At first: {first}")
+        shown.append(f"# This time both agreed: only the last calls are shown. Before: {found}")
     elif difference.complaint:
         shown.append(f"# {difference.complaint}")
         if difference.words and not calls[difference.at][1]:
