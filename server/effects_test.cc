@@ -159,6 +159,37 @@ TEST_F(EffectsTest, TellsWhatWasTakenOrWorkedOut) {
   EXPECT_THAT(Of({"GETDEL", "k"}), ElementsAre("DEL k"));
 }
 
+TEST_F(EffectsTest, TellsIdsOfStreamsAndExactTrims) {
+  EXPECT_THAT(Of({"XADD", "s", "*", "f", "v"}),
+              ElementsAre(MatchesRegex("XADD s [0-9]{13}-0 f v")));
+  EXPECT_THAT(Of({"XADD", "t", "1-1", "f", "v"}), ElementsAre("XADD t 1-1 f v"));
+  EXPECT_THAT(Of({"XADD", "t", "MAXLEN", "~", "9", "LIMIT", "7", "2-*", "f", "v"}),
+              ElementsAre("XADD t MAXLEN = 2 2-0 f v"));
+  EXPECT_THAT(Of({"XADD", "t", "NOMKSTREAM", "MINID", "~", "0", "3-1", "f", "v"}),
+              ElementsAre("XADD t NOMKSTREAM MINID = 1-1 3-1 f v"));
+  EXPECT_THAT(Of({"XTRIM", "t", "MAXLEN", "~", "9"}), IsEmpty());
+  EXPECT_THAT(Of({"XTRIM", "t", "MAXLEN", "~", "0", "LIMIT", "5"}),
+              ElementsAre("XTRIM t MAXLEN = 0"));
+}
+
+TEST_F(EffectsTest, TellsDeliveriesAsClaims) {
+  OfAll({{"XADD", "t", "5-1", "f", "v"}, {"XGROUP", "CREATE", "t", "g", "0"}});
+  EXPECT_THAT(Of({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "t", ">"}),
+              ElementsAre(MatchesRegex("XCLAIM t g c 0 5-1 TIME [0-9]{13} RETRYCOUNT 1 FORCE "
+                                       "JUSTID LASTID 5-1")));
+  EXPECT_THAT(Of({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "t", "0"}), IsEmpty());
+  Of({"XADD", "t", "6-1", "f", "v"});
+  EXPECT_THAT(Of({"XREADGROUP", "GROUP", "g", "d", "NOACK", "STREAMS", "t", ">"}),
+              ElementsAre("XGROUP CREATECONSUMER t g d", "XGROUP SETID t g 6-1 ENTRIESREAD 2"));
+  EXPECT_THAT(Of({"XAUTOCLAIM", "t", "g", "d", "0", "-"}),
+              ElementsAre(MatchesRegex("XCLAIM t g d 0 5-1 TIME [0-9]{13} RETRYCOUNT 3 FORCE "
+                                       "JUSTID LASTID 6-1")));
+  EXPECT_THAT(Of({"XCLAIM", "t", "g", "d", "0", "9-9", "LASTID", "7-1"}),
+              ElementsAre("XGROUP SETID t g 7-1 ENTRIESREAD 2"));
+  EXPECT_THAT(Of({"XACK", "t", "g", "9-9"}), IsEmpty());
+  EXPECT_THAT(Of({"XACK", "t", "g", "5-1"}), ElementsAre("XACK t g 5-1"));
+}
+
 TEST_F(EffectsTest, TellsExpiryAsDeletionBeforeTheCallThatFoundIt) {
   Of({"DEBUG", "SET-ACTIVE-EXPIRE", "0"});
   Of({"SET", "k", "v", "PXAT", "1"});
@@ -205,10 +236,18 @@ Words AnyCommand(Random& random) {
       {"SETBIT", "#k", "77", "1"},
       {"BITOP", "XOR", "#k", "#k", "#k"},
       {"MOVE", "#k", "1"},
+      {"XADD", "#s", "*", "f", "#v"},
+      {"XADD", "#s", "MAXLEN", "~", "30", "*", "f", "#v", "g", "#v"},
+      {"XTRIM", "#s", "MAXLEN", "#v"},
+      {"XTRIM", "#s", "MINID", "~", "#v"},
+      {"XGROUP", "CREATE", "#s", "g", "0"},
+      {"XREADGROUP", "GROUP", "g", "c", "COUNT", "3", "STREAMS", "#s", ">"},
+      {"XAUTOCLAIM", "#s", "g", "d", "0", "-"},
   };
   Words words = kForms[random.Below(kForms.size())];
   for (std::string& word : words) {
     if (word == "#k") word = "key" + std::to_string(random.Below(6));
+    if (word == "#s") word = "stream" + std::to_string(random.Below(2));
     if (word == "#v") word = std::to_string(random.Below(40));
   }
   return words;

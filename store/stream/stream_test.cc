@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/stream/stream.h"
 
+#include <absl/strings/str_cat.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -261,6 +262,29 @@ TEST(StreamBlock, IsLaidOutAsInRedis) {
             "3 0 0 20 c 5 "
             "2 1 -5 20 c 5 "
             "0 1 -4 1 x 1 6 ");
+  // As docs/formats/stream.md shows it.
+  std::string hex;
+  for (const unsigned char byte : pack.view())
+    hex += absl::StrCat(absl::Hex(byte, absl::kZeroPad2));
+  EXPECT_EQ(hex,
+            "400000001900"
+            "020101010201"
+            "817402817502"
+            "0001"
+            "030100010001"
+            "1401"
+            "816302"
+            "0501"
+            "02010101dffb02"
+            "1401"
+            "816302"
+            "0501"
+            "00010101dffc02"
+            "0101"
+            "817802"
+            "0101"
+            "0601"
+            "ff");
   std::free(block.pack);
 }
 
