@@ -88,7 +88,7 @@ OF_HENGE = {
     },
     'debug': {'arguments': 'subcommand [argument ...]'},
     'set': {
-        'history': ['2.6.12', '6.0.0', '6.2.0', '6.2.0', '7.0.0', '8.1.0'],
+        'history': ['2.6.12', '6.0.0', '6.2.0', '7.0.0', '8.1.0'],
         'arguments': ('key value [<nx|xx|ifeq comparison-value>] [get] [<ex seconds|px milliseconds|exat '
                       'unix-time-seconds|pxat unix-time-milliseconds|keepttl>]')},
     'hscan': {'history': ['7.4.0'],
