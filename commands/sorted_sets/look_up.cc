@@ -90,13 +90,19 @@ void ZScan(CommandContext& ctx, ArgReader& args) {
   if (found.other_type) return ctx.reply.Error(errors::kWrongType);
   ScanReply reply(ctx.reply.protocol());
   if (!found) return reply.WriteTo(ctx.reply, 0);
-  const ScanOptions options = ReadScanOptions(args);
+  ScanOptions options;
+  bool with_scores = true;
+  while (args.ok() && !args.empty()) {
+    if (options.Accept(args)) continue;
+    args.Accept("NOSCORES") ? (void)(with_scores = false) : args.FailSyntax();
+  }
   if (!args.Done()) return ctx.reply.Error(args.error());
   const SortedSet set(*found.entry);
   const auto visit = [&](std::string_view member, double score) {
     reply.CountVisit();
     if (!options.Takes(member)) return;
     reply.Add(member);
+    if (!with_scores) return;
     // Redis prints seventeen digits here, except from a listpack.
     set.is_packed() ? reply.Add(FormatDouble(score)) : reply.Add(fmt::format("{:.17g}", score));
   };

@@ -91,6 +91,8 @@ OF_HENGE = {
         'history': ['2.6.12', '6.0.0', '6.2.0', '7.0.0', '8.1.0'],
         'arguments': ('key value [<nx|xx|ifeq comparison-value>] [get] [<ex seconds|px milliseconds|exat '
                       'unix-time-seconds|pxat unix-time-milliseconds|keepttl>]')},
+    'zscan': {'history': ['8.1.0'],
+              'arguments': 'key cursor [match pattern] [count count] [noscores]'},
     'hscan': {'history': ['7.4.0'],
               'arguments': 'key cursor [match pattern] [count count] [novalues]'},
 }
