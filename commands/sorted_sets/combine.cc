@@ -52,8 +52,7 @@ double Merge(Aggregate aggregate, double a, double b) {
   return std::isnan(sum) ? 0 : sum;
 }
 
-// --- Arguments
-// ------------------------------------------------------------------------------------
+// --- Arguments ----------------------------------------------------------------------------------
 
 void ReadSources(CommandContext& ctx, ArgReader& args, Combination& combination) {
   const int64_t keys = args.Integer();
@@ -108,8 +107,7 @@ void ReadOptions(ArgReader& args, Combination& combination) {
   }
 }
 
-// --- Combining
-// ------------------------------------------------------------------------------------
+// --- Combining ----------------------------------------------------------------------------------
 
 // Calls visit(member, score) for each member of all sources until it returns false.
 template <class F>

@@ -7,8 +7,7 @@
 
 namespace henge::store {
 
-// --- Cursors
-// --------------------------------------------------------------------------------------
+// --- Cursors ------------------------------------------------------------------------------------
 
 Member* ScoreTree::Cursor::operator*() const { return leaf_->members[index_]; }
 
@@ -37,8 +36,7 @@ void ScoreTree::Cursor::Previous() {
   for (int i = std::max(0, index_ - kAhead); i <= index_; ++i) PrefetchLine(leaf_->members[i]);
 }
 
-// --- Finding
-// --------------------------------------------------------------------------------------
+// --- Finding ------------------------------------------------------------------------------------
 
 size_t ScoreTree::RankOf(const Bound& bound) const {
   Node* node = root_;
@@ -80,8 +78,7 @@ ScoreTree::Cursor ScoreTree::At(size_t rank) const {
   return {AsLeaf(node), static_cast<int>(rank)};
 }
 
-// --- Nodes
-// ----------------------------------------------------------------------------------------
+// --- Nodes --------------------------------------------------------------------------------------
 
 ScoreTree::Leaf* ScoreTree::NewLeaf() {
   auto* leaf = static_cast<Leaf*>(std::malloc(sizeof(Leaf)));
@@ -127,8 +124,7 @@ size_t ScoreTree::SizeOf(Node* node, int height) {
   return size;
 }
 
-// --- Inserting
-// ------------------------------------------------------------------------------------
+// --- Inserting ----------------------------------------------------------------------------------
 
 // Full nodes on the way are split before they are entered, so that a parent always has room.
 void ScoreTree::Insert(Member* member) {

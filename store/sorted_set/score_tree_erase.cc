@@ -93,8 +93,7 @@ void ScoreTree::TrimRoot() {
   }
 }
 
-// --- Ranges
-// ---------------------------------------------------------------------------------------
+// --- Ranges -------------------------------------------------------------------------------------
 
 ScoreTree::Branch ScoreTree::Cut(size_t first, size_t last) {
   Branch branch;
@@ -185,8 +184,7 @@ void ScoreTree::Clear(absl::FunctionRef<void(Member*)> fn) {
   Reap(all, std::numeric_limits<size_t>::max(), fn);
 }
 
-// --- Invariants
-// -----------------------------------------------------------------------------------
+// --- Invariants ---------------------------------------------------------------------------------
 
 namespace {
 void Must(bool holds) {

@@ -77,8 +77,7 @@ ScoreTree::Bound ScoreTree::Bound::AfterName(std::string_view member) {
   return {By::kName, true, 0, member};
 }
 
-// --- Leaves
-// ---------------------------------------------------------------------------------------
+// --- Leaves -------------------------------------------------------------------------------------
 
 int ScoreTree::Leaf::CountBefore(const Bound& bound) const {
   const auto by_record = [&](int i) { return bound.IsBehind(KeyOf(members[i]), members[i]); };
@@ -153,8 +152,7 @@ void ScoreTree::Leaf::Take(Leaf* from, int first, int n, int at) {
   from->Remove(first, n);
 }
 
-// --- Inner nodes
-// ----------------------------------------------------------------------------------
+// --- Inner nodes --------------------------------------------------------------------------------
 
 int ScoreTree::Inner::CountBefore(const Bound& bound) const {
   const auto n = static_cast<int>(count);

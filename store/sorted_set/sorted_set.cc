@@ -44,8 +44,7 @@ SortedSetLimits SortedSetLimits::Of(const StoreSettings& settings) {
 
 size_t SortedSet::size() const { return is_packed() ? packed().size() : large().size(); }
 
-// --- Reading
-// --------------------------------------------------------------------------------------
+// --- Reading ------------------------------------------------------------------------------------
 
 std::optional<double> SortedSet::Score(std::string_view member) const {
   if (is_packed()) {
@@ -125,8 +124,7 @@ uint64_t SortedSet::Scan(uint64_t cursor, Visit visit) const {
   return 0;
 }
 
-// --- Changing
-// -------------------------------------------------------------------------------------
+// --- Changing -----------------------------------------------------------------------------------
 
 void SortedSet::Unpack() {
   auto* large = new LargeSortedSet;
@@ -194,8 +192,7 @@ void SortedSet::RemoveRanks(RankRange ranks) {
   Keep(set);
 }
 
-// --- As a value
-// -----------------------------------------------------------------------------------
+// --- As a value ---------------------------------------------------------------------------------
 
 namespace {
 

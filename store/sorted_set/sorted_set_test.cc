@@ -97,8 +97,22 @@ TEST(SortedSet, KeepsScoresExactlyWhenPacked) {
   for (const double score : scores) EXPECT_EQ(z.set.Score(std::to_string(i++)), score);
 }
 
-// --- Against a model
-// ------------------------------------------------------------------------------
+// docs/formats/sorted_set.md shows these bytes; they are Redis's.
+TEST(SortedSet, IsPackedAsInRedisFiles) {
+  Owned z;
+  z.set.Put("b", 1, kLimits);
+  z.set.Put("apple", 2.5, kLimits);
+  z.set.Put("7", -1, kLimits);
+  const std::string expected(
+      "\x1d\0\0\0\6\0\x07\1\xdf\xff\2\x81"
+      "b\2\1\1\x85"
+      "apple\6\x83"
+      "2.5\4\xff",
+      29);
+  EXPECT_EQ(Listpack(z.entry->object()).view(), expected);
+}
+
+// --- Against a model ----------------------------------------------------------------------------
 
 class Model {
  public:
@@ -210,8 +224,7 @@ TEST(SortedSet, AgreesWithAModelInBothForms) {
   }
 }
 
-// --- Ranges that are swept later
-// ------------------------------------------------------------------
+// --- Ranges that are swept later ----------------------------------------------------------------
 
 Owned Thousands(int n) {
   return Owned([n] {
@@ -282,8 +295,7 @@ TEST(SortedSet, ScanSeesWhatIsThereThroughout) {
   for (int i = 0; i < 3000; i += 2) EXPECT_TRUE(seen.contains("m" + std::to_string(i))) << i;
 }
 
-// --- Building
-// -------------------------------------------------------------------------------------
+// --- Building -----------------------------------------------------------------------------------
 
 TEST(SortedSetBuilder, SortsAndPicksTheForm) {
   for (const int n : {0, 3, 8, 9, 500}) {
