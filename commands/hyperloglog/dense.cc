@@ -58,24 +58,25 @@ void SetDenseRank(uint8_t* bytes, uint32_t index, uint8_t rank) {
   at[1] = static_cast<uint8_t>((at[1] & ~(63u >> (8 - shift))) | unsigned{rank} >> (8 - shift));
 }
 
+namespace {
+
 // Counts pairs of registers, half as many as there are registers, then sums the table of 64 × 64
-// by rows and by columns, which vectorises.
-Histogram DenseHistogram(const uint8_t* bytes) {
-  std::array<uint16_t, kPairs> pairs{};
-  Words words;
-  LoadGroups(bytes, words);
+// by rows and by columns, which vectorises. Two tables, since neighbours are often alike and an
+// increment waits for the one before it of the same counter.
+Histogram HistogramOfGroups(const Words& words) {
+  std::array<std::array<uint16_t, kPairs>, 2> pairs{};
   for (const uint64_t word : words) {
-    ++pairs[word & (kPairs - 1)];
-    ++pairs[word >> 12 & (kPairs - 1)];
-    ++pairs[word >> 24 & (kPairs - 1)];
-    ++pairs[word >> 36];
+    ++pairs[0][word & (kPairs - 1)];
+    ++pairs[1][word >> 12 & (kPairs - 1)];
+    ++pairs[0][word >> 24 & (kPairs - 1)];
+    ++pairs[1][word >> 36];
   }
   Histogram histogram{};
   std::array<uint16_t, 64> low{};  // At most 8192 each.
   for (uint32_t high = 0; high < 64; ++high) {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < 64; ++i) {
-      const uint16_t count = pairs[high * 64 + i];
+      const auto count = static_cast<uint16_t>(pairs[0][high * 64 + i] + pairs[1][high * 64 + i]);
       low[i] = static_cast<uint16_t>(low[i] + count);
       sum += count;
     }
@@ -85,14 +86,30 @@ Histogram DenseHistogram(const uint8_t* bytes) {
   return histogram;
 }
 
-Histogram HistogramOf(const Registers& registers) {
-  // Neighbours are often of one rank: four tables spare each increment the wait for the last.
-  std::array<Histogram, 4> parts{};
-  for (uint32_t i = 0; i < kRegisters; i += 4) {
-    for (uint32_t j = 0; j < 4; ++j) ++parts[j][registers.ranks[i + j] & 63];
+// Eight registers as a number, the first in its low byte.
+inline uint64_t LoadRanks(const uint8_t* ranks) {
+  uint64_t word = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&word, ranks, 8);
+  } else {
+    for (size_t i = 0; i < 8; ++i) word |= uint64_t{ranks[i]} << (8 * i);
   }
-  for (uint32_t i = 0; i < 64; ++i) parts[0][i] += parts[1][i] + parts[2][i] + parts[3][i];
-  return parts[0];
+  return word;
+}
+
+}  // namespace
+
+Histogram DenseHistogram(const uint8_t* bytes) {
+  Words words;
+  LoadGroups(bytes, words);
+  return HistogramOfGroups(words);
+}
+
+Histogram HistogramOf(const Registers& registers) {
+  Words words;
+  for (size_t i = 0; i < kGroups; ++i) words[i] = LoadRanks(registers.ranks.data() + 8 * i);
+  for (uint64_t& word : words) word = Gather(word);
+  return HistogramOfGroups(words);
 }
 
 void MergeDense(const uint8_t* bytes, Registers& registers) {
@@ -115,11 +132,12 @@ void MergeDense(const uint8_t* bytes, Registers& registers) {
 
 void PackDense(const Registers& registers, uint8_t* bytes) {
   for (size_t i = 0; i < kGroups; ++i) {
-    uint64_t word = 0;
-    for (size_t j = 0; j < 8; ++j) word |= uint64_t{registers.ranks[i * 8 + j]} << (8 * j);
-    word = Gather(word);
-    for (size_t j = 0; j < kGroupBytes; ++j) {
-      bytes[i * kGroupBytes + j] = static_cast<uint8_t>(word >> (8 * j));
+    const uint64_t word = Gather(LoadRanks(registers.ranks.data() + 8 * i));
+    uint8_t* to = bytes + i * kGroupBytes;
+    if (std::endian::native == std::endian::little && i + 1 < kGroups) {
+      std::memcpy(to, &word, 8);  // The two zeros behind are the next group's.
+    } else {
+      for (size_t j = 0; j < kGroupBytes; ++j) to[j] = static_cast<uint8_t>(word >> (8 * j));
     }
   }
 }

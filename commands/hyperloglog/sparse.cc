@@ -29,7 +29,7 @@ constexpr auto kRunLength = [] {
 
 uint8_t ByteAt(std::string_view bytes, size_t at) { return static_cast<uint8_t>(bytes[at]); }
 bool IsRank(uint8_t byte) { return (byte & kRankBit) != 0; }
-uint8_t RankOf(uint8_t byte) { return static_cast<uint8_t>((byte >> 2 & 31) + 1); }
+constexpr uint8_t RankOf(uint8_t byte) { return static_cast<uint8_t>((byte >> 2 & 31) + 1); }
 uint32_t LongZeroLength(uint8_t high, uint8_t low) { return ((high & 63u) << 8 | low) + 1; }
 
 // Writes runs one after another.
@@ -57,17 +57,29 @@ class RunBuffer {
   size_t size_ = 0;
 };
 
-// Calls fn(first register, run) for each run. Whether the runs are whole and cover the registers.
+// The rank of the run that begins with a byte.
+constexpr auto kRunRank = [] {
+  std::array<uint8_t, 256> ranks{};
+  for (unsigned byte = kRankBit; byte < 256; ++byte)
+    ranks[byte] = RankOf(static_cast<uint8_t>(byte));
+  return ranks;
+}();
+
+// Calls fn(first register, rank, registers) for each run. Whether the runs are whole and cover the
+// registers. By tables: which kind of run comes next is hard to foresee.
 template <class F>
 bool ForEachRun(std::string_view value, F fn) {
-  std::string_view bytes = value.substr(kHeaderSize);
   uint32_t first = 0;
-  while (!bytes.empty()) {
-    const auto run = FirstRun(bytes);
-    if (!run || run->registers > kRegisters - first) return false;
-    fn(first, *run);
-    first += run->registers;
-    bytes.remove_prefix(run->bytes);
+  for (size_t at = kHeaderSize; at < value.size(); ++at) {
+    const uint8_t byte = ByteAt(value, at);
+    uint32_t length = kRunLength[byte];
+    if (length == 0) {
+      if (++at == value.size()) return false;
+      length = LongZeroLength(byte, ByteAt(value, at));
+    }
+    if (length > kRegisters - first) return false;
+    fn(first, kRunRank[byte], length);
+    first += length;
   }
   return first == kRegisters;
 }
@@ -84,18 +96,23 @@ std::optional<Run> FirstRun(std::string_view bytes) {
 }
 
 std::optional<Histogram> SparseHistogram(std::string_view value) {
-  Histogram histogram{};
-  const bool whole =
-      ForEachRun(value, [&](uint32_t, const Run& run) { histogram[run.rank] += run.registers; });
+  // Two, so that few increments wait for the one before them.
+  std::array<Histogram, 2> parts{};
+  uint32_t turn = 0;
+  const bool whole = ForEachRun(value, [&](uint32_t, uint8_t rank, uint32_t length) {
+    parts[turn][rank] += length;
+    turn ^= (rank == 0 ? 1 : 0);
+  });
   if (!whole) return std::nullopt;
-  return histogram;
+  for (size_t i = 0; i < parts[0].size(); ++i) parts[0][i] += parts[1][i];
+  return parts[0];
 }
 
 bool MergeSparse(std::string_view value, Registers& registers) {
-  return ForEachRun(value, [&](uint32_t first, const Run& run) {
-    if (run.rank == 0) return;
-    for (uint32_t i = first; i < first + run.registers; ++i) {
-      registers.ranks[i] = std::max(registers.ranks[i], run.rank);
+  return ForEachRun(value, [&](uint32_t first, uint8_t rank, uint32_t length) {
+    if (rank == 0) return;
+    for (uint32_t i = first; i < first + length; ++i) {
+      registers.ranks[i] = std::max(registers.ranks[i], rank);
     }
   });
 }
