@@ -6,6 +6,7 @@
 #include "base/numbers.h"
 #include "base/sha1.h"
 #include "store/hash/hash.h"
+#include "store/list/list.h"
 #include "store/set/set.h"
 #include "store/sorted_set/sorted_set.h"
 #include "store/stream/stream_reader.h"
@@ -47,6 +48,14 @@ void Digest::AddString(const store::Entry& entry) {
   Mix({digits, FormatInt64(entry.integer(), digits)});
 }
 
+void Digest::AddList(const store::Entry& entry) {
+  const store::ListView list(entry);
+  list.Walk(0, list.size(), [&](const store::ListpackElement& element) {
+    store::ListpackElement::Digits digits;
+    Mix(element.Text(digits));
+  });
+}
+
 void Digest::AddSet(const store::Entry& entry) {
   store::SetView(entry).ForEach([&](const store::SetElement& element) {
     store::SetElement::Digits digits;
@@ -80,6 +89,9 @@ void Digest::AddValue(const store::Entry& entry) {
   switch (entry.type()) {
     case store::Type::kString:
       AddString(entry);
+      break;
+    case store::Type::kList:
+      AddList(entry);
       break;
     case store::Type::kSet:
       AddSet(entry);

@@ -26,6 +26,7 @@ class Digest {
 
  private:
   void AddString(const store::Entry& entry);
+  void AddList(const store::Entry& entry);
   void AddSet(const store::Entry& entry);
   void AddHash(const store::Entry& entry);
   void AddSortedSet(const store::Entry& entry);

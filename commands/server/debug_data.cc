@@ -5,10 +5,12 @@
 
 #include <string>
 
+#include "base/log.h"
 #include "base/numbers.h"
 #include "commands/context.h"
 #include "commands/server/dataset_digest.h"
 #include "store/access_clock.h"
+#include "store/list/list.h"
 #include "store/table_bucket.h"
 
 namespace henge::commands {
@@ -42,6 +44,23 @@ size_t SerializedBytes(const store::Entry& entry) {
     if (value >= INT32_MIN && value <= INT32_MAX) return 5;
   }
   return RdbLengthBytes(entry.StringSize()) + entry.StringSize();
+}
+
+// What was asked for; there is none. REQUIRES: no shard is locked for this.
+bool CompressesLists(CommandContext& ctx) {
+  const auto depth = ctx.services.config().Get({"list-compress-depth"});
+  return !depth.empty() && depth[0].second != "0";
+}
+
+// Of a quicklist, in Redis's words.
+std::string DescribeQuicklist(const store::Entry& entry, bool compresses) {
+  if (entry.encoding() != store::Encoding::kQuicklist) return {};
+  const store::Quicklist& list = *store::ListView(entry).quicklist();
+  const double average = static_cast<double>(list.size()) / static_cast<double>(list.nodes());
+  return fmt::format(
+      " ql_nodes:{} ql_avg_node:{:.2f} ql_listpack_max:{} ql_compressed:{} "
+      "ql_uncompressed_size:{}",
+      list.nodes(), average, list.fill(), compresses ? 1 : 0, list.ContentBytes());
 }
 
 struct TableSizes {
@@ -87,16 +106,63 @@ void MakeString(CommandContext& ctx, std::string_view name, int64_t number, size
 }  // namespace
 
 void DebugObject(CommandContext& ctx, ArgReader& args) {
+  const bool compresses = CompressesLists(ctx);
   std::string text;
   WithEntry(ctx, args.Next(), [&](const store::Entry* entry) {
     if (entry == nullptr) return;
     text = fmt::format(
-        "Value at:{} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+        "Value at:{} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}{}",
         static_cast<const void*>(entry), store::EncodingName(entry->encoding()),
         SerializedBytes(*entry), entry->access(),
-        store::IdleSeconds(entry->access(), ctx.keyspace.now()));
+        store::IdleSeconds(entry->access(), ctx.keyspace.now()),
+        DescribeQuicklist(*entry, compresses));
   });
   text.empty() ? ctx.reply.Error(errors::kNoSuchKey) : ctx.reply.Simple(text);
+}
+
+void DebugListpack(CommandContext& ctx, ArgReader& args) {
+  bool found = false;
+  std::string text;
+  WithEntry(ctx, args.Next(), [&](const store::Entry* entry) {
+    found = entry != nullptr;
+    if (!found || entry->encoding() != store::Encoding::kListpack) return;
+    const store::Listpack pack(entry->object());
+    text = fmt::format("A listpack of {} bytes, {} elements:", pack.bytes(), pack.size());
+    for (auto at = pack.First(); at != store::Listpack::kNone; at = pack.Next(at)) {
+      store::ListpackElement::Digits digits;
+      text += fmt::format("\n  at {}: {}", at, pack.Get(at).Text(digits));
+    }
+  });
+  if (!found) return ctx.reply.Error(errors::kNoSuchKey);
+  if (text.empty()) return ctx.reply.Error("ERR Not a listpack encoded object.");
+  LogNotice(text);
+  ctx.reply.Simple("Listpack structure printed on stdout");
+}
+
+void DebugQuicklist(CommandContext& ctx, ArgReader& args) {
+  const bool compresses = CompressesLists(ctx);
+  bool found = false;
+  std::string text;
+  WithEntry(ctx, args.Next(), [&](const store::Entry* entry) {
+    found = entry != nullptr;
+    if (found) text = DescribeQuicklist(*entry, compresses);
+  });
+  if (!found) return ctx.reply.Error(errors::kNoSuchKey);
+  if (text.empty()) return ctx.reply.Error("ERR Not a quicklist encoded object.");
+  LogNotice("A quicklist:" + text);
+  ctx.reply.Simple("Quicklist structure printed on stdout");
+}
+
+void DebugPackedThreshold(CommandContext& ctx, ArgReader& args) {
+  constexpr int64_t kMost = (int64_t{1} << 32) - (int64_t{1} << 20);
+  const auto size = ParseMemory(args.Next());
+  if (!size || *size > kMost) {
+    return ctx.reply.Error(
+        "ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+  }
+  ctx.keyspace.store().settings().encodings.list_packed_threshold.store(
+      *size == 0 ? store::kListPackedThreshold : *size, std::memory_order_relaxed);
+  ctx.reply.Ok();
 }
 
 void DebugHtStats(CommandContext& ctx, ArgReader& args) {

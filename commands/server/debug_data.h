@@ -9,6 +9,9 @@ struct CommandContext;
 class ArgReader;
 
 void DebugObject(CommandContext& ctx, ArgReader& args);
+void DebugListpack(CommandContext& ctx, ArgReader& args);
+void DebugQuicklist(CommandContext& ctx, ArgReader& args);
+void DebugPackedThreshold(CommandContext& ctx, ArgReader& args);
 void DebugHtStats(CommandContext& ctx, ArgReader& args);
 void DebugHtStatsKey(CommandContext& ctx, ArgReader& args);
 void DebugDigest(CommandContext& ctx, ArgReader& args);

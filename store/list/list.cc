@@ -90,9 +90,9 @@ void List::BeforeGrowth(size_t bytes, uint64_t elements) {
 
 void List::BecomeListpack(const ListNodeLimit& limit) {
   if (packed()) return;
-  const auto sole = quicklist().TakeSoleWithin(limit);
+  const auto sole = nodes().TakeSoleWithin(limit);
   if (!sole) return;
-  delete &quicklist();
+  delete &nodes();
   Keep(*sole);
 }
 
@@ -111,23 +111,23 @@ void List::ChooseEncoding() {
 
 // --- Reading ------------------------------------------------------------------------------------
 
-std::optional<ListpackElement> List::Get(uint64_t index) const {
+std::optional<ListpackElement> ListView::Get(uint64_t index) const {
   if (index >= size()) return std::nullopt;
   std::optional<ListpackElement> found;
   Walk(index, 1, [&](const ListpackElement& element) { found = element; });
   return found;
 }
 
-ListpackElement List::First() const {
+ListpackElement ListView::First() const {
   if (packed()) return pack().Get(pack().First());
-  const NodeIndex& index = quicklist().index();
+  const NodeIndex& index = quicklist()->index();
   const ListNode& node = index.At(index.First());
   return node.plain ? node.plain_element() : node.pack().Get(node.pack().First());
 }
 
-ListpackElement List::Last() const {
+ListpackElement ListView::Last() const {
   if (packed()) return pack().Get(pack().Last());
-  const NodeIndex& index = quicklist().index();
+  const NodeIndex& index = quicklist()->index();
   const ListNode& node = index.At(index.Last());
   return node.plain ? node.plain_element() : node.pack().Get(node.pack().Last());
 }
@@ -153,8 +153,8 @@ bool FindInNode(const ListNode& node, std::string_view text, const Listpack::Pat
 
 }  // namespace
 
-void List::FindEach(std::string_view text, ListEnd from, uint64_t most,
-                    absl::FunctionRef<bool(uint64_t)> fn) const {
+void ListView::FindEach(std::string_view text, ListEnd from, uint64_t most,
+                        absl::FunctionRef<bool(uint64_t)> fn) const {
   const bool forward = from == ListEnd::kHead;
   const uint64_t last = size() - 1;
   const auto report = [&](uint64_t passed) { return fn(forward ? passed : last - passed); };
@@ -165,7 +165,7 @@ void List::FindEach(std::string_view text, ListEnd from, uint64_t most,
     FindInNode(node, text, pattern, forward, most, looked_at, report);
     return;
   }
-  const NodeIndex& index = quicklist().index();
+  const NodeIndex& index = quicklist()->index();
   Position at = forward ? index.First() : index.Last();
   do {
     if (!FindInNode(index.At(at), text, pattern, forward, most, looked_at, report)) return;
@@ -181,7 +181,7 @@ void List::Push(ListEnd end, std::span<const std::string_view> texts) {
     BeforeGrowth(bytes, texts.size());
   }
   if (!packed()) {
-    for (const std::string_view text : texts) quicklist().Push(end, text, large());
+    for (const std::string_view text : texts) nodes().Push(end, text, large());
     return;
   }
   Listpack changed = pack();
@@ -192,7 +192,7 @@ void List::Push(ListEnd end, std::span<const std::string_view> texts) {
 }
 
 void List::RemoveOuter(ListEnd end) {
-  if (!packed()) return quicklist().Pop(end);
+  if (!packed()) return nodes().Pop(end);
   Listpack changed = pack();
   changed.Erase(end == ListEnd::kHead ? changed.First() : changed.Last());
   Keep(changed);
@@ -214,7 +214,7 @@ void List::Rotate(ListEnd from, ListEnd to) {
 void List::Erase(uint64_t first, uint64_t count) {
   if (count == 0) return;
   if (!packed()) {
-    quicklist().Erase(first, count, garbage_);
+    nodes().Erase(first, count, garbage_);
     return AfterShrinking();
   }
   Listpack changed = pack();
@@ -238,14 +238,14 @@ bool List::Set(uint64_t index, std::string_view text) {
     Keep(changed);
     return true;
   }
-  quicklist().Replace(quicklist().index().Find(index), text, large());
+  nodes().Replace(nodes().index().Find(index), text, large());
   AfterShrinking();
   return true;
 }
 
 std::optional<List::Found> List::FindFirst(std::string_view text) const {
   const Listpack::Pattern pattern(text);
-  const NodeIndex& index = quicklist().index();
+  const NodeIndex& index = nodes().index();
   if (index.nodes() == 0) return std::nullopt;
   Position at = index.First();
   do {
@@ -264,7 +264,7 @@ bool List::Insert(std::string_view pivot, bool after, std::string_view text) {
   BeforeGrowth(text.size(), 1);  // Also where there is no pivot, as Redis.
   if (!packed()) {
     const auto found = FindFirst(pivot);
-    if (found) quicklist().Insert(*found, after, text, large());
+    if (found) nodes().Insert(*found, after, text, large());
     return found.has_value();
   }
   Listpack changed = pack();
@@ -278,7 +278,7 @@ bool List::Insert(std::string_view pivot, bool after, std::string_view text) {
 
 uint64_t List::Remove(std::string_view text, uint64_t limit, ListEnd from) {
   if (!packed()) {
-    const uint64_t removed = quicklist().Remove(text, limit, from, garbage_);
+    const uint64_t removed = nodes().Remove(text, limit, from, garbage_);
     if (removed > 0) AfterShrinking();
     return removed;
   }

@@ -26,16 +26,13 @@ class Store;
 
 extern const ValueOperations kListOperations;
 
-class List {
+// A list as it is read.
+class ListView {
  public:
   // REQUIRES: an entry of a list.
-  List(Entry& entry, Store& store) : entry_(entry), store_(store) {}
-  ~List();
-  List(const List&) = delete;
-  List& operator=(const List&) = delete;
+  explicit ListView(const Entry& entry) : entry_(entry) {}
 
-  // --- Reading ----------------------------------------------------------------------------------
-  uint64_t size() const { return packed() ? pack().size() : quicklist().size(); }
+  uint64_t size() const { return packed() ? pack().size() : quicklist()->size(); }
   std::optional<ListpackElement> Get(uint64_t index) const;
   // REQUIRES: there are elements.
   ListpackElement First() const;
@@ -52,8 +49,28 @@ class List {
   void FindEach(std::string_view text, ListEnd from, uint64_t most,
                 absl::FunctionRef<bool(uint64_t)> fn) const;
 
-  // --- Changing
-  // -----------------------------------------------------------------------------------
+  // How it is kept: one of these.
+  bool packed() const { return entry_.encoding() == Encoding::kListpack; }
+  Listpack pack() const { return Listpack(entry_.object()); }
+  const Quicklist* quicklist() const { return static_cast<Quicklist*>(entry_.object()); }
+
+ protected:
+  using Position = NodeIndex::Position;
+  using Found = NodeIndex::Found;
+
+ private:
+  const Entry& entry_;
+};
+
+// A list that changes.
+class List : public ListView {
+ public:
+  // REQUIRES: an entry of a list.
+  List(Entry& entry, Store& store) : ListView(entry), entry_(entry), store_(store) {}
+  ~List();
+  List(const List&) = delete;
+  List& operator=(const List&) = delete;
+
   void Push(ListEnd end, std::span<const std::string_view> texts);
   void Push(ListEnd end, std::string_view text) { Push(end, std::span(&text, 1)); }
   void Pop(ListEnd end);  // REQUIRES: there is an element.
@@ -71,12 +88,7 @@ class List {
   void ChooseEncoding();
 
  private:
-  using Position = NodeIndex::Position;
-  using Found = NodeIndex::Found;
-
-  bool packed() const { return entry_.encoding() == Encoding::kListpack; }
-  Listpack pack() const { return Listpack(entry_.object()); }
-  Quicklist& quicklist() const { return *static_cast<Quicklist*>(entry_.object()); }
+  Quicklist& nodes() const { return *static_cast<Quicklist*>(entry_.object()); }
   void Keep(const Listpack& pack) { entry_.set_object(Encoding::kListpack, pack.block()); }
   int fill() const;
   size_t large() const;
@@ -124,14 +136,14 @@ uint64_t WalkNodeBack(const ListNode& node, uint32_t offset, uint64_t count, F& 
 }  // namespace list_internal
 
 template <class F>
-void List::Walk(uint64_t first, uint64_t count, F fn) const {
+void ListView::Walk(uint64_t first, uint64_t count, F fn) const {
   if (count == 0) return;
   if (packed()) {
     const ListNode node = ListNode::Packed(pack(), pack().size());
     list_internal::WalkNode(node, static_cast<uint32_t>(first), count, fn);
     return;
   }
-  const NodeIndex& index = quicklist().index();
+  const NodeIndex& index = quicklist()->index();
   Found found = index.Find(first);
   do {
     count -= list_internal::WalkNode(index.At(found.position), found.offset, count, fn);
@@ -140,14 +152,14 @@ void List::Walk(uint64_t first, uint64_t count, F fn) const {
 }
 
 template <class F>
-void List::WalkBack(uint64_t first, uint64_t count, F fn) const {
+void ListView::WalkBack(uint64_t first, uint64_t count, F fn) const {
   if (count == 0) return;
   if (packed()) {
     const ListNode node = ListNode::Packed(pack(), pack().size());
     list_internal::WalkNodeBack(node, static_cast<uint32_t>(first), count, fn);
     return;
   }
-  const NodeIndex& index = quicklist().index();
+  const NodeIndex& index = quicklist()->index();
   Found found = index.Find(first);
   while (true) {
     count -= list_internal::WalkNodeBack(index.At(found.position), found.offset, count, fn);

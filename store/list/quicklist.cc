@@ -38,6 +38,16 @@ Quicklist* Quicklist::Copy() const {
   return copy;
 }
 
+uint64_t Quicklist::ContentBytes() const {
+  if (nodes() == 0) return 0;
+  uint64_t bytes = 0;
+  Position at = index_.First();
+  do {
+    bytes += index_.At(at).bytes;
+  } while (index_.Next(at));
+  return bytes;
+}
+
 bool Quicklist::HasRoomFor(const ListNode& node, std::string_view text, size_t large) const {
   if (node.plain || IsLarge(text, large)) return false;
   const size_t bytes = node.bytes + text.size() + kElementOverhead;

@@ -41,6 +41,7 @@ class Quicklist {
   uint64_t size() const { return index_.elements(); }
   size_t nodes() const { return index_.nodes(); }
   int fill() const { return fill_; }
+  uint64_t ContentBytes() const;  // Of all listpacks and plain elements; adds up the nodes.
   const NodeIndex& index() const { return index_; }
   size_t MemoryBytes() const {
     return AllocationSize(sizeof(*this)) + index_.MemoryBytes() + block_bytes_;
