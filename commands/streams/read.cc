@@ -68,9 +68,14 @@ ReadArgs ReadReadArgs(CommandContext& ctx, ArgReader& args, bool of_group) {
 
 namespace {
 
-// The ID to read behind; of "$" the last there was, which is said in `resolved`.
+// The ID to read behind: of "$" the last there was; of "+" (Valkey 8, Redis 7.4) the one before the
+// last entry that is there.
 std::optional<StreamId> ReadBehind(std::string_view text, const Stream* stream, ArgReader& args) {
-  if (text == "$") return stream == nullptr ? StreamId() : stream->last_id();
+  if (text == "$" || text == "+") {
+    if (stream == nullptr) return StreamId();
+    if (text == "$" || stream->length() == 0) return stream->last_id();
+    return stream->LastLiveId().Previous();
+  }
   if (text == ">") {
     args.Fail(
         "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> "
@@ -82,12 +87,12 @@ std::optional<StreamId> ReadBehind(std::string_view text, const Stream* stream, 
   return std::nullopt;
 }
 
-// The call as it is run again later: what "$" stood for does not change.
+// The call as it is run again later: what "$" and "+" stood for does not change.
 std::vector<std::string> Frozen(const CommandContext& ctx, const ReadArgs& call,
                                 const StreamIds& behind) {
   std::vector<std::string> argv(ctx.argv.begin(), ctx.argv.end());
   for (size_t i = 0; i < behind.size(); ++i) {
-    if (call.ids[i] == "$") argv[call.ids_at + i] = store::StreamIdText(behind[i]).view();
+    if (call.ids[i] == "$" || call.ids[i] == "+") argv[call.ids_at + i] = store::StreamIdText(behind[i]).view();
   }
   return argv;
 }
