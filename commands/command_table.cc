@@ -58,10 +58,10 @@ uint32_t GroupCategories(Group group) {
 // dangerous, and what is not fast is slow.
 uint32_t EffectiveCategories(const CommandSpec& spec) {
   uint32_t c = spec.categories;
-  // WAIT and WAITAOF are generic but about the connection alone. A container has no group: its
-  // subcommands do.
+  // WAIT and WAITAOF are generic but about the connection alone; SORT and SORT_RO name the types
+  // they work on. A container has no group: its subcommands do.
   const bool no_group =
-      (spec.group == Group::kGeneric && (spec.categories & kCatConnection) != 0) ||
+      (spec.group == Group::kGeneric && (spec.categories & (kCatConnection | kCatList)) != 0) ||
       !spec.subcommands.empty();
   if (!no_group) c |= GroupCategories(spec.group);
   if ((spec.flags & kWrite) != 0) c |= kCatWrite;
@@ -211,7 +211,7 @@ bool IsCollection(Group group) {
 CommandTable::CommandTable() {
   for (const auto room :
        {StringCommands(), BitmapCommands(), GeoCommands(), HyperLogLogCommands(), ListCommands(),
-        SetCommands(), SortedSetCommands(), HashCommands(), KeyspaceCommands(),
+        SetCommands(), SortedSetCommands(), HashCommands(), SortingCommands(), KeyspaceCommands(),
         ConnectionCommands(), TransactionCommands(), ServerCommands(), ClusterCommands(),
         IntrospectionCommands(), StreamCommands(), StreamGroupCommands()}) {
     for (const CommandSpec& spec : room) {

@@ -74,6 +74,7 @@ std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> HyperLogLogCommands();
 std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> GeoCommands();
+std::span<const CommandSpec> SortingCommands();
 std::span<const CommandSpec> KeyspaceCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> TransactionCommands();
