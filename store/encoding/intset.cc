@@ -12,7 +12,7 @@ static_assert(std::endian::native == std::endian::little, "The format's byte ord
 namespace {
 
 uint8_t* Allocate(size_t bytes) {
-  void* block = std::malloc(bytes);
+  void* block = std::malloc(AllocationSize(bytes));
   if (block == nullptr) std::abort();
   return static_cast<uint8_t*>(block);
 }
@@ -85,7 +85,7 @@ void Intset::Put(uint32_t index, int64_t value) {
 
 void Intset::Reallocate(size_t old_bytes, size_t new_bytes) {
   if (AllocationSize(old_bytes) == AllocationSize(new_bytes)) return;
-  void* block = std::realloc(block_, new_bytes);
+  void* block = std::realloc(block_, AllocationSize(new_bytes));
   if (block == nullptr) std::abort();
   block_ = static_cast<uint8_t*>(block);
 }

@@ -20,8 +20,9 @@ constexpr uint8_t kInt24 = 0xf2;
 constexpr uint8_t kInt32 = 0xf3;
 constexpr uint8_t kInt64 = 0xf4;
 
+// All of the size class, which is the block's to grow into; sanitizers take that at its word.
 void* Reallocate(void* block, size_t bytes) {
-  void* moved = std::realloc(block, bytes);
+  void* moved = std::realloc(block, AllocationSize(bytes));
   if (moved == nullptr) std::abort();
   return moved;
 }
