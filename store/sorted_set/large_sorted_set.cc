@@ -7,6 +7,16 @@
 
 namespace henge::store {
 
+LargeSortedSet::LargeSortedSet(Table<MemberTraits> table, std::span<Member* const> sorted)
+    : members_(std::move(table)) {
+  const bool filled = !members_.empty();
+  for (Member* member : sorted) {
+    if (!filled) members_.Insert(member, HashKey(member->bytes()));
+    tree_.Insert(member);
+    member_bytes_ += member->MemoryBytes();
+  }
+}
+
 LargeSortedSet::~LargeSortedSet() {
   constexpr size_t kAll = std::numeric_limits<size_t>::max();
   for (auto& cut : cuts_) tree_.Reap(cut, kAll, [](Member* member) { Member::Free(member); });

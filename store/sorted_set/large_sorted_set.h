@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -35,6 +36,8 @@ struct MemberTraits {
 class LargeSortedSet {
  public:
   LargeSortedSet() = default;
+  // Takes over the members: a table of all, or an empty one that is filled then, and all in order.
+  LargeSortedSet(Table<MemberTraits> table, std::span<Member* const> sorted);
   ~LargeSortedSet();
   LargeSortedSet(const LargeSortedSet&) = delete;
   LargeSortedSet& operator=(const LargeSortedSet&) = delete;

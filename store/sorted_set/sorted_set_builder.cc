@@ -51,8 +51,8 @@ Entry* SortedSetBuilder::Build(std::string_view key, const SortedSetLimits& limi
     return entry;
   }
   Sort();
-  auto* large = new LargeSortedSet;
-  for (Member* member : std::exchange(members_, {})) large->Add(member);
+  auto* large = new LargeSortedSet(std::move(index_), members_);
+  members_.clear();
   std::free(entry->object());
   entry->set_object(Encoding::kSkiplist, large);
   return entry;

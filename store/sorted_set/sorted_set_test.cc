@@ -326,6 +326,8 @@ TEST(SortedSetBuilder, MergesScores) {
   const Owned z(builder.Build("key", kLimits));
   EXPECT_EQ(z.set.size(), 100u);
   EXPECT_EQ(z.set.Score("7"), 21);
+  EXPECT_EQ(z.set.Find("99")->rank, 99u);
+  EXPECT_GT(z.entry->MemoryBytes(), 100 * (16 + 12 + 10u));  // Records, tree and table.
 }
 
 TEST(SortedSetBuilder, FreesWhatIsNotBuilt) {
