@@ -63,7 +63,13 @@ def _unbalanced(words, henge, reference, called):
 
 
 def _stream_gone(words, henge, reference, called):
-    return error(henge, b"NOGROUP No such key") and error(reference, b"UNBLOCKED the stream key no longer exists")
+    gone = (b"UNBLOCKED the stream key no longer exists",
+            b"NOGROUP the consumer group this client was blocked on no longer exists")
+    return error(henge, b"NOGROUP No such key") and any(error(reference, text) for text in gone)
+
+
+def _last_entry(words, henge, reference, called):
+    return name_of(words) == b"XREAD" and b"+" in words and error(reference, b"ERR Invalid stream ID")
 
 
 def _set_below_deleted(words, henge, reference, called):
@@ -77,6 +83,7 @@ def _smallest_rank(words, henge, reference, called):
 TABLE = (
     Known("the error of an unbalanced list of streams", _unbalanced),
     Known("what XREADGROUP says that waited for a stream now deleted", _stream_gone),
+    Known("`XREAD … STREAMS key +`", _last_entry),
     Known("XSETID below the largest deleted entry", _set_below_deleted),
     Known("LPOS with the smallest RANK", _smallest_rank),
     Known("a call that brings more than fits converts beforehand", _converted_beforehand),
