@@ -41,6 +41,7 @@ class Before {
 
 std::optional<double> SortNumber(std::string_view text) {
   constexpr std::string_view kSpace = " \t\n\v\f\r";
+  text = text.substr(0, text.find('\0'));
   if (text.empty()) return 0;
   text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
   return ParseDouble(text);

@@ -28,7 +28,7 @@ struct SortOrder {
   bool places_mean = false;  // The rows come from a list.
 };
 
-// The number that SORT takes `text` for: strtod's, which finds zero in an empty text.
+// The number that SORT takes `text` for: strtod's, which ends at a NUL and finds zero in nothing.
 std::optional<double> SortNumber(std::string_view text);
 
 // Indexes of `rows` in order; only those of the window need be right.

@@ -152,6 +152,7 @@ TEST(SortNumber, IsStrtods) {
   EXPECT_EQ(SortNumber(" 1"), 1);
   EXPECT_EQ(SortNumber("-inf"), -HUGE_VAL);
   EXPECT_EQ(SortNumber("0x10"), 16);
+  EXPECT_EQ(SortNumber(std::string_view("3\0x", 3)), 3);
   for (const char* text : {"x", "1 ", "nan", "1e999", "1.5x"})
     EXPECT_EQ(SortNumber(text), std::nullopt);
 }

@@ -80,7 +80,20 @@ def _smallest_rank(words, henge, reference, called):
     return name_of(words) == b"LPOS" and b"-9223372036854775808" in words and error(henge)
 
 
+def _left_packed(words, henge, reference, called):
+    return (words[:2] == (b"OBJECT", b"ENCODING") and (henge, reference) == (b"listpack", b"skiplist") and
+            called & {b"SORT", b"SORT_RO"})
+
+
+def _trimmed_at_once(words, henge, reference, called):
+    streams = reference if isinstance(reference, list) else []
+    return (name_of(words).startswith(b"XREAD") and rules.items_of(henge) is None and
+            any(isinstance(stream, list) and stream[1:] == [[]] for stream in streams))
+
+
 TABLE = (
+    Known("an entry that is trimmed at once ends no wait", _trimmed_at_once),
+    Known("SORT leaves a sorted set packed", _left_packed),
     Known("the error of an unbalanced list of streams", _unbalanced),
     Known("what XREADGROUP says that waited for a stream now deleted", _stream_gone),
     Known("`XREAD … STREAMS key +`", _last_entry),
