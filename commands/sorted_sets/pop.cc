@@ -10,6 +10,7 @@
 #include "commands/sorted_sets/handlers.h"
 #include "commands/sorted_sets/sorted_set_events.h"
 #include "store/sorted_set/sorted_set.h"
+#include "store/sorted_set/sweep.h"
 
 namespace henge::commands {
 namespace {
@@ -28,19 +29,24 @@ template <class Begin, class Add>
 store::Keyspace::Modified Pop(CommandContext& ctx, const store::Key& key, End end, size_t count,
                               Begin begin, Add add) {
   const std::string_view event = end == End::kMax ? "zpopmax" : "zpopmin";
-  return ctx.keyspace.Modify(key, store::Type::kSortedSet, store::Keyspace::IfAbsent::kLeave,
-                             SortedSetEvent(event), [&](store::Entry& entry) {
-                               SortedSet set(entry);
-                               const size_t size = set.size();
-                               const size_t n = std::min(count, size);
-                               begin(n);
-                               const store::RankRange ranks = end == End::kMax
-                                                                  ? store::RankRange{size - n, size}
-                                                                  : store::RankRange{0, n};
-                               set.Walk(ranks, end == End::kMax, add);
-                               set.RemoveRanks(ranks);
-                               return n > 0;
-                             });
+  bool swept = true;
+  const auto change = [&](store::Entry& entry) {
+    SortedSet set(entry);
+    const size_t size = set.size();
+    const size_t n = std::min(count, size);
+    begin(n);
+    const store::RankRange ranks =
+        end == End::kMax ? store::RankRange{size - n, size} : store::RankRange{0, n};
+    set.Walk(ranks, end == End::kMax, add);
+    set.RemoveRanks(ranks);
+    swept = n == size || set.swept();
+    return n > 0;
+  };
+  const auto modified =
+      ctx.keyspace.Modify(key, store::Type::kSortedSet, store::Keyspace::IfAbsent::kLeave,
+                          SortedSetEvent(event), change);
+  if (!swept) store::SweepInBackground(ctx.keyspace.store(), ctx.keyspace.db(), key);
+  return modified;
 }
 
 void AddPair(proto::ReplyWriter& reply, std::string_view member, double score) {
