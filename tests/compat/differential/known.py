@@ -91,7 +91,12 @@ def _trimmed_at_once(words, henge, reference, called):
             any(isinstance(stream, list) and stream[1:] == [[]] for stream in streams))
 
 
+def _endless_timeout(words, henge, reference, called):
+    return error(henge, b"ERR timeout is out of range")
+
+
 TABLE = (
+    Known("a timeout that overflows", _endless_timeout),
     Known("an entry that is trimmed at once ends no wait", _trimmed_at_once),
     Known("SORT leaves a sorted set packed", _left_packed),
     Known("the error of an unbalanced list of streams", _unbalanced),
