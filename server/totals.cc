@@ -96,6 +96,7 @@ void ResetStats(Node& node) {
   baseline.accepted = node.acceptor().accepted();
   baseline.rejected = node.acceptor().rejected();
   node.server_stats().Reset();
+  node.store().reclaimer().ResetFreed();
 }
 
 uint64_t AcceptedConnections(Node& node) {

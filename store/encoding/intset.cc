@@ -11,6 +11,7 @@ static_assert(std::endian::native == std::endian::little, "The format's byte ord
 
 namespace {
 
+// A whole size class, so that a block may grow into the rest of it.
 uint8_t* Allocate(size_t bytes) {
   void* block = std::malloc(AllocationSize(bytes));
   if (block == nullptr) std::abort();
