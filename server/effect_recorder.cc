@@ -12,7 +12,7 @@ using persistence::Effect;
 
 void EffectRecorder::OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
                               store::Change) {
-  stats_.dirty.Add();
+  if (event.counts) stats_.dirty.Add();
   const bool by_itself = event.event_class == store::EventClass::kExpired ||
                          event.event_class == store::EventClass::kEvicted;
   if (!by_itself) {

@@ -34,6 +34,15 @@ struct Event {
   // Whether WATCH takes notice. Redis has changes that it does not see: of what consumers of a
   // stream have read.
   bool touches = true;
+  // Whether it is a change of its own for INFO's rdb_changes_since_last_save, or the rest of one:
+  // the end of a key that was emptied, the other half of LMOVE.
+  bool counts = true;
+
+  constexpr Event Uncounted() const {
+    Event event = *this;
+    event.counts = false;
+    return event;
+  }
 };
 
 enum class Change : uint8_t { kCreated, kModified, kDeleted };

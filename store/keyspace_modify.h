@@ -38,7 +38,7 @@ Keyspace::Modified Keyspace::Modify(const Key& key, Type type, IfAbsent absent, 
   bytes.Add(entry->MemoryBytes() - before);  // Modulo 2^64: it may have shrunk.
   if (!changed) return Modified::kDone;
   Report(key, event, Change::kModified);
-  if (entry->IsEmptyCollection()) Delete(key, events::kDel);
+  if (entry->IsEmptyCollection()) Delete(key, events::kDel.Uncounted());
   return Modified::kDone;
 }
 

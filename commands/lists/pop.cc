@@ -109,7 +109,7 @@ Modified MoveAndReply(CommandContext& ctx, const store::Key& source, const store
                         return true;
                       });
   ctx.keyspace.Modify(source, store::Type::kList, Keyspace::IfAbsent::kLeave,
-                      list_events::Pop(from), [&](Entry& entry) {
+                      list_events::Pop(from).Uncounted(), [&](Entry& entry) {
                         List(entry, ctx.keyspace.store()).Pop(from);
                         return true;
                       });
