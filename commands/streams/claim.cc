@@ -209,7 +209,9 @@ AutoClaimArgs ReadAutoClaimArgs(ArgReader& args) {
     if (args.left() >= 2 && args.Accept("COUNT")) {
       constexpr int64_t kMost =
           std::numeric_limits<int64_t>::max() / static_cast<int64_t>(sizeof(StreamId));
-      call.count = args.IntegerIn(1, kMost, "ERR COUNT must be > 0");
+      constexpr std::string_view kNotPositiveCount = "ERR COUNT must be > 0";
+      call.count = args.IntegerOr(kNotPositiveCount);
+      if (call.count < 1 || call.count > kMost) args.Fail(kNotPositiveCount);
     } else if (args.Accept("JUSTID")) {
       call.just_id = true;
     } else {

@@ -95,6 +95,7 @@ XAddCall ReadXAdd(CommandContext& ctx, ArgReader& args) {
   call.options = ReadTrimArgs(ctx, args, true);
   call.id_at = args.position();
   if (args.ok() && !args.empty()) call.wanted = ReadWantedId(args);
+  SettleLimit(ctx, args, call.options);
   call.pairs = args.all().subspan(args.position());
   if (args.ok() && (call.pairs.size() < 2 || call.pairs.size() % 2 == 1)) {
     args.Fail(errors::WrongArity("xadd"));

@@ -92,7 +92,8 @@ std::vector<std::string> Frozen(const CommandContext& ctx, const ReadArgs& call,
                                 const StreamIds& behind) {
   std::vector<std::string> argv(ctx.argv.begin(), ctx.argv.end());
   for (size_t i = 0; i < behind.size(); ++i) {
-    if (call.ids[i] == "$" || call.ids[i] == "+") argv[call.ids_at + i] = store::StreamIdText(behind[i]).view();
+    if (call.ids[i] == "$" || call.ids[i] == "+")
+      argv[call.ids_at + i] = store::StreamIdText(behind[i]).view();
   }
   return argv;
 }

@@ -96,8 +96,11 @@ uint64_t DefaultLimit(CommandContext& ctx) {
 }
 
 // Who must be obeyed (a leader) has said exactly what is to go.
-void CheckLimit(CommandContext& ctx, ArgReader& args, TrimArgs& options, int64_t limit) {
-  if (limit > 0 && !options.trim) {
+}  // namespace
+
+void SettleLimit(CommandContext& ctx, ArgReader& args, TrimArgs& options) {
+  if (!args.ok()) return;
+  if (options.limit > 0 && !options.trim) {
     return args.Fail(
         "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
   }
@@ -109,14 +112,11 @@ void CheckLimit(CommandContext& ctx, ArgReader& args, TrimArgs& options, int64_t
     return args.Fail("ERR syntax error, LIMIT cannot be used without the special ~ option");
   }
   if (!approximate) return;
-  options.trim->limit = options.limit_at ? static_cast<uint64_t>(limit) : DefaultLimit(ctx);
+  options.trim->limit = options.limit_at ? static_cast<uint64_t>(options.limit) : DefaultLimit(ctx);
 }
-
-}  // namespace
 
 TrimArgs ReadTrimArgs(CommandContext& ctx, ArgReader& args, bool of_xadd) {
   TrimArgs options;
-  int64_t limit = 0;
   while (args.ok() && !args.empty()) {
     const bool more = args.left() >= 2;
     if (of_xadd && args.Peek() == "*") break;
@@ -126,8 +126,8 @@ TrimArgs ReadTrimArgs(CommandContext& ctx, ArgReader& args, bool of_xadd) {
       ReadThreshold(args, store::StreamTrim::By::kId, options);
     } else if (more && args.Accept("LIMIT")) {
       options.limit_at = args.position() - 1;
-      limit = args.Integer();
-      if (limit < 0) args.Fail("ERR The LIMIT argument must be >= 0.");
+      options.limit = args.Integer();
+      if (options.limit < 0) args.Fail("ERR The LIMIT argument must be >= 0.");
     } else if (of_xadd && args.Accept("NOMKSTREAM")) {
       options.no_create = true;
     } else if (of_xadd) {
@@ -136,10 +136,10 @@ TrimArgs ReadTrimArgs(CommandContext& ctx, ArgReader& args, bool of_xadd) {
       args.FailSyntax();
     }
   }
-  if (args.ok() && !of_xadd && !options.trim && limit == 0) {
+  if (args.ok() && !of_xadd && !options.trim && options.limit == 0) {
     args.Fail("ERR syntax error, XTRIM must be called with a trimming strategy");
   }
-  if (args.ok()) CheckLimit(ctx, args, options, limit);
+  if (!of_xadd) SettleLimit(ctx, args, options);
   return options;
 }
 

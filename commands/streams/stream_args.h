@@ -36,10 +36,14 @@ struct TrimArgs {
   std::optional<store::StreamTrim> trim;
   size_t threshold_at = 0;         // Where the number or ID of `trim` stands, in args.all().
   std::optional<size_t> limit_at;  // Where "LIMIT" stands.
+  int64_t limit = 0;               // As given there.
   bool no_create = false;          // XADD's NOMKSTREAM.
 };
 // Up to what is none of these options: for XADD its ID; XTRIM has nothing else.
 TrimArgs ReadTrimArgs(CommandContext& ctx, ArgReader& args, bool of_xadd);
+// Whether LIMIT may stand where it does, and what it comes to. Once all is read: an error in XADD's
+// ID comes before this one.
+void SettleLimit(CommandContext& ctx, ArgReader& args, TrimArgs& options);
 // Of a trim that was not exact: the call's words with what it came to in their place, so that it
 // can be done again.
 std::vector<std::string_view> ExactTrim(const CommandContext& ctx, const TrimArgs& options,
