@@ -22,6 +22,15 @@ void EffectRecorder::OnEffect(DbIndex db, const store::Key& key, const store::Ev
   }
 }
 
+void EffectRecorder::OnMembersExpired(DbIndex db, const store::Key& key, const store::Event&,
+                                      std::span<const std::string> members, bool) {
+  stats_.dirty.Add();
+  if (listener_ == nullptr) return;
+  CallEffects::Command words = {"HDEL", std::string(key.bytes)};
+  words.insert(words.end(), members.begin(), members.end());
+  Add(db, std::move(words));
+}
+
 void EffectRecorder::OnFlush(DbIndex, DbIndex, uint64_t) { ++changes_; }
 void EffectRecorder::OnSwap(DbIndex, DbIndex) { ++changes_; }
 

@@ -8,7 +8,8 @@
 //   OpenUnit ── calls: handler runs, OnEffect… ── EndCall ── … ── CloseUnit ── unlock
 //
 // A call that changed something is an effect as it was sent, unless its CallEffects say otherwise.
-// A key that expired or was evicted is a DEL of its own, before the call that found it.
+// A key that expired or was evicted is a DEL of its own, before the call that found it; fields of
+// a hash that expired are an HDEL.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,8 @@ class EffectRecorder final : public store::EffectSink {
 
   void OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
                 store::Change change) override;
+  void OnMembersExpired(DbIndex db, const store::Key& key, const store::Event& event,
+                        std::span<const std::string> members, bool emptied) override;
   void OnFlush(DbIndex first, DbIndex last, uint64_t keys) override;
   void OnSwap(DbIndex a, DbIndex b) override;
   void OnReady(DbIndex db, std::string_view key) override { ready_.Add(db, key); }

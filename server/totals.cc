@@ -36,6 +36,7 @@ Totals RawTotals(Node& node) {
     totals.hits += stats.hits.get();
     totals.misses += stats.misses.get();
     totals.expired += stats.expired.get();
+    totals.expired_members += stats.expired_members.get();
     totals.evicted += stats.evicted.get();
   }
   return totals;
@@ -57,11 +58,11 @@ CommandTotals RawCommand(Node& node, size_t command_index) {
 }
 
 constexpr uint64_t Totals::* kTotalsFields[] = {
-    &Totals::commands,  &Totals::bytes_read,      &Totals::bytes_written,
-    &Totals::reads,     &Totals::writes,          &Totals::hits,
-    &Totals::misses,    &Totals::expired,         &Totals::evicted,
-    &Totals::rounds,    &Totals::busy_us,         &Totals::command_us,
-    &Totals::expiry_us, &Totals::expiry_late_runs};
+    &Totals::commands,  &Totals::bytes_read,       &Totals::bytes_written,
+    &Totals::reads,     &Totals::writes,           &Totals::hits,
+    &Totals::misses,    &Totals::expired,          &Totals::evicted,
+    &Totals::rounds,    &Totals::busy_us,          &Totals::command_us,
+    &Totals::expiry_us, &Totals::expiry_late_runs, &Totals::expired_members};
 
 }  // namespace
 

@@ -23,6 +23,7 @@ struct Totals {
   uint64_t hits = 0;
   uint64_t misses = 0;
   uint64_t expired = 0;
+  uint64_t expired_members = 0;
   uint64_t evicted = 0;
   uint64_t rounds = 0;      // Of the workers' loops.
   uint64_t busy_us = 0;     // Between waits.

@@ -7,6 +7,12 @@
 namespace henge::store {
 
 size_t Deadlines::Take(UnixMillis now, std::span<ExpiryRecord> out) {
+  if (!unfinished_.empty()) {
+    const size_t taken = std::min(unfinished_.size(), out.size());
+    std::copy_n(unfinished_.end() - static_cast<ptrdiff_t>(taken), taken, out.begin());
+    unfinished_.resize(unfinished_.size() - taken);
+    return taken;
+  }
   size_t taken = current_ != nullptr ? current_->Take(now, out) : 0;
   if (taken == 0 && next_ != nullptr) taken = next_->Take(now, out);
   return taken;
@@ -18,9 +24,11 @@ int64_t Deadlines::LagMs(UnixMillis now) const {
 }
 
 std::optional<ExpiryRecord> Deadlines::Sample(Random& random) const {
-  if (records() == 0) return std::nullopt;
   const size_t in_current = current_ != nullptr ? current_->size() : 0;
-  return random.Below(records()) < in_current ? current_->Sample(random) : next_->Sample(random);
+  const size_t in_next = next_ != nullptr ? next_->size() : 0;
+  if (in_current + in_next == 0) return std::nullopt;
+  return random.Below(in_current + in_next) < in_current ? current_->Sample(random)
+                                                         : next_->Sample(random);
 }
 
 size_t Deadlines::MemoryBytes() const {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "store/expiry_index.h"
 
@@ -31,13 +32,18 @@ class Deadlines {
     index->Note(record, deadline);
   }
 
+  // A record that was taken and of which more is due than one batch could do: the next Take returns
+  // it.
+  void PutBack(ExpiryRecord record) { unfinished_.push_back(record); }
+
   // As ExpiryIndex's.
   size_t Take(UnixMillis now, std::span<ExpiryRecord> out);
   int64_t LagMs(UnixMillis now) const;
   std::optional<ExpiryRecord> Sample(Random& random) const;
 
   size_t records() const {
-    return (current_ != nullptr ? current_->size() : 0) + (next_ != nullptr ? next_->size() : 0);
+    return (current_ != nullptr ? current_->size() : 0) + (next_ != nullptr ? next_->size() : 0) +
+           unfinished_.size();
   }
   size_t MemoryBytes() const;
 
@@ -58,6 +64,7 @@ class Deadlines {
   static constexpr size_t kSlack = 1024;
   std::unique_ptr<ExpiryIndex> current_;  // Made with the first deadline.
   std::unique_ptr<ExpiryIndex> next_;     // While a rebuild is under way.
+  std::vector<ExpiryRecord> unfinished_;
 };
 
 }  // namespace henge::store

@@ -33,8 +33,9 @@ std::string_view TypeName(Type type) {
 }
 
 std::string_view EncodingName(Encoding encoding) {
-  static constexpr std::array<std::string_view, 9> kNames = {
-      "raw", "int", "embstr", "listpack", "quicklist", "intset", "hashtable", "skiplist", "stream"};
+  static constexpr std::array<std::string_view, 10> kNames = {
+      "raw",    "int",       "embstr",   "listpack", "quicklist",
+      "intset", "hashtable", "skiplist", "stream",   "listpackex"};
   return kNames[static_cast<size_t>(encoding)];
 }
 
@@ -130,6 +131,10 @@ bool Entry::IsEmptyCollection() const { return OperationsOf(type()).empty(encodi
 
 size_t Entry::CollectionFreeEffort() const {
   return OperationsOf(type()).free_effort(encoding(), object());
+}
+
+UnixMillis Entry::EarliestMemberDeadline() const {
+  return OperationsOf(type()).earliest_deadline(encoding(), object());
 }
 
 Entry* Entry::Transplant(const Entry* from, std::string_view key, UnixMillis expiry) {

@@ -45,6 +45,7 @@ enum class Encoding : uint8_t {
   kHashtable,
   kSkiplist,
   kStream,
+  kListpackEx,
 };
 
 // As TYPE and OBJECT ENCODING print them.
@@ -109,6 +110,18 @@ class Entry {
     set_kind(type(), encoding);
     set_pointer(object);
   }
+  // When the first of a collection's members is due; kNoExpiry where none has a deadline.
+  UnixMillis member_deadline() const {
+    // Only hashes have such, and not in this form.
+    if (type() != Type::kHash || encoding() == Encoding::kListpack) return kNoExpiry;
+    return EarliestMemberDeadline();
+  }
+  // When the entry is to be looked at for its age, or its members' age; kNoExpiry for never.
+  UnixMillis due() const {
+    const UnixMillis of_member = member_deadline();
+    if (of_member == kNoExpiry) return expiry();
+    return has_expiry() && expiry() < of_member ? expiry() : of_member;
+  }
   // Whether a collection has nothing left for which its key should stay.
   bool IsEmptyCollection() const;
 
@@ -151,6 +164,7 @@ class Entry {
   static Entry* Transplant(const Entry* from, std::string_view key, UnixMillis expiry);
 
   size_t CollectionFreeEffort() const;
+  UnixMillis EarliestMemberDeadline() const;
 
   char* Body() { return reinterpret_cast<char*>(this + 1); }
   const char* Body() const { return reinterpret_cast<const char*>(this + 1); }

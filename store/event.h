@@ -5,6 +5,8 @@
 // and the wake-up of blocked clients follow.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "base/types.h"
@@ -61,6 +63,12 @@ class EffectSink {
   // The change just reported, or one of the whole database, may end a wait for the key: there are
   // some (store/wait.h). Called with the key's shard locked.
   virtual void OnReady(DbIndex db, std::string_view key) { (void)db, (void)key; }
+  // Members of a collection were deleted for their age, which is `event`; `emptied` says whether
+  // the key went with them. Called with the key's shard locked, before the members' names are gone.
+  virtual void OnMembersExpired(DbIndex db, const Key& key, const Event& event,
+                                std::span<const std::string> members, bool emptied) {
+    (void)db, (void)key, (void)event, (void)members, (void)emptied;
+  }
   // Databases first … last were emptied of `keys` keys. Called with every shard locked.
   virtual void OnFlush(DbIndex first, DbIndex last, uint64_t keys) {
     (void)first, (void)last, (void)keys;
@@ -88,6 +96,7 @@ inline constexpr Event kMoveFrom{EventClass::kGeneric, "move_from"};
 inline constexpr Event kMoveTo{EventClass::kGeneric, "move_to"};
 inline constexpr Event kCopyTo{EventClass::kGeneric, "copy_to"};
 inline constexpr Event kRestore{EventClass::kGeneric, "restore"};
+inline constexpr Event kHashExpired{EventClass::kHash, "hexpired"};
 inline constexpr Event kExpired{EventClass::kExpired, "expired"};
 inline constexpr Event kEvicted{EventClass::kEvicted, "evicted"};
 }  // namespace events

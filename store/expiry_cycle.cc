@@ -62,20 +62,36 @@ size_t ExpiryCycle::ExpireBatch(ShardDb& part, Keyspace& keyspace, size_t limit)
   for (size_t i = 0; i < taken; ++i) {
     part.TableOf(records[i].slot()).PrefetchItem(records[i].hash_prefix());
   }
-  for (size_t i = 0; i < taken; ++i) ExpireRecord(part, keyspace, records[i]);
+  size_t members = kMemberBatch;
+  for (size_t i = 0; i < taken; ++i) ExpireRecord(part, keyspace, records[i], members);
   return taken;
 }
 
-void ExpiryCycle::ExpireRecord(ShardDb& part, Keyspace& keyspace, ExpiryRecord record) {
+void ExpiryCycle::ExpireRecord(ShardDb& part, Keyspace& keyspace, ExpiryRecord record,
+                               size_t& members) {
   absl::InlinedVector<Entry*, 2> expired;
+  absl::InlinedVector<Entry*, 2> with_expired_members;
   part.TableOf(record.slot()).VisitHashPrefix(record.hash_prefix(), [&](Entry* entry) {
-    if (!entry->has_expiry()) return;
+    const UnixMillis due = entry->due();
+    if (due == kNoExpiry) return;
     if (entry->ExpiredAt(keyspace.now())) {
       expired.push_back(entry);
+    } else if (due < keyspace.now()) {
+      with_expired_members.push_back(entry);
     } else {
-      part.deadlines().File(record, entry->expiry(), keyspace.now());
+      part.deadlines().File(record, due, keyspace.now());
     }
   });
+  for (Entry* entry : with_expired_members) {
+    members -= keyspace.ExpireDueMembers(Key::Of(entry->key()), members);
+    // What is left of the entry, if anything, is due later, or soon for the rest.
+    part.TableOf(record.slot()).VisitHashPrefix(record.hash_prefix(), [&](Entry* left) {
+      const UnixMillis due = left == entry ? left->due() : kNoExpiry;
+      if (due == kNoExpiry) return;
+      if (due < keyspace.now()) return part.deadlines().PutBack(record);
+      part.deadlines().File(record, due, keyspace.now());
+    });
+  }
   for (Entry* entry : expired) {
     deletions_.Record(keyspace.now() - entry->expiry());
     keyspace.Expire(Key::Of(entry->key()));
@@ -86,7 +102,7 @@ bool ExpiryCycle::RebuildStep(Shard& shard, ShardDb& part, DbIndex db, const Loc
                               UnixMillis now) {
   Deadlines& deadlines = part.deadlines();
   if (!deadlines.rebuilding()) {
-    const size_t live = shard.keys_with_expiry[db].get();
+    const size_t live = shard.keys_with_expiry[db].get() + shard.keys_with_member_expiry[db].get();
     if (!deadlines.WantsRebuild(live, shard.keys[db].get())) return false;
     deadlines.BeginRebuild(now);
   }
@@ -97,8 +113,9 @@ bool ExpiryCycle::RebuildStep(Shard& shard, ShardDb& part, DbIndex db, const Loc
     deadlines.rebuild_cursor =
         table.size() == 0 ? 0 : table.Scan(deadlines.rebuild_cursor, [&](Entry* entry) {
           ++walked;
-          if (!entry->has_expiry()) return;
-          deadlines.File(ExpiryRecord::Of(Key::Of(entry->key())), entry->expiry(), now);
+          const UnixMillis due = entry->due();
+          if (due == kNoExpiry) return;
+          deadlines.File(ExpiryRecord::Of(Key::Of(entry->key())), due, now);
         });
     if (deadlines.rebuild_cursor == 0) ++deadlines.rebuild_table;
   }

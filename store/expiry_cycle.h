@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ExpiryCycle: deletes keys whose deadline has passed, whether or not anyone asks for them.
+// ExpiryCycle: deletes keys and fields of hashes whose deadline has passed, whether or not anyone
+// asks for them.
 //
 // Each worker owns one and runs it over its share of the shards from a timer. A shard is locked for
 // one batch of records at a time, a fraction of a millisecond; Run returns when nothing is due or
@@ -53,13 +54,15 @@ class ExpiryCycle {
 
  private:
   static constexpr size_t kBatch = 128;         // Records looked at in one hold of a lock.
+  static constexpr size_t kMemberBatch = 512;   // Expired fields of hashes deleted in one.
   static constexpr size_t kRebuildBatch = 512;  // Entries walked over in one.
 
   // One batch of a shard, in one hold of its lock. Returns whether there is more.
   bool RunShard(ShardIndex index, UnixMillis now);
   // Returns how many records it looked at, at most `limit`.
   size_t ExpireBatch(ShardDb& part, Keyspace& keyspace, size_t limit);
-  void ExpireRecord(ShardDb& part, Keyspace& keyspace, ExpiryRecord record);
+  // Deletes at most `members` expired members of collections, and subtracts them from it.
+  void ExpireRecord(ShardDb& part, Keyspace& keyspace, ExpiryRecord record, size_t& members);
   // A step of a rebuild, begun when it pays. Returns whether one is under way.
   bool RebuildStep(Shard& shard, ShardDb& part, DbIndex db, const LockSet& locks, UnixMillis now);
   int64_t LagMs(UnixMillis now);

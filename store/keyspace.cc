@@ -6,6 +6,7 @@
 #include "base/numbers.h"
 #include "base/random.h"
 #include "store/access_clock.h"
+#include "store/hash/hash.h"
 
 namespace henge::store {
 
@@ -100,7 +101,8 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* 
     old = nullptr;
   }
   const bool had_expiry = old != nullptr && old->has_expiry();
-  const UnixMillis old_expiry = had_expiry ? old->expiry() : kNoExpiry;
+  const bool had_member_expiry = old != nullptr && old->member_deadline() != kNoExpiry;
+  const UnixMillis old_due = old != nullptr ? old->due() : kNoExpiry;
   if (old != nullptr) {
     shard.entry_bytes[db_].Sub(old->MemoryBytes());
     table.WillChange(position);
@@ -118,8 +120,12 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* 
   if (had_expiry != entry->has_expiry()) {
     entry->has_expiry() ? shard.keys_with_expiry[db_].Add() : shard.keys_with_expiry[db_].Sub();
   }
-  if (entry->has_expiry() && entry->expiry() != old_expiry) {
-    store_.Database(shard, db_).deadlines().Note(key, entry->expiry(), old_expiry, now_);
+  if (had_member_expiry != (entry->member_deadline() != kNoExpiry)) {
+    Counter& count = shard.keys_with_member_expiry[db_];
+    had_member_expiry ? count.Sub() : count.Add();
+  }
+  if (const UnixMillis due = entry->due(); due != kNoExpiry && due != old_due) {
+    store_.Database(shard, db_).deadlines().Note(key, due, old_due, now_);
   }
   if (changed != nullptr && !*changed) return;
   Report(key, event, old == nullptr ? Change::kCreated : Change::kModified);
@@ -133,6 +139,7 @@ Entry* Keyspace::Detach(const Key& key) {
   shard.entry_bytes[db_].Sub(entry->MemoryBytes());
   shard.keys[db_].Sub();
   if (entry->has_expiry()) shard.keys_with_expiry[db_].Sub();
+  if (entry->member_deadline() != kNoExpiry) shard.keys_with_member_expiry[db_].Sub();
   return entry;
 }
 
@@ -232,9 +239,57 @@ void Keyspace::Insert(const Key& key, Entry* entry) {
   part.TableOf(key.slot).Insert(entry, key.hash);
   shard.keys[db_].Add();
   shard.entry_bytes[db_].Add(entry->MemoryBytes());
-  if (!entry->has_expiry()) return;
-  shard.keys_with_expiry[db_].Add();
-  part.deadlines().Note(key, entry->expiry(), kNoExpiry, now_);
+  const UnixMillis due = entry->due();
+  if (due == kNoExpiry) return;
+  if (entry->has_expiry()) shard.keys_with_expiry[db_].Add();
+  if (entry->member_deadline() != kNoExpiry) shard.keys_with_member_expiry[db_].Add();
+  part.deadlines().Note(key, due, kNoExpiry, now_);
+}
+
+void Keyspace::MembersDueChanged(const Key& key, const Entry* entry, UnixMillis members_before,
+                                 UnixMillis due_before) {
+  Shard& shard = ShardOf(key);
+  const bool had = members_before != kNoExpiry;
+  const bool has = entry->member_deadline() != kNoExpiry;
+  if (had != has) {
+    Counter& count = shard.keys_with_member_expiry[db_];
+    had ? count.Sub() : count.Add();
+  }
+  const UnixMillis due = entry->due();
+  if (due != kNoExpiry && due != due_before) {
+    store_.Database(shard, db_).deadlines().Note(key, due, due_before, now_);
+  }
+}
+
+size_t Keyspace::ExpireMembers(const Key& key,
+                               absl::FunctionRef<void(Entry&, std::vector<std::string>&)> take) {
+  if (KeepsExpired()) return 0;
+  EntryTable* table = TableFor(key);
+  const auto position = table->FindPosition(key.bytes, key.hash);
+  Entry* entry = table->At(position);
+  Shard& shard = ShardOf(key);
+  const size_t before = entry->MemoryBytes();
+  const UnixMillis members_due = entry->member_deadline();
+  const UnixMillis due = entry->due();
+  std::vector<std::string> names;
+  table->WillChange(position);
+  take(*entry, names);
+  if (names.empty()) return 0;
+  shard.entry_bytes[db_].Add(entry->MemoryBytes() - before);  // Modulo 2^64: it has shrunk.
+  if (entry->member_deadline() != members_due) MembersDueChanged(key, entry, members_due, due);
+  shard.stats.expired_members.Add(names.size());
+  if (!shard.watches.empty()) shard.watches.Touch(db_, key.bytes);
+  const bool emptied = entry->IsEmptyCollection();
+  if (emptied) Detach(key);
+  sink_.OnMembersExpired(db_, key, events::kHashExpired, names, emptied);
+  if (emptied) Dispose(entry);
+  return names.size();
+}
+
+size_t Keyspace::ExpireDueMembers(const Key& key, size_t limit) {
+  return ExpireMembers(key, [&](Entry& entry, std::vector<std::string>& names) {
+    Hash(entry, store_.settings().encodings, now_).DeleteExpired(limit, names);
+  });
 }
 
 bool Keyspace::SetCollection(const Key& key, Entry* value, const Event& event) {

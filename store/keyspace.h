@@ -14,7 +14,9 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/types.h"
 #include "store/event.h"
@@ -36,6 +38,8 @@ class Keyspace {
   const LockSet& locks() const { return locks_; }
   DbIndex db() const { return db_; }
   UnixMillis now() const { return now_; }
+  // What members' deadlines are compared with to tell whether they may be seen.
+  UnixMillis visible_now() const { return sees_expired_ ? 0 : now_; }
   // The same locks and moment, another database (SELECT in a transaction, MOVE, COPY … DB).
   Keyspace InDatabase(DbIndex db) const {
     Keyspace other = *this;
@@ -79,6 +83,16 @@ class Keyspace {
   // Puts a value made by Entry::NewCollection(key.bytes, …) where anything or nothing was; an empty
   // one deletes what is there, with "del". Returns whether anything changed.
   bool SetCollection(const Key& key, Entry* value, const Event& event);
+
+  // Lets `take(Entry&, names)` delete expired members of the collection at `key` and name them,
+  // then reports them and deletes the key if it is left empty. Nothing happens where deleting what
+  // has expired is left to another. Returns how many there were. REQUIRES: the key is there; its
+  // bytes may be the entry's own.
+  size_t ExpireMembers(const Key& key,
+                       absl::FunctionRef<void(Entry&, std::vector<std::string>&)> take);
+
+  // Up to `limit` of those whose time is up, the earliest first.
+  size_t ExpireDueMembers(const Key& key, size_t limit);
 
   // --- Strings --------------------------------------------------------------------------------
   // Replaces whatever is there. `expiry` is absolute or kNoExpiry.
@@ -183,6 +197,9 @@ class Keyspace {
   // nothing to tell.
   template <class F>
   void Upsert(const Key& key, const Event& event, F remake, const bool* changed = nullptr);
+  // Keeps counts and the expiry index true when a collection's members got other deadlines.
+  void MembersDueChanged(const Key& key, const Entry* entry, UnixMillis members_before,
+                         UnixMillis due_before);
   // Keeps an entry that is new to the table. REQUIRES: its key is absent.
   void Insert(const Key& key, Entry* entry);
   // Takes the entry out of the table and the counts; the caller owns it.

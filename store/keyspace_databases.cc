@@ -68,6 +68,7 @@ uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
       garbage->push_back(std::move(shard.dbs[db]));
       shard.keys[db].Set(0);
       shard.keys_with_expiry[db].Set(0);
+      shard.keys_with_member_expiry[db].Set(0);
       shard.entry_bytes[db].Set(0);
       ReportReplaced(shard, db, now_, sink_);
     }
@@ -90,7 +91,8 @@ void Keyspace::SwapDatabases(DbIndex a, DbIndex b) {
       TouchReplaced(shard, a, shard.dbs[b].get(), now_);
       TouchReplaced(shard, b, shard.dbs[a].get(), now_);
       std::swap(shard.dbs[a], shard.dbs[b]);
-      for (auto* counters : {&shard.keys, &shard.keys_with_expiry, &shard.entry_bytes}) {
+      for (auto* counters : {&shard.keys, &shard.keys_with_expiry, &shard.keys_with_member_expiry,
+                             &shard.entry_bytes}) {
         const uint64_t of_a = (*counters)[a].get();
         (*counters)[a].Set((*counters)[b].get());
         (*counters)[b].Set(of_a);

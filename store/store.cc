@@ -26,6 +26,7 @@ Store::Store(const StoreOptions& options)
     shard.keys = std::vector<Counter>(static_cast<size_t>(options.databases));
     shard.entry_bytes = std::vector<Counter>(static_cast<size_t>(options.databases));
     shard.keys_with_expiry = std::vector<Counter>(static_cast<size_t>(options.databases));
+    shard.keys_with_member_expiry = std::vector<Counter>(static_cast<size_t>(options.databases));
   }
 }
 
@@ -44,6 +45,12 @@ uint64_t Store::KeyCount(DbIndex db) const {
 uint64_t Store::KeyCountWithExpiry(DbIndex db) const {
   uint64_t sum = 0;
   for (const Shard& shard : shards_) sum += shard.keys_with_expiry[db].get();
+  return sum;
+}
+
+uint64_t Store::KeyCountWithMemberExpiry(DbIndex db) const {
+  uint64_t sum = 0;
+  for (const Shard& shard : shards_) sum += shard.keys_with_member_expiry[db].get();
   return sum;
 }
 

@@ -63,6 +63,7 @@ struct ShardStats {
   Counter hits;
   Counter misses;
   Counter expired;
+  Counter expired_members;  // Fields of hashes.
   Counter evicted;
 };
 
@@ -78,7 +79,8 @@ struct alignas(64) Shard {
   std::vector<std::unique_ptr<ShardDb>> dbs;  // Made when first written to; may be null.
   std::vector<Counter> keys;                  // Per database; readable without the lock.
   std::vector<Counter> keys_with_expiry;
-  std::vector<Counter> entry_bytes;  // Per database: allocated by its entries.
+  std::vector<Counter> keys_with_member_expiry;  // Hashes with fields that have a deadline.
+  std::vector<Counter> entry_bytes;              // Per database: allocated by its entries.
   WatchRegistry watches;
   WaitRegistry waits;
   ShardStats stats;
@@ -164,6 +166,7 @@ class Store {
   // Sums over the shards' counters; no lock.
   uint64_t KeyCount(DbIndex db) const;
   uint64_t KeyCountWithExpiry(DbIndex db) const;
+  uint64_t KeyCountWithMemberExpiry(DbIndex db) const;
   // Bytes allocated by entries (not by tables). No lock.
   uint64_t EntryBytes() const;
 

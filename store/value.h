@@ -9,6 +9,7 @@
 
 #include <cstddef>
 
+#include "base/types.h"
 #include "store/entry.h"
 
 namespace henge::store {
@@ -25,6 +26,8 @@ struct ValueOperations {
   // later, when that may be here, its record. Both or neither, of kHashtable and kSkiplist only.
   void (*prefetch_bucket)(Encoding, const void*, uint64_t hash) = nullptr;
   void (*prefetch_record)(Encoding, const void*, uint64_t hash) = nullptr;
+  // The earliest deadline of its members, kNoExpiry if none has one; null where none ever does.
+  UnixMillis (*earliest_deadline)(Encoding, const void*) = nullptr;
 };
 
 // REQUIRES: a collection's type.

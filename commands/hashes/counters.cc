@@ -31,19 +31,20 @@ void HIncrBy(CommandContext& ctx, ArgReader& args) {
   if (!args.Done()) return ctx.reply.Error(args.error());
   int64_t sum = 0;
   std::string_view error;
-  if (!ModifyHash(ctx, key, IfAbsent::kCreate, hash_events::kHIncrBy, [&](store::Hash& hash) {
-        const auto text = hash.Get(field);
-        const auto old = text ? IntegerOf(*text) : 0;
-        if (!old) {
-          error = "ERR hash value is not an integer";
-        } else if (__builtin_add_overflow(*old, delta, &sum)) {
-          error = errors::kOverflow;
-        } else {
-          char digits[kInt64Chars];
-          hash.SetKeepingDeadline(field, {digits, FormatInt64(sum, digits)});
-        }
-        return error.empty();
-      })) {
+  if (!ModifyFields(
+          ctx, key, IfAbsent::kCreate, hash_events::kHIncrBy, {&field, 1}, [&](store::Hash& hash) {
+            const auto text = hash.Get(field);
+            const auto old = text ? IntegerOf(*text) : 0;
+            if (!old) {
+              error = "ERR hash value is not an integer";
+            } else if (__builtin_add_overflow(*old, delta, &sum)) {
+              error = errors::kOverflow;
+            } else {
+              char digits[kInt64Chars];
+              hash.Set(field, {digits, FormatInt64(sum, digits)}, store::Hash::Deadline::kKeep);
+            }
+            return error.empty();
+          })) {
     return;
   }
   error.empty() ? ctx.reply.Integer(sum) : ctx.reply.Error(error);
@@ -57,20 +58,21 @@ void HIncrByFloat(CommandContext& ctx, ArgReader& args) {
   if (std::isinf(*delta)) return ctx.reply.Error("ERR value is NaN or Infinity");
   std::string digits;
   std::string_view error;
-  if (!ModifyHash(ctx, key, IfAbsent::kCreate, hash_events::kHIncrByFloat, [&](store::Hash& hash) {
-        const auto text = hash.Get(field);
-        const auto old = text ? FloatOf(*text) : 0.0L;
-        const long double sum = old.value_or(0) + *delta;
-        if (!old) {
-          error = "ERR hash value is not a float";
-        } else if (std::isnan(sum) || std::isinf(sum)) {
-          error = errors::kNanOrInfinity;
-        } else {
-          digits = FormatLongDouble(sum);
-          hash.SetKeepingDeadline(field, digits);
-        }
-        return error.empty();
-      })) {
+  if (!ModifyFields(ctx, key, IfAbsent::kCreate, hash_events::kHIncrByFloat, {&field, 1},
+                    [&](store::Hash& hash) {
+                      const auto text = hash.Get(field);
+                      const auto old = text ? FloatOf(*text) : 0.0L;
+                      const long double sum = old.value_or(0) + *delta;
+                      if (!old) {
+                        error = "ERR hash value is not a float";
+                      } else if (std::isnan(sum) || std::isinf(sum)) {
+                        error = errors::kNanOrInfinity;
+                      } else {
+                        digits = FormatLongDouble(sum);
+                        hash.Set(field, digits, store::Hash::Deadline::kKeep);
+                      }
+                      return error.empty();
+                    })) {
     return;
   }
   if (!error.empty()) return ctx.reply.Error(error);

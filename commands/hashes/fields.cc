@@ -30,6 +30,18 @@ std::optional<int64_t> SetAll(CommandContext& ctx, ArgReader& args, std::string_
 
 }  // namespace
 
+void DeleteExpired(CommandContext& ctx, const store::Key& key,
+                   std::span<const std::string_view> fields) {
+  ctx.keyspace.ExpireMembers(key, [&](store::Entry& entry, std::vector<std::string>& names) {
+    store::Hash hash = AsHash(ctx, entry);
+    for (const std::string_view field : fields) {
+      if (!hash.IsExpired(field)) continue;
+      hash.Delete(field);
+      names.emplace_back(field);
+    }
+  });
+}
+
 void HSet(CommandContext& ctx, ArgReader& args) {
   if (const auto added = SetAll(ctx, args, "hset")) ctx.reply.Integer(*added);
 }
@@ -43,36 +55,41 @@ void HSetNx(CommandContext& ctx, ArgReader& args) {
   const std::string_view field = args.Next();
   const std::string_view value = args.Next();
   bool added = false;
-  if (!ModifyHash(ctx, key, IfAbsent::kCreate, hash_events::kHSet, [&](store::Hash& hash) {
-        added = !hash.Has(field);
-        if (added) hash.Set(field, value);
-        return added;
-      })) {
+  if (!ModifyFields(ctx, key, IfAbsent::kCreate, hash_events::kHSet, {&field, 1},
+                    [&](store::Hash& hash) {
+                      added = !hash.Has(field);
+                      if (added) hash.Set(field, value);
+                      return added;
+                    })) {
     return;
   }
   ctx.reply.Integer(added);
 }
 
 void HGet(CommandContext& ctx, ArgReader& args) {
-  const auto hash = ReadHash(ctx, args.Key(), [&] { ctx.reply.Null(); });
+  const store::Key key = args.Key();
+  const auto hash = ReadHash(ctx, key, [&] { ctx.reply.Null(); });
   if (!hash) return;
-  const auto value = hash->Get(args.Next());
+  const std::string_view field = args.Next();
+  const auto value = hash->Get(field);
   value ? ReplyText(ctx.reply, *value) : ctx.reply.Null();
+  if (!value && hash->HasExpired()) DeleteExpired(ctx, key, {&field, 1});
 }
 
 void HMGet(CommandContext& ctx, ArgReader& args) {
   const store::Key key = args.Key();
-  const size_t fields = args.left();
+  const auto fields = args.all().subspan(args.position());
   const auto hash = ReadHash(ctx, key, [&] {
-    ctx.reply.Array(fields);
-    for (size_t i = 0; i < fields; ++i) ctx.reply.Null();
+    ctx.reply.Array(fields.size());
+    for (size_t i = 0; i < fields.size(); ++i) ctx.reply.Null();
   });
   if (!hash) return;
-  ctx.reply.Array(fields);
-  while (!args.empty()) {
-    const auto value = hash->Get(args.Next());
+  ctx.reply.Array(fields.size());
+  for (const std::string_view field : fields) {
+    const auto value = hash->Get(field);
     value ? ReplyText(ctx.reply, *value) : ctx.reply.Null();
   }
+  if (hash->HasExpired()) DeleteExpired(ctx, key, fields);
 }
 
 void HDel(CommandContext& ctx, ArgReader& args) {
@@ -88,20 +105,29 @@ void HDel(CommandContext& ctx, ArgReader& args) {
 }
 
 void HExists(CommandContext& ctx, ArgReader& args) {
-  const auto hash = ReadHash(ctx, args.Key(), [&] { ctx.reply.Integer(0); });
-  if (hash) ctx.reply.Integer(hash->Has(args.Next()));
+  const store::Key key = args.Key();
+  const auto hash = ReadHash(ctx, key, [&] { ctx.reply.Integer(0); });
+  if (!hash) return;
+  const std::string_view field = args.Next();
+  const bool exists = hash->Has(field);
+  ctx.reply.Integer(exists);
+  if (!exists && hash->HasExpired()) DeleteExpired(ctx, key, {&field, 1});
 }
 
 void HLen(CommandContext& ctx, ArgReader& args) {
   const auto hash = ReadHash(ctx, args.Key(), [&] { ctx.reply.Integer(0); });
+  // As Redis, with the expired ones that nobody has come upon yet.
   if (hash) ctx.reply.Integer(static_cast<int64_t>(hash->size()));
 }
 
 void HStrLen(CommandContext& ctx, ArgReader& args) {
-  const auto hash = ReadHash(ctx, args.Key(), [&] { ctx.reply.Integer(0); });
+  const store::Key key = args.Key();
+  const auto hash = ReadHash(ctx, key, [&] { ctx.reply.Integer(0); });
   if (!hash) return;
-  const auto value = hash->Get(args.Next());
+  const std::string_view field = args.Next();
+  const auto value = hash->Get(field);
   ctx.reply.Integer(value ? static_cast<int64_t>(value->TextSize()) : 0);
+  if (!value && hash->HasExpired()) DeleteExpired(ctx, key, {&field, 1});
 }
 
 }  // namespace henge::commands

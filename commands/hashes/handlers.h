@@ -29,4 +29,20 @@ void HVals(CommandContext& ctx, ArgReader& args);
 void HScan(CommandContext& ctx, ArgReader& args);
 void HRandField(CommandContext& ctx, ArgReader& args);
 
+// expire.cc
+void HExpire(CommandContext& ctx, ArgReader& args);
+void HPExpire(CommandContext& ctx, ArgReader& args);
+void HExpireAt(CommandContext& ctx, ArgReader& args);
+void HPExpireAt(CommandContext& ctx, ArgReader& args);
+void HTtl(CommandContext& ctx, ArgReader& args);
+void HPTtl(CommandContext& ctx, ArgReader& args);
+void HExpireTime(CommandContext& ctx, ArgReader& args);
+void HPExpireTime(CommandContext& ctx, ArgReader& args);
+void HPersist(CommandContext& ctx, ArgReader& args);
+
+// field_exchange.cc
+void HGetEx(CommandContext& ctx, ArgReader& args);
+void HSetEx(CommandContext& ctx, ArgReader& args);
+void HGetDel(CommandContext& ctx, ArgReader& args);
+
 }  // namespace henge::commands

@@ -11,12 +11,26 @@ namespace {
 
 using store::FieldText;
 
+// As ReadHash, for drawing lots: expired fields are deleted first, if they aren't very many, and
+// where none is left there is nothing to draw from.
+template <class F>
+std::optional<store::Hash> ReadLiveHash(CommandContext& ctx, const store::Key& key, F absent) {
+  constexpr size_t kDeletedAtOnce = 512;
+  auto hash = ReadHash(ctx, key, absent);
+  if (!hash || !hash->HasExpired()) return hash;
+  ctx.keyspace.ExpireDueMembers(key, kDeletedAtOnce);
+  const auto left = ctx.keyspace.PeekAs(key, store::Type::kHash);
+  if (left && AsHash(ctx, *left.entry).LiveCount() > 0) return AsHash(ctx, *left.entry);
+  absent();
+  return std::nullopt;
+}
+
 }  // namespace
 
 void HGetAll(CommandContext& ctx, ArgReader& args) {
   const auto hash = ReadHash(ctx, args.Key(), [&] { ctx.reply.Map(0); });
   if (!hash) return;
-  ctx.reply.Map(hash->size());
+  ctx.reply.Map(hash->LiveCount());
   hash->ForEach([&](const FieldText& field, const FieldText& value) {
     ReplyText(ctx.reply, field);
     ReplyText(ctx.reply, value);
@@ -26,14 +40,14 @@ void HGetAll(CommandContext& ctx, ArgReader& args) {
 void HKeys(CommandContext& ctx, ArgReader& args) {
   const auto hash = ReadHash(ctx, args.Key(), [&] { ctx.reply.Array(0); });
   if (!hash) return;
-  ctx.reply.Array(hash->size());
+  ctx.reply.Array(hash->LiveCount());
   hash->ForEach([&](const FieldText& field, const FieldText&) { ReplyText(ctx.reply, field); });
 }
 
 void HVals(CommandContext& ctx, ArgReader& args) {
   const auto hash = ReadHash(ctx, args.Key(), [&] { ctx.reply.Array(0); });
   if (!hash) return;
-  ctx.reply.Array(hash->size());
+  ctx.reply.Array(hash->LiveCount());
   hash->ForEach([&](const FieldText&, const FieldText& value) { ReplyText(ctx.reply, value); });
 }
 
@@ -59,15 +73,15 @@ void HScan(CommandContext& ctx, ArgReader& args) {
   ScanReply found(ctx.reply.protocol());
   FieldText::Digits digits;
   uint64_t cursor = *start;
+  uint64_t visited = 0;
   do {
-    cursor = hash->Scan(cursor, [&](const FieldText& field, const FieldText& value) {
-      found.CountVisit();
+    cursor = hash->Scan(cursor, visited, [&](const FieldText& field, const FieldText& value) {
       const std::string_view name = field.Text(digits);
       if (!scan.Takes(name)) return;
       found.Add(name);
       if (values) found.Add(value.Text(digits));
     });
-  } while (cursor != 0 && found.visited() < scan.count);
+  } while (cursor != 0 && visited < scan.count);
   found.WriteTo(ctx.reply, cursor);
 }
 
@@ -76,7 +90,7 @@ void HRandField(CommandContext& ctx, ArgReader& args) {
   const store::Key key = args.Key();
   Random& random = ThreadRandom();
   if (args.empty()) {
-    const auto hash = ReadHash(ctx, key, [&] { ctx.reply.Null(); });
+    const auto hash = ReadLiveHash(ctx, key, [&] { ctx.reply.Null(); });
     if (!hash) return;
     return hash->DrawAny(
         random, 1, [&](const FieldText& field, const FieldText&) { ReplyText(ctx.reply, field); });
@@ -92,7 +106,7 @@ void HRandField(CommandContext& ctx, ArgReader& args) {
   if (values && (count < -kMax / 2 || count > kMax / 2)) {
     return ctx.reply.Error("ERR value is out of range");
   }
-  const auto hash = ReadHash(ctx, key, [&] { ctx.reply.Array(0); });
+  const auto hash = ReadLiveHash(ctx, key, [&] { ctx.reply.Array(0); });
   if (!hash) return;
 
   const bool pairs = values && ctx.reply.resp3();
@@ -106,8 +120,8 @@ void HRandField(CommandContext& ctx, ArgReader& args) {
     return fields;
   };
   if (count < 0) return hash->DrawAny(random, header(static_cast<uint64_t>(-count)), reply);
-  if (static_cast<uint64_t>(count) >= hash->size()) {
-    header(hash->size());
+  if (static_cast<uint64_t>(count) >= hash->LiveCount()) {
+    header(hash->LiveCount());
     return hash->ForEach(reply);
   }
   hash->DrawDifferent(random, header(static_cast<uint64_t>(count)), reply);

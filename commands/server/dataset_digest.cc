@@ -65,14 +65,16 @@ void Digest::AddSet(const store::Entry& entry) {
 
 void Digest::AddHash(const store::Entry& entry) {
   static const store::EncodingLimits limits;  // Those matter only when a hash changes.
-  const store::Hash hash(const_cast<store::Entry&>(entry), limits);
-  hash.ForEach([&](const store::FieldText& field, const store::FieldText& value) {
-    store::ListpackElement::Digits digits;
-    Digest pair;
-    pair.Mix(field.Text(digits));
-    pair.Mix(value.Text(digits));
-    Xor(pair);
-  });
+  const store::Hash hash(const_cast<store::Entry&>(entry), limits, /*now=*/0);
+  hash.ForEachWithDeadline(
+      [&](const store::FieldText& field, const store::FieldText& value, UnixMillis deadline) {
+        store::ListpackElement::Digits digits;
+        Digest pair;
+        pair.Mix(field.Text(digits));
+        pair.Mix(value.Text(digits));
+        if (deadline != kNoExpiry) pair.Xor("!!hexpire!!");
+        Xor(pair);
+      });
 }
 
 void Digest::AddSortedSet(const store::Entry& entry) {

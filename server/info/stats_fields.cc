@@ -36,6 +36,7 @@ void TrafficFields(Node& node, InfoFields& out, const Totals& totals) {
 void KeyFields(Node& node, InfoFields& out, const Totals& totals) {
   const ServerStats& stats = node.server_stats();
   out("expired_keys", totals.expired);
+  out("expired_subkeys", totals.expired_members);
   out("expired_stale_perc", "0.00");  // The expiry index knows what is due: nothing is sampled.
   out("expired_time_cap_reached_count", totals.expiry_late_runs);
   out("expire_cycle_cpu_milliseconds", totals.expiry_us / 1000);

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// FieldTable: the fields of a large hash, found by name.
+// FieldTable: the fields of a large hash, found by name and, where they have deadlines, by those.
 //
 //   Table ──> FieldRecord {field, value, deadline}, one allocation each
+//     FieldDeadlines ──┘      once any field has a deadline
 //
 // Owns its records. MemoryBytes is exact and costs nothing. Not thread-safe; the shard's lock is
 // held around every call. A FieldRecord* is valid until its field changes.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/random.h"
 #include "base/types.h"
+#include "store/hash/field_deadlines.h"
 #include "store/hash/field_record.h"
 #include "store/key.h"
 #include "store/table.h"
@@ -34,14 +37,22 @@ class FieldTable {
   const FieldRecord* Find(std::string_view field) const {
     return table_.Find(field, HashKey(field));
   }
-  // Hints that the field of this hash will be looked for; see ValueOperations.
+  // As Table's Prefetch and PrefetchItem.
   void PrefetchBucket(uint64_t hash) const { table_.Prefetch(hash); }
   void PrefetchRecord(uint64_t hash) const { table_.PrefetchItem(hash); }
-  // Whether the field is new.
-  bool Put(std::string_view field, std::string_view value, UnixMillis deadline = kNoExpiry);
   // REQUIRES: the field is absent.
-  void Add(std::string_view field, std::string_view value, UnixMillis deadline = kNoExpiry);
+  void Add(std::string_view field, std::string_view value, UnixMillis deadline);
+  // One look-up: the field's deadline before (0 where it was absent), which `deadline_of` turns
+  // into the one from now on.
+  template <class F>
+  UnixMillis Put(std::string_view field, std::string_view value, F deadline_of);
+  static constexpr UnixMillis kAbsent = 0;
+  // REQUIRES: `record` is what Find returned.
+  void SetDeadline(const FieldRecord* record, UnixMillis deadline);
   bool Erase(std::string_view field);
+
+  // Deadlines, null while no field ever had one.
+  const FieldDeadlines* deadlines() const { return deadlines_.get(); }
 
   template <class F>
   void ForEach(F fn) const {
@@ -54,7 +65,9 @@ class FieldTable {
                        [&](FieldRecord* record) { fn(static_cast<const FieldRecord*>(record)); });
   }
   // Any, each as likely as any other; null if there is none.
-  const FieldRecord* Random(henge::Random& random) const { return table_.RandomItem(random); }
+  const FieldRecord* Draw(Random& random) const { return table_.RandomItem(random); }
+  // The same among those whose deadline isn't before `now`. REQUIRES: there is one.
+  const FieldRecord* DrawLive(Random& random, UnixMillis now) const;
 
  private:
   struct Traits {
@@ -62,9 +75,29 @@ class FieldTable {
     static std::string_view Key(const FieldRecord* record) { return record->field(); }
     static uint64_t Hash(std::string_view field) { return HashKey(field); }
   };
+  using Fields = Table<Traits>;
 
-  Table<Traits> table_;
+  void Insert(FieldRecord* record, uint64_t hash);
+  void Note(FieldRecord* record);  // In the deadlines, if it has one.
+  void Forget(FieldRecord* record);
+  void Change(Fields::Position position, std::string_view value, UnixMillis deadline);
+
+  Fields table_;
+  std::unique_ptr<FieldDeadlines> deadlines_;
   size_t record_bytes_ = 0;
 };
+
+template <class F>
+UnixMillis FieldTable::Put(std::string_view field, std::string_view value, F deadline_of) {
+  const uint64_t hash = HashKey(field);
+  const auto position = table_.FindPosition(field, hash);
+  if (!position) {
+    Insert(FieldRecord::New(field, value, deadline_of(kAbsent)), hash);
+    return kAbsent;
+  }
+  const UnixMillis before = table_.At(position)->deadline();
+  Change(position, value, deadline_of(before));
+  return before;
+}
 
 }  // namespace henge::store
