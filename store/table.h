@@ -93,6 +93,10 @@ class Table {
   Item* Likely(uint64_t hash) const;
 
   // --- Changing ---------------------------------------------------------------------------------
+  // Lays the table out for so many items. Whoever fills a table from another one should say so
+  // first: items that come in the order of their hashes crowd a layout that grows under them.
+  // REQUIRES: empty.
+  void Reserve(size_t items);
   // REQUIRES: the key is absent.
   void Insert(Item* item, uint64_t hash);
   // The item at `p` is about to change in place.

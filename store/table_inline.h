@@ -229,6 +229,26 @@ void Table<Traits>::StoreSegment(uint64_t hash, Segment segment) {
 }
 
 template <class Traits>
+void Table<Traits>::Reserve(size_t items) {
+  if (directory_ != nullptr || items <= TableBucket::kPlaces) return;
+  const auto fits = [](size_t count, size_t buckets) {
+    return count * 100 <= buckets * size_t{TableBucket::kPlaces} * 72;
+  };
+  int depth = 0;
+  while (!fits(items >> depth, kSizes.back())) ++depth;
+  size_t s = 0;
+  while (!fits(items >> depth, kSizes[s])) ++s;
+  const size_t segments = size_t{1} << depth;
+  directory_ = static_cast<Segment*>(std::malloc(segments * sizeof(Segment)));
+  if (directory_ == nullptr) std::abort();
+  bytes_ += AllocationSize(segments * sizeof(Segment));
+  depth_ = depth;
+  for (size_t i = 0; i < segments; ++i) {
+    directory_[i] = Segment(AllocateBuckets(kSizes[s]), kSizes[s], depth);
+  }
+}
+
+template <class Traits>
 void Table<Traits>::DoubleDirectory() {
   if (directory_ == nullptr) {
     directory_ = static_cast<Segment*>(std::malloc(sizeof(Segment)));

@@ -232,6 +232,22 @@ TEST(Table, DrawsFairlyFromManySegments) {
   EXPECT_LT(chi_square, 5350);  // 4999 degrees of freedom: 1 in 4000.
 }
 
+TEST(Table, IsFilledInHashOrderOnceItIsLaidOut) {
+  for (const uint64_t items : {20, 900, 5000, 100'000}) {
+    Things from;
+    for (uint64_t i = 0; i < items; ++i) from.Insert(KeyNumber(i));
+    Table<ThingTraits> to;
+    to.Reserve(items);
+    from.table.ForEach([&](Thing* thing) { to.Insert(thing, HashKey(thing->key)); });
+    EXPECT_EQ(to.size(), items);
+    EXPECT_LT(to.MemoryBytes(), from.table.MemoryBytes() * 3 / 2 + 256);
+    for (const auto& [key, thing] : from.things) {
+      ASSERT_EQ(to.Find(key, HashKey(key)), thing.get());
+    }
+    to.Clear([](Thing*) {});
+  }
+}
+
 TEST(Table, DrainedTablesAreSmallAgain) {
   Things t;
   constexpr uint64_t kItems = 30000;

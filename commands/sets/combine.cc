@@ -22,14 +22,17 @@ bool AnyContains(std::span<const store::Entry* const> sets, const SetElement& el
   });
 }
 
+size_t SizeOf(const store::Entry* set) { return set == nullptr ? 0 : SetView(*set).size(); }
+
 void AddAll(const Sources& sources, store::Set& set) {
+  size_t most = 0;
+  for (const store::Entry* source : sources) most = std::max(most, SizeOf(source));
+  set.ExpectDistinct(most);
   for (const store::Entry* source : sources) {
     if (source == nullptr) continue;
     SetView(*source).ForEach([&](const SetElement& element) { set.Add(element); });
   }
 }
-
-size_t SizeOf(const store::Entry* set) { return set == nullptr ? 0 : SetView(*set).size(); }
 
 // A difference is had by looking up the first set's members in the others, or by removing the
 // others' members from a copy of the first; whichever is likely to be less work.
@@ -136,7 +139,12 @@ void SDiffStore(CommandContext& ctx, ArgReader& args) {
   store::Set set = rest.set();
   const DiffBy by = ChooseDiff(*sources);
   if (by == DiffBy::kRemoval) DiffByRemoval(*sources, set);
-  if (by == DiffBy::kLookUp) ForEachByLookUp(*sources, [&](const SetElement& e) { set.Add(e); });
+  if (by == DiffBy::kLookUp) {
+    std::vector<SetElement> found;
+    ForEachByLookUp(*sources, [&](const SetElement& element) { found.push_back(element); });
+    set.ExpectDistinct(found.size());
+    for (const SetElement& element : found) set.Add(element);
+  }
   rest.Store(to, events::kSDiffStore);
 }
 

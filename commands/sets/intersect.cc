@@ -91,12 +91,17 @@ void SInterStore(CommandContext& ctx, ArgReader& args) {
   if (!common.empty() && common.smallest().encoding() != store::Encoding::kIntset) {
     set.BecomeListpack();
   }
-  bool all_integers = true;
+  std::vector<SetElement> found;
   common.ForEachWhile([&](const SetElement& element) {
-    all_integers = all_integers && store::IntegerOf(element).has_value();
-    set.Add(element);
+    found.push_back(element);
     return true;
   });
+  set.ExpectDistinct(found.size());
+  bool all_integers = true;
+  for (const SetElement& element : found) {
+    all_integers = all_integers && store::IntegerOf(element).has_value();
+    set.Add(element);
+  }
   if (all_integers) set.BecomeIntset();
   result.Store(to, events::kSInterStore);
 }

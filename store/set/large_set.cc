@@ -23,6 +23,7 @@ SetMember* SetMember::New(std::string_view bytes) {
 
 LargeSet* LargeSet::Clone() const {
   auto* clone = new LargeSet;
+  clone->Reserve(size());
   members_.ForEach([&](const SetMember* member) {
     clone->Insert(SetMember::New(member->bytes()), HashKey(member->bytes()));
   });

@@ -64,6 +64,7 @@ class LargeSet {
     return AllocationSize(sizeof(LargeSet)) + members_.MemoryBytes() + member_bytes_;
   }
   const MemberTable& members() const { return members_; }
+  void Reserve(size_t count) { members_.Reserve(count); }  // REQUIRES: empty.
 
   bool Contains(std::string_view bytes) const {
     return members_.Find(bytes, HashKey(bytes)) != nullptr;

@@ -154,6 +154,14 @@ void Set::Expect(std::string_view first, size_t count) {
   }
 }
 
+void Set::ExpectDistinct(size_t count) {
+  if (count <= MaxIntsetEntries(limits_) || count <= Limit(limits_.set_max_listpack_entries)) {
+    return;
+  }
+  ToLarge();
+  large().Reserve(count);
+}
+
 void Set::BecomeIntset() {
   if (encoding() == Encoding::kIntset || size() > MaxIntsetEntries(limits_)) return;
   std::vector<int64_t> all;
@@ -252,6 +260,10 @@ bool Set::Remove(const SetElement& element) {
 std::unique_ptr<LargeSet> Set::Retain(const std::vector<SetMember*>& members) {
   std::unique_ptr<LargeSet> old(&large());
   Keep(Listpack::New());
+  if (members.size() > Limit(limits_.set_max_listpack_entries)) {
+    ToLarge();
+    large().Reserve(members.size());
+  }
   for (SetMember* member : members) {
     const std::string_view bytes = member->bytes();
     old->Take(bytes);

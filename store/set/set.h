@@ -93,6 +93,8 @@ class Set : public SetView {
   // `count` members are about to be added, `first` the first of them: an empty set takes the
   // encoding for them, a small one that can't hold so many makes room at once.
   void Expect(std::string_view first, size_t count);
+  // An empty set will get `count` different members or more: where that makes a table, lays it out.
+  void ExpectDistinct(size_t count);
   bool Add(std::string_view text);  // Whether it is new.
   bool Add(const SetElement& element);
   bool Remove(std::string_view text);  // Whether it was there.

@@ -2,6 +2,7 @@
 // The templates of SetView and Set; included by set.h only.
 #pragma once
 
+#include "base/prefetch.h"
 #include "store/set/set.h"
 
 namespace henge::store {
@@ -34,7 +35,18 @@ bool SetView::ForEachWhile(F fn) const {
 template <class F>
 void SetView::ForEach(F fn) const {
   if (encoding() == Encoding::kHashtable) {
-    large().members().ForEach([&](const SetMember* member) { fn(ElementOf(member)); });
+    // Members are fetched from memory while those before them are dealt with.
+    constexpr size_t kAhead = 16;
+    const SetMember* coming[kAhead];
+    size_t count = 0;
+    large().members().ForEach([&](const SetMember* member) {
+      PrefetchLine(member);
+      if (count >= kAhead) fn(ElementOf(coming[count % kAhead]));
+      coming[count++ % kAhead] = member;
+    });
+    for (size_t i = count < kAhead ? 0 : count - kAhead; i < count; ++i) {
+      fn(ElementOf(coming[i % kAhead]));
+    }
     return;
   }
   ForEachWhile([&](const SetElement& element) {
