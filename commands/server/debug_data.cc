@@ -125,7 +125,10 @@ void DebugListpack(CommandContext& ctx, ArgReader& args) {
   std::string text;
   WithEntry(ctx, args.Next(), [&](const store::Entry* entry) {
     found = entry != nullptr;
-    if (!found || entry->encoding() != store::Encoding::kListpack) return;
+    if (!found || (entry->encoding() != store::Encoding::kListpack &&
+                   entry->encoding() != store::Encoding::kListpackEx)) {
+      return;
+    }
     const store::Listpack pack(entry->object());
     text = fmt::format("A listpack of {} bytes, {} elements:", pack.bytes(), pack.size());
     for (auto at = pack.First(); at != store::Listpack::kNone; at = pack.Next(at)) {
