@@ -24,6 +24,10 @@ constexpr std::string_view kNoKey =
     "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to "
     "use the MKSTREAM option to create an empty stream automatically.";
 
+// Each option once, name and container included; more is a mistake, of which Redis tells last.
+constexpr size_t kMostCreateArguments = 8;
+constexpr size_t kMostSetIdArguments = 7;
+
 struct GroupOptions {
   bool make_stream = false;
   int64_t entries_read = ConsumerGroup::kUnknown;
@@ -82,6 +86,9 @@ void XGroupCreate(CommandContext& ctx, ArgReader& args) {
   const auto found = ctx.keyspace.FindAs(key, store::Type::kStream);
   if (found.other_type) return ctx.reply.Error(errors::kWrongType);
   if (!found && !options.make_stream) return ctx.reply.Error(kNoKey);
+  if (ctx.argv.size() > kMostCreateArguments) {
+    return ctx.reply.Error(errors::SubcommandSyntax(ctx.argv[1], "XGROUP"));
+  }
   ArgReader id_reader(args.all().subspan(id_at, 1), {});
   const bool from_now = id_reader.Peek() == "$";
   const StreamId id = from_now ? StreamId() : ReadStreamId(id_reader);
@@ -114,6 +121,9 @@ void XGroupSetId(CommandContext& ctx, ArgReader& args) {
       ctx, key, name, stream_events::kGroupSetId, [&](Stream& stream, ConsumerGroup& group) {
         const StreamId id =
             id_reader.Peek() == "$" ? stream.last_id() : ReadStreamIdOrEdge(id_reader);
+        if (ctx.argv.size() > kMostSetIdArguments) {
+          id_reader.Fail(errors::SubcommandSyntax(ctx.argv[1], "XGROUP"));
+        }
         if (!id_reader.ok()) return false;
         group.last_id = id;
         group.entries_read = options.entries_read;

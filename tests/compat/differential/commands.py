@@ -119,8 +119,8 @@ ZCOUNT zset bound bound
 ZINCRBY zset score member
 ZSCORE zset member
 ZMSCORE zset member+
-2 ZRANK zset member [WITHSCORE]
-ZREVRANK zset member [WITHSCORE]
+2 ZRANK zset member
+ZREVRANK zset member
 2 ZRANGE zset index index [REV] [WITHSCORES]
 ZRANGE zset bound bound BYSCORE [REV] [LIMIT index index] [WITHSCORES]
 ZRANGEBYSCORE zset bound bound [WITHSCORES] [LIMIT index index]

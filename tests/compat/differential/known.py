@@ -26,6 +26,7 @@ def _new_parameter(words, henge, reference, called):
             error(reference, b"ERR Unknown option") and henge == Typed("+", b"OK"))
 
 
+# The shapes leave WITHSCORE out: inside MULTI it would end the reference's transaction.
 def _with_score(words, henge, reference, called):
     return (name_of(words) in (b"ZRANK", b"ZREVRANK") and len(words) >= 4 and
             error(reference, b"ERR wrong number of arguments"))
