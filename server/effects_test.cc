@@ -58,7 +58,14 @@ class Recording final : public persistence::EffectListener {
 
 std::unique_ptr<Config> SmallConfig() {
   auto config = std::make_unique<Config>();
-  EXPECT_TRUE(config->LoadText("port 0\nio-threads 1\nenable-debug-command yes\n", "test").ok());
+  // Thresholds so low that collections change their form often.
+  EXPECT_TRUE(config
+                  ->LoadText("port 0\nio-threads 1\nenable-debug-command yes\n"
+                             "hash-max-listpack-entries 12\nset-max-listpack-entries 12\n"
+                             "set-max-intset-entries 8\nzset-max-listpack-entries 12\n"
+                             "list-max-listpack-size 10\n",
+                             "test")
+                  .ok());
   return config;
 }
 
@@ -243,12 +250,50 @@ Words AnyCommand(Random& random) {
       {"XGROUP", "CREATE", "#s", "g", "0"},
       {"XREADGROUP", "GROUP", "g", "c", "COUNT", "3", "STREAMS", "#s", ">"},
       {"XAUTOCLAIM", "#s", "g", "d", "0", "-"},
+      {"LPUSH", "#l", "#v", "#v", "#v"},
+      {"RPOP", "#l", "2"},
+      {"LMPOP", "2", "#l", "#l", "LEFT", "COUNT", "2"},
+      {"LMOVE", "#l", "#l", "RIGHT", "LEFT"},
+      {"BLPOP", "#l", "#l", "0.001"},
+      {"LINSERT", "#l", "BEFORE", "#v", "#v"},
+      {"LREM", "#l", "1", "#v"},
+      {"LTRIM", "#l", "1", "20"},
+      {"SADD", "#e", "#v", "#v", "#v"},
+      {"SADD", "#e", "m#v"},
+      {"SPOP", "#e"},
+      {"SPOP", "#e", "3"},
+      {"SMOVE", "#e", "#e", "#v"},
+      {"SUNIONSTORE", "#e", "#e", "#e"},
+      {"SDIFFSTORE", "#e", "#e", "#e"},
+      {"HSET", "#h", "#v", "#v", "#v", "#v"},
+      {"HINCRBYFLOAT", "#h", "#v", "0.1"},
+      {"HDEL", "#h", "#v", "#v"},
+      {"HEXPIRE", "#h", "1000", "FIELDS", "1", "#v"},
+      {"HPEXPIRE", "#h", "-1", "FIELDS", "1", "#v"},
+      {"HPERSIST", "#h", "FIELDS", "1", "#v"},
+      {"HGETDEL", "#h", "FIELDS", "1", "#v"},
+      {"HSETEX", "#h", "EX", "1000", "FIELDS", "1", "#v", "#v"},
+      {"ZADD", "#z", "GT", "CH", "#v", "#v"},
+      {"ZINCRBY", "#z", "0.3", "#v"},
+      {"ZPOPMIN", "#z", "2"},
+      {"ZMPOP", "1", "#z", "MAX"},
+      {"ZUNIONSTORE", "#z", "2", "#z", "#z", "WEIGHTS", "1", "0.5"},
+      {"ZRANGESTORE", "#z", "#z", "1", "4"},
+      {"ZREMRANGEBYRANK", "#z", "0", "0"},
+      {"GEOADD", "#z", "13.361389", "38.115556", "#v"},
+      {"SORT", "#l", "STORE", "#l"},
+      {"PFADD", "hll", "#v"},
   };
   Words words = kForms[random.Below(kForms.size())];
   for (std::string& word : words) {
     if (word == "#k") word = "key" + std::to_string(random.Below(6));
     if (word == "#s") word = "stream" + std::to_string(random.Below(2));
+    if (word == "#l") word = "list" + std::to_string(random.Below(3));
+    if (word == "#e") word = "set" + std::to_string(random.Below(3));
+    if (word == "#h") word = "hash" + std::to_string(random.Below(2));
+    if (word == "#z") word = "zset" + std::to_string(random.Below(2));
     if (word == "#v") word = std::to_string(random.Below(40));
+    if (word == "m#v") word = "m" + std::to_string(random.Below(40));
   }
   return words;
 }
@@ -257,7 +302,7 @@ TEST_F(EffectsTest, BringASecondNodeToTheSameData) {
   Served follower;
   Random random(4242);
   DbIndex selected = 0;
-  for (int i = 0; i < 4000; ++i) {
+  for (int i = 0; i < 12000; ++i) {
     served_.Ask(AnyCommand(random));
     for (const auto& told : recording_.Take()) {
       if (told.db != selected) follower.Ask({"SELECT", std::to_string(told.db)});

@@ -58,6 +58,7 @@ void HIncrByFloat(CommandContext& ctx, ArgReader& args) {
   if (std::isinf(*delta)) return ctx.reply.Error("ERR value is NaN or Infinity");
   std::string digits;
   std::string_view error;
+  UnixMillis deadline = kNoExpiry;
   if (!ModifyFields(ctx, key, IfAbsent::kCreate, hash_events::kHIncrByFloat, {&field, 1},
                     [&](store::Hash& hash) {
                       const auto text = hash.Get(field);
@@ -70,14 +71,18 @@ void HIncrByFloat(CommandContext& ctx, ArgReader& args) {
                       } else {
                         digits = FormatLongDouble(sum);
                         hash.Set(field, digits, store::Hash::Deadline::kKeep);
+                        deadline = hash.DeadlineOf(field).value_or(kNoExpiry);
                       }
                       return error.empty();
                     })) {
     return;
   }
   if (!error.empty()) return ctx.reply.Error(error);
-  // Another machine's floats may differ in the last digits.
+  // Another machine's floats may differ in the last digits. HSET drops the deadline.
   ctx.effects.Instead({"HSET", key.bytes, field, digits});
+  if (deadline != kNoExpiry) {
+    ctx.effects.Instead({"HPEXPIREAT", key.bytes, std::to_string(deadline), "FIELDS", "1", field});
+  }
   ctx.reply.Bulk(digits);
 }
 
