@@ -223,8 +223,9 @@ TEST_F(EffectsTest, SaysWhichDatabase) {
   EXPECT_EQ(told[0].db, 3);
 }
 
-// Commands whose outcome depends on lots, clocks or earlier data, over few keys.
-Words AnyCommand(Random& random) {
+// Commands whose outcome depends on lots, clocks or earlier data; #k and the like stand for one of
+// a few keys, #v for a value.
+const std::vector<Words>& Forms() {
   static const std::vector<Words> kForms = {
       {"SET", "#k", "#v"},
       {"SET", "#k", "#v", "EX", "1000", "NX"},
@@ -284,7 +285,11 @@ Words AnyCommand(Random& random) {
       {"SORT", "#l", "STORE", "#l"},
       {"PFADD", "hll", "#v"},
   };
-  Words words = kForms[random.Below(kForms.size())];
+  return kForms;
+}
+
+Words AnyCommand(Random& random) {
+  Words words = Forms()[random.Below(Forms().size())];
   for (std::string& word : words) {
     if (word == "#k") word = "key" + std::to_string(random.Below(6));
     if (word == "#s") word = "stream" + std::to_string(random.Below(2));
