@@ -74,7 +74,7 @@ FieldRecord* FieldRecord::Change(FieldRecord* record, std::string_view value, Un
   const uint8_t flags = FlagsFor(field.size(), value.size(), deadline);
   const size_t bytes =
       HeadBytes(flags) + field.size() + ((flags & kBlob) != 0 ? sizeof(Blob*) : value.size());
-  if (flags == record->flags_ && AllocationSize(bytes) == AllocationSize(record->Bytes())) {
+  if (flags == record->flags_ && AllocationSize(bytes) == UsableSize(record)) {
     if (Blob* old = record->blob()) old->Unref();
     record->Fill(value, deadline);
     return record;
