@@ -81,14 +81,14 @@ class Connection {
 
   // Whether all replies of the batch have come now.
   bool Receive() {
-    const size_t kept = unread_.size();
-    unread_.resize(kept + kRead);
-    const ssize_t n = recv(fd_, unread_.data() + kept, kRead, 0);
+    if (buffer_.size() < filled_ + kRead) buffer_.resize(filled_ + kRead);
+    const ssize_t n = recv(fd_, buffer_.data() + filled_, kRead, 0);
     if (n <= 0) Fail("recv");
-    unread_.resize(kept + static_cast<size_t>(n));
+    filled_ += static_cast<size_t>(n);
     size_t at = 0;
     while (awaited_ > 0 && SkipReply(at)) --awaited_;
-    unread_.erase(0, at);
+    filled_ -= at;
+    std::memmove(buffer_.data(), buffer_.data() + at, filled_);
     return awaited_ == 0;
   }
 
@@ -100,22 +100,22 @@ class Connection {
   // Moves `at` behind the reply there; false if not all of it has come. What was passed of a reply
   // of many parts is remembered.
   bool SkipReply(size_t& at) {
+    const std::string_view unread(buffer_.data(), filled_);
     if (parts_ == 0) parts_ = 1;
     while (parts_ > 0) {
-      const size_t end = unread_.find('\n', at);
+      const size_t end = unread.find('\n', at);
       if (end == std::string::npos) return false;
-      const char kind = unread_[at];
+      const char kind = unread[at];
       size_t next = end + 1;
       int64_t parts = 0;
-      if (kind == '-') Fail(unread_.substr(at, end - at).c_str());
+      if (kind == '-') Fail(std::string(unread.substr(at, end - at)).c_str());
       if (kind == '$' || kind == '*') {
-        const auto count =
-            henge::ParseInt64(std::string_view(unread_).substr(at + 1, end - at - 2));
+        const auto count = henge::ParseInt64(unread.substr(at + 1, end - at - 2));
         if (!count) Fail("a reply without a size");
         if (kind == '$' && *count >= 0) next += static_cast<size_t>(*count) + 2;
         if (kind == '*' && *count > 0) parts = *count;
       }
-      if (next > unread_.size()) return false;
+      if (next > filled_) return false;
       at = next;
       parts_ += parts - 1;
     }
@@ -142,7 +142,8 @@ class Connection {
   int fd_;
   std::string requests_;
   std::vector<size_t> digits_;  // Where random numbers are in them.
-  std::string unread_;
+  std::string buffer_;  // Its first `filled_` bytes are replies not looked at yet.
+  size_t filled_ = 0;
   int64_t parts_ = 0;  // Of the reply at the front, still to come.
   size_t awaited_ = 0;
 };
