@@ -24,6 +24,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of g++ 12 in libstdc++'s own inlined code.
   add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds
                       -Wno-maybe-uninitialized -Wno-interference-size)
+  add_compile_options(-fpch-preprocess)  # So that ccache can tell what a precompiled header stands for.
 else()
   # libstdc++ 12's std::stable_sort calls what it has deprecated itself.
   add_compile_options(-Wno-deprecated-declarations)
