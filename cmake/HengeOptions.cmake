@@ -15,6 +15,7 @@ set(HENGE_SANITIZE "" CACHE STRING "address (with undefined), thread, or empty")
 option(HENGE_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 option(HENGE_WERROR "Warnings are errors" ON)
 
+add_compile_options(-pthread)  # Everywhere, or precompiled headers would not fit.
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
                     -Wno-missing-field-initializers)
 if(HENGE_WERROR)
