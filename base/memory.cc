@@ -73,7 +73,6 @@ size_t MallctlSize(const char* name) {
 
 #if defined(HENGE_JEMALLOC)
 
-size_t AllocationSize(size_t size) { return size == 0 ? 0 : nallocx(size, 0); }
 size_t UsableSize(const void* p) { return p == nullptr ? 0 : sallocx(p, 0); }
 
 ThreadMemory::ThreadMemory() {
@@ -170,7 +169,6 @@ const char* AllocatorName() { return "jemalloc-5.3.0"; }
 
 #else
 
-size_t AllocationSize(size_t size) { return size == 0 ? 0 : (size + 15) / 16 * 16; }
 size_t UsableSize(const void* p) { return malloc_usable_size(const_cast<void*>(p)); }
 ThreadMemory::ThreadMemory() = default;
 ThreadMemory::~ThreadMemory() = default;

@@ -7,6 +7,7 @@
 // of their own, the sanitizer's total is used.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -14,8 +15,25 @@
 
 namespace henge {
 
-// Bytes the allocator would really spend on a request of `size` bytes (its size class).
-size_t AllocationSize(size_t size);
+#if defined(HENGE_JEMALLOC)
+inline constexpr size_t kSmallestAllocation = 8;
+inline constexpr bool kGeometricSizes = true;
+#else
+inline constexpr size_t kSmallestAllocation = 16;
+inline constexpr bool kGeometricSizes = false;
+#endif
+
+// Bytes the allocator would really spend on a request of `size` bytes (its size class). jemalloc's are
+// multiples of 16 up to 128 and then four to each doubling; told here by arithmetic, as it is asked
+// for every change of a collection.
+inline size_t AllocationSize(size_t size) {
+  if (size <= 8) return size == 0 ? 0 : kSmallestAllocation;
+  if (kGeometricSizes && size > 128) {
+    const size_t step = size_t{1} << (std::bit_width(size - 1) - 3);
+    return (size + step - 1) & ~(step - 1);
+  }
+  return (size + 15) & ~size_t{15};
+}
 
 // The size class of a live allocation.
 size_t UsableSize(const void* p);

@@ -19,6 +19,30 @@ uint32_t HashName(const char* s, size_t n) {
   return h ^ h >> 15;
 }
 
+// A name of up to eight letters as one number, in lower case; 0 for any other name. Two bytes that
+// differ in the bit 0x20 are the same letter.
+uint64_t ShortName(std::string_view name) {
+  constexpr uint64_t kLower = 0x2020202020202020;
+  uint64_t letters = 0;
+  if (name.size() >= 4 && name.size() <= 8) {
+    uint32_t head;
+    uint32_t tail;
+    std::memcpy(&head, name.data(), 4);
+    std::memcpy(&tail, name.data() + name.size() - 4, 4);
+    letters = head | uint64_t{tail} << 8 * (name.size() - 4);
+  } else if (name.size() == 3) {
+    letters = static_cast<uint8_t>(name[0]) | static_cast<uint8_t>(name[1]) << 8 |
+              static_cast<uint8_t>(name[2]) << 16;
+  } else {
+    return 0;
+  }
+  return letters | (kLower >> 8 * (8 - name.size()));
+}
+
+bool IsLetters(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
 uint32_t GroupCategories(Group group) {
   switch (group) {
     case Group::kGeneric:
@@ -229,6 +253,11 @@ CommandTable::CommandTable() {
       at = (at + 1) & (size - 1);
     }
     buckets_[at] = info.index;
+    if (!IsLetters(info.full_name) || !info.spec->subcommands.empty()) continue;
+    const uint64_t letters = ShortName(info.full_name);
+    if (letters == 0) continue;
+    ShortSlot& slot = short_[ShortPlace(letters)];
+    if (slot.letters == 0) slot = {letters, &info};
   }
 }
 
@@ -275,8 +304,12 @@ const CommandInfo* CommandTable::Of(const CommandSpec& spec) const {
 }
 
 CommandTable::Resolved CommandTable::Resolve(std::span<const std::string_view> argv) const {
-  char lower[2 * kMaxName + 1];
   const std::string_view name = argv[0];
+  if (const uint64_t letters = ShortName(name); letters != 0) {
+    const ShortSlot& slot = short_[ShortPlace(letters)];
+    if (slot.letters == letters) return {slot.info};
+  }
+  char lower[2 * kMaxName + 1];
   if (name.size() > kMaxName) return {};
   for (size_t i = 0; i < name.size(); ++i) lower[i] = AsciiLower(name[i]);
   const CommandInfo* info = FindLower(lower, name.size());

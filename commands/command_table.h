@@ -2,6 +2,7 @@
 // All command rows, found by name in any case. Built once at start; immutable, thread-safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -50,6 +51,15 @@ class CommandTable {
 
   std::vector<CommandInfo> infos_;
   std::vector<int> buckets_;  // Open addressing over full names; -1 empty.
+
+  // Most commands of three to eight letters, to be found at one look; the others are in buckets_
+  // only.
+  struct ShortSlot {
+    uint64_t letters = 0;
+    const CommandInfo* info = nullptr;
+  };
+  static size_t ShortPlace(uint64_t letters) { return letters * 0x9e3779b97f4a7c15 >> 54; }
+  std::array<ShortSlot, 1024> short_;
 };
 
 // The keys of a call by its row's key specs, appended to `out` in order of appearance, with

@@ -53,6 +53,8 @@ class RespParser {
   Result ParseInline(std::string_view bytes, std::vector<std::string_view>& args);
   Result ParseMultibulk(std::string_view bytes, const ParserLimits& limits,
                         std::vector<std::string_view>& args);
+  bool ParseWhole(std::string_view bytes, const ParserLimits& limits,
+                  std::vector<std::string_view>& args);
   Result ParseMultibulkHeader(std::string_view bytes, const ParserLimits& limits);
   Result ParseBulkHeader(std::string_view bytes, const ParserLimits& limits);
   Result Fail(std::string text);

@@ -227,8 +227,12 @@ Entry* Entry::ResizeString(Entry* entry, size_t size) {
 size_t Entry::MemoryBytes() const {
   size_t bytes = UsableSize(this);
   if (is_external()) bytes += UsableSize(blob());
-  if (is_collection()) bytes += OperationsOf(type()).memory(encoding(), object());
+  if (is_collection()) bytes += ObjectMemoryBytes();
   return bytes;
+}
+
+size_t Entry::ObjectMemoryBytes() const {
+  return OperationsOf(type()).memory(encoding(), object());
 }
 
 }  // namespace henge::store

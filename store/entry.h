@@ -150,6 +150,9 @@ class Entry {
 
   // Bytes this entry costs the allocator, the value's own allocations included.
   size_t MemoryBytes() const;
+  // What of it is the collection's own; the entry itself does not change with its members.
+  // REQUIRES: a collection.
+  size_t ObjectMemoryBytes() const;
   // How much of it frees slowly: number of allocations behind the value.
   size_t FreeEffort() const { return is_collection() ? CollectionFreeEffort() : 1; }
 

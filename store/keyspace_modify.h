@@ -32,12 +32,12 @@ Keyspace::Modified Keyspace::Modify(const Key& key, Type type, IfAbsent absent, 
   if (entry->type() != type) return Modified::kOtherType;
   Stamp(entry);
   Counter& bytes = ShardOf(key).entry_bytes[db_];
-  const size_t before = entry->MemoryBytes();
+  const size_t before = entry->ObjectMemoryBytes();
   const UnixMillis members_due = entry->member_deadline();
   const UnixMillis due = entry->due();
   table->WillChange(position);
   const bool changed = change(*entry);
-  bytes.Add(entry->MemoryBytes() - before);  // Modulo 2^64: it may have shrunk.
+  bytes.Add(entry->ObjectMemoryBytes() - before);  // Modulo 2^64: it may have shrunk.
   if (entry->member_deadline() != members_due) MembersDueChanged(key, entry, members_due, due);
   if (!changed) return Modified::kDone;
   Report(key, event, Change::kModified);
