@@ -146,8 +146,14 @@ void Dispatcher::PrefetchRecord(const store::Key& key, DbIndex db, uint64_t memb
 
 void Dispatcher::PrefetchAll(Session& session, const net::Batch& batch) {
   const DbIndex db = session.state().db.load(std::memory_order_relaxed);
-  for (const store::Key& key : keys_) PrefetchBucket(key, db);
-  for (const store::Key& key : keys_) PrefetchEntry(key, db);
+  // One key many times over, as collections are used, is hinted at once.
+  const auto repeats = [&](size_t i) { return i > 0 && keys_[i].hash == keys_[i - 1].hash; };
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (!repeats(i)) PrefetchBucket(keys_[i], db);
+  }
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (!repeats(i)) PrefetchEntry(keys_[i], db);
+  }
   members_.clear();
   for (size_t i = 0; i < batch.size(); ++i) {
     const Prepared& p = prepared_[i];
@@ -155,7 +161,7 @@ void Dispatcher::PrefetchAll(Session& session, const net::Batch& batch) {
     const store::Key& key = keys_[p.first_key];
     const size_t member = p.info->spec->member;
     if (member == 0 || member >= batch.argv(i).size()) {
-      PrefetchObject(key, db, nullptr);
+      if (!repeats(p.first_key)) PrefetchObject(key, db, nullptr);
     } else {
       members_.push_back({p.first_key, store::HashKey(batch.argv(i)[member])});
       PrefetchObject(key, db, &members_.back().hash);
