@@ -114,7 +114,7 @@ Entry* Entry::Overwrite(Entry* old, std::string_view value, UnixMillis expiry,
 }
 
 Entry* Entry::NewBlob(std::string_view key, BlobRef value, UnixMillis expiry) {
-  Entry* entry = Make(Type::kString, Encoding::kRaw, key, expiry, 8);
+  Entry* entry = Make(Type::kString, Encoding::kRaw, key, expiry, kPointerBytes);
   entry->flags_ |= kExternal;
   entry->set_pointer(value.Release());
   return entry;
@@ -122,7 +122,7 @@ Entry* Entry::NewBlob(std::string_view key, BlobRef value, UnixMillis expiry) {
 
 Entry* Entry::NewCollection(std::string_view key, Type type, UnixMillis expiry) {
   const ValueOperations& operations = OperationsOf(type);
-  Entry* entry = Make(type, operations.smallest, key, expiry, 8);
+  Entry* entry = Make(type, operations.smallest, key, expiry, kPointerBytes);
   entry->set_pointer(operations.make());
   return entry;
 }

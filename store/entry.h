@@ -9,8 +9,8 @@
 // A key of 255 bytes or more stores 255 in the header and its length in four bytes before the key.
 // A string value of up to kMaxInlineValue bytes stands behind the key; a larger one is a counted
 // Blob, and only the pointer stands there. An integer is eight bytes. Of a collection the pointer
-// to its object stands there (value.h says what such an object can do). Nothing behind the header
-// is aligned.
+// to its object stands there (value.h says what such an object can do). The upper two bytes of
+// either pointer stand in the place of the inline size. Nothing behind the header is aligned.
 //
 // Entries of strings move when they grow: mutators return the entry to store in the table. One of a
 // collection stays where it is, whatever happens to its object. Not thread-safe; the shard's lock
@@ -159,6 +159,9 @@ class Entry {
  private:
   enum : uint8_t { kHasExpiry = 1, kExternal = 2 };
   static constexpr uint32_t kWideKey = 255;
+  // Of a pointer, the rest stands in inline_size_: with 16-byte keys that makes the difference of a
+  // size class.
+  static constexpr size_t kPointerBytes = 6;
 
   // Room for `value_bytes` behind the key; header, expiry and key filled in, the value not.
   static Entry* Make(Type type, Encoding encoding, std::string_view key, UnixMillis expiry,
@@ -177,22 +180,26 @@ class Entry {
     return k.data() + k.size();
   }
   void* pointer() const {
-    void* p;
-    std::memcpy(&p, Value(), 8);
-    return p;
+    uintptr_t p = uintptr_t{inline_size_} << 8 * kPointerBytes;
+    std::memcpy(&p, Value(), kPointerBytes);  // The low bytes come first.
+    return reinterpret_cast<void*>(p);
   }
-  void set_pointer(void* p) { std::memcpy(Value(), &p, 8); }
+  void set_pointer(void* p) {
+    std::memcpy(Value(), &p, kPointerBytes);
+    inline_size_ = static_cast<uint16_t>(reinterpret_cast<uintptr_t>(p) >> 8 * kPointerBytes);
+  }
   void set_kind(Type type, Encoding encoding) {
     type_encoding_ =
         static_cast<uint8_t>(static_cast<uint8_t>(type) | static_cast<uint8_t>(encoding) << 4);
   }
   size_t ValueBytes() const {
-    return is_external() || is_integer() || is_collection() ? 8 : static_cast<size_t>(inline_size_);
+    if (is_external() || is_collection()) return kPointerBytes;
+    return is_integer() ? 8 : size_t{inline_size_};
   }
 
   uint8_t type_encoding_;
   uint8_t flags_;
-  uint16_t inline_size_;
+  uint16_t inline_size_;     // Of a string's bytes, or a pointer's upper half-word.
   uint32_t access_and_key_;  // Low 24 bits the access clock, high 8 the key's size or kWideKey.
 };
 static_assert(sizeof(Entry) == 8);
