@@ -166,6 +166,25 @@ TEST_F(EffectsTest, TellsWhatWasTakenOrWorkedOut) {
   EXPECT_THAT(Of({"GETDEL", "k"}), ElementsAre("DEL k"));
 }
 
+TEST_F(EffectsTest, TellsWhatBecameOfFields) {
+  Of({"HSET", "h", "a", "1", "b", "2", "c", "3", "d", "4"});
+  EXPECT_THAT(Of({"HGETEX", "h", "FIELDS", "1", "a"}), IsEmpty());
+  EXPECT_THAT(Of({"HGETEX", "h", "EX", "100", "FIELDS", "2", "a", "x"}),
+              ElementsAre(MatchesRegex("HPEXPIREAT h [0-9]{13} FIELDS 1 a")));
+  EXPECT_THAT(Of({"HGETEX", "h", "PERSIST", "FIELDS", "2", "a", "b"}),
+              ElementsAre("HPERSIST h FIELDS 1 a"));
+  EXPECT_THAT(Of({"HGETEX", "h", "PERSIST", "FIELDS", "1", "a"}), IsEmpty());
+  EXPECT_THAT(Of({"HGETEX", "h", "PXAT", "1", "FIELDS", "1", "a"}), ElementsAre("HDEL h a"));
+  EXPECT_THAT(Of({"HGETDEL", "h", "FIELDS", "2", "b", "x"}), ElementsAre("HDEL h b"));
+  EXPECT_THAT(Of({"HGETDEL", "h", "FIELDS", "1", "x"}), IsEmpty());
+  EXPECT_THAT(Of({"HSETEX", "h", "FXX", "EX", "100", "FIELDS", "1", "c", "5"}),
+              ElementsAre(MatchesRegex("HSETEX h PXAT [0-9]{13} FIELDS 1 c 5")));
+  EXPECT_THAT(Of({"HSETEX", "h", "FNX", "FIELDS", "1", "c", "6"}), IsEmpty());
+  EXPECT_THAT(Of({"HSETEX", "h", "PXAT", "1", "FIELDS", "2", "c", "7", "y", "8"}),
+              ElementsAre("HDEL h c"));
+  EXPECT_THAT(Of({"HSETEX", "none", "PXAT", "1", "FIELDS", "1", "y", "8"}), IsEmpty());
+}
+
 TEST_F(EffectsTest, TellsIdsOfStreamsAndExactTrims) {
   EXPECT_THAT(Of({"XADD", "s", "*", "f", "v"}),
               ElementsAre(MatchesRegex("XADD s [0-9]{13}-0 f v")));
@@ -273,6 +292,9 @@ const std::vector<Words>& Forms() {
       {"HPEXPIRE", "#h", "-1", "FIELDS", "1", "#v"},
       {"HPERSIST", "#h", "FIELDS", "1", "#v"},
       {"HGETDEL", "#h", "FIELDS", "1", "#v"},
+      {"HGETEX", "#h", "EX", "1000", "FIELDS", "2", "#v", "#v"},
+      {"HGETEX", "#h", "PERSIST", "FIELDS", "2", "#v", "#v"},
+      {"HSETEX", "#h", "FXX", "PXAT", "1", "FIELDS", "1", "#v", "#v"},
       {"HSETEX", "#h", "EX", "1000", "FIELDS", "1", "#v", "#v"},
       {"ZADD", "#z", "GT", "CH", "#v", "#v"},
       {"ZINCRBY", "#z", "0.3", "#v"},

@@ -90,6 +90,32 @@ void SayPairs(CommandContext& ctx, const store::Key& key, Fields pairs, UnixMill
   ctx.effects.Instead(words);
 }
 
+// A deadline of the past: the fields are set and deleted at once, even those that were never there.
+void SetForNothing(CommandContext& ctx, const store::Key& key, SetOptions::If condition,
+                   const std::vector<std::string_view>& names) {
+  FieldEffect deleted(ctx);
+  bool there = false;
+  bool set = condition != SetOptions::If::kAllExist;
+  if (!ModifyFields(ctx, key, IfAbsent::kLeave, hash_events::kHDel, names, [&](store::Hash& hash) {
+        there = true;
+        set = Holds(hash, condition, names);
+        if (!set) return false;
+        for (const std::string_view name : names) {
+          if (hash.Delete(name)) deleted.Add(name);
+        }
+        ctx.keyspace.AddEvent(key, hash_events::kHSet);
+        return deleted.count() > 0;
+      })) {
+    return;
+  }
+  ctx.reply.Integer(set);
+  if (deleted.count() > 0) return deleted.SayDeleted(key);
+  if (!set) return;
+  if (!there) ctx.keyspace.AddEvent(key, hash_events::kHSet);
+  ctx.keyspace.AddEvent(key, hash_events::kHDel);
+  if (!there) ctx.keyspace.AddEvent(key, store::events::kDel);
+}
+
 }  // namespace
 
 void HSetEx(CommandContext& ctx, ArgReader& args) {
@@ -99,35 +125,29 @@ void HSetEx(CommandContext& ctx, ArgReader& args) {
   if (!args.Done()) return ctx.reply.Error(args.error());
   std::vector<std::string_view> names;
   for (size_t i = 0; i < pairs.size(); i += 2) names.push_back(pairs[i]);
+  if (options.at && *options.at <= ctx.keyspace.visible_now()) {
+    return SetForNothing(ctx, key, options.condition, names);
+  }
 
-  const bool past = options.at && *options.at <= ctx.keyspace.visible_now();
   const auto old_deadline =
       options.keep_deadlines ? store::Hash::Deadline::kKeep : store::Hash::Deadline::kDrop;
-  FieldEffect deleted(ctx);
+  // Fields are looked at, and found to have expired, only where that matters.
+  const auto read = options.condition == SetOptions::If::kAlways ? Fields() : Fields(names);
   bool set = false;
-  if (!ModifyFields(ctx, key, IfAbsent::kCreate, hash_events::kHSet, names, [&](store::Hash& hash) {
+  if (!ModifyFields(ctx, key, IfAbsent::kCreate, hash_events::kHSet, read, [&](store::Hash& hash) {
         set = Holds(hash, options.condition, names);
         for (size_t i = 0; set && i < pairs.size(); i += 2) {
-          if (past) {  // Set, and gone at once.
-            if (hash.Delete(pairs[i])) deleted.Add(pairs[i]);
-            continue;
-          }
           hash.Set(pairs[i], pairs[i + 1], old_deadline);
           if (options.at) hash.SetDeadline(pairs[i], *options.at);
         }
-        return set && (!past || deleted.count() > 0);
+        return set;
       })) {
     return;
   }
   ctx.reply.Integer(set);
-  if (!set) return;
-  if (past) {
-    deleted.SayDeleted(key);
-    if (deleted.count() > 0) ctx.keyspace.AddEvent(key, hash_events::kHDel);
-  } else if (options.at) {
-    SayPairs(ctx, key, pairs, *options.at);
-    ctx.keyspace.AddEvent(key, hash_events::kHExpire);
-  }
+  if (!set || !options.at) return;
+  SayPairs(ctx, key, pairs, *options.at);
+  ctx.keyspace.AddEvent(key, hash_events::kHExpire);
 }
 
 void HGetDel(CommandContext& ctx, ArgReader& args) {
