@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "persistence/file.h"
+
+#include <absl/strings/str_cat.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/strings.h"
+
+namespace henge::persistence {
+namespace {
+
+absl::Status ErrnoStatus(int error, std::string_view what, std::string_view path) {
+  return absl::ErrnoToStatus(error, absl::StrCat(Absl(what), " ", Absl(path)));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int OpenRetrying(const std::string& path, int flags) {
+  int fd;
+  do {
+    fd = open(path.c_str(), flags | O_CLOEXEC, 0644);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+class PosixFile final : public File {
+ public:
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+
+  Appended Append(std::span<const std::string_view> pieces) override {
+    constexpr size_t kMost = 64;
+    Appended appended;
+    size_t skip = 0;  // Of the first piece.
+    while (!pieces.empty()) {
+      std::array<iovec, kMost> parts;
+      const size_t count = std::min(pieces.size(), kMost);
+      for (size_t i = 0; i < count; ++i) {
+        const std::string_view piece = i == 0 ? pieces[i].substr(skip) : pieces[i];
+        parts[i] = {const_cast<char*>(piece.data()), piece.size()};
+      }
+      const ssize_t n = writev(fd_.get(), parts.data(), static_cast<int>(count));
+      if (n < 0) {
+        if (errno == EINTR) continue;
+        appended.status = ErrnoStatus(errno, "write to", path_);
+        return appended;
+      }
+      appended.bytes += static_cast<uint64_t>(n);
+      skip += static_cast<size_t>(n);
+      while (!pieces.empty() && skip >= pieces.front().size()) {
+        skip -= pieces.front().size();
+        pieces = pieces.subspan(1);
+      }
+    }
+    return appended;
+  }
+
+  absl::Status Sync() override {
+    if (fdatasync(fd_.get()) == 0) return absl::OkStatus();
+    return ErrnoStatus(errno, "sync", path_);
+  }
+
+  absl::Status Truncate(uint64_t size) override {
+    if (ftruncate(fd_.get(), static_cast<off_t>(size)) == 0) return absl::OkStatus();
+    return ErrnoStatus(errno, "truncate", path_);
+  }
+
+  absl::StatusOr<uint64_t> Size() const override {
+    struct stat facts;
+    if (fstat(fd_.get(), &facts) != 0) return ErrnoStatus(errno, "look at", path_);
+    return static_cast<uint64_t>(facts.st_size);
+  }
+
+ private:
+  const Descriptor fd_;
+  const std::string path_;
+};
+
+class MappedFile final : public FileContents {
+ public:
+  MappedFile(char* data, size_t size) : data_(data), size_(size) {}
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile() override {
+    if (size_ > 0) munmap(data_, size_);
+  }
+  std::string_view bytes() const override { return {data_, size_}; }
+  void Forget(uint64_t offset) override {
+    constexpr uint64_t kStep = uint64_t{16} << 20;
+    const uint64_t until = std::min<uint64_t>(offset, size_) / kStep * kStep;
+    if (until <= forgotten_) return;
+    madvise(data_ + forgotten_, until - forgotten_, MADV_DONTNEED);
+    forgotten_ = until;
+  }
+
+ private:
+  char* data_;
+  size_t size_;
+  uint64_t forgotten_ = 0;
+};
+
+class Posix final : public FileSystem {
+ public:
+  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, Opening opening) override {
+    int flags = O_WRONLY | O_APPEND;
+    if (opening != Opening::kExisting) flags |= O_CREAT;
+    if (opening == Opening::kCreateOrEmpty) flags |= O_TRUNC;
+    const int fd = OpenRetrying(path, flags);
+    if (fd < 0) return ErrnoStatus(errno, "open", path);
+    return std::make_unique<PosixFile>(fd, path);
+  }
+
+  absl::StatusOr<std::unique_ptr<FileContents>> Read(const std::string& path) override {
+    const Descriptor fd(OpenRetrying(path, O_RDONLY));
+    struct stat facts;
+    if (fd.get() < 0 || fstat(fd.get(), &facts) != 0) return ErrnoStatus(errno, "open", path);
+    if (!S_ISREG(facts.st_mode)) return ErrnoStatus(EINVAL, "read", path);
+    const auto size = static_cast<size_t>(facts.st_size);
+    if (size == 0) return std::make_unique<MappedFile>(nullptr, 0);
+    void* const data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+    if (data == MAP_FAILED) return ErrnoStatus(errno, "map", path);
+    madvise(data, size, MADV_SEQUENTIAL);
+    return std::make_unique<MappedFile>(static_cast<char*>(data), size);
+  }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    return ErrnoStatus(errno, "rename", absl::StrCat(from, " to ", to));
+  }
+
+  absl::Status Remove(const std::string& path) override {
+    if (unlink(path.c_str()) == 0) return absl::OkStatus();
+    return ErrnoStatus(errno, "remove", path);
+  }
+
+  absl::Status MakeDirectory(const std::string& path) override {
+    if (mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return absl::OkStatus();
+    return ErrnoStatus(errno, "make directory", path);
+  }
+
+  absl::Status SyncDirectory(const std::string& path) override {
+    const Descriptor fd(OpenRetrying(path.empty() ? "." : path, O_RDONLY | O_DIRECTORY));
+    if (fd.get() >= 0 && fsync(fd.get()) == 0) return absl::OkStatus();
+    return ErrnoStatus(errno, "sync directory", path);
+  }
+
+  absl::StatusOr<uint64_t> Size(const std::string& path) override {
+    struct stat facts;
+    if (stat(path.c_str(), &facts) != 0) return ErrnoStatus(errno, "look at", path);
+    return static_cast<uint64_t>(facts.st_size);
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    const std::unique_ptr<DIR, int (*)(DIR*)> directory(opendir(path.c_str()), &closedir);
+    if (directory == nullptr) return ErrnoStatus(errno, "list", path);
+    std::vector<std::string> names;
+    while (const dirent* entry = readdir(directory.get())) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    return names;
+  }
+};
+
+}  // namespace
+
+FileSystem& PosixFileSystem() {
+  static Posix files;
+  return files;
+}
+
+std::string JoinPath(std::string_view directory, std::string_view name) {
+  if (directory.empty()) return std::string(name);
+  return absl::StrCat(Absl(directory), directory.back() == '/' ? "" : "/", Absl(name));
+}
+
+absl::StatusOr<bool> FileExists(FileSystem& files, const std::string& path) {
+  const absl::StatusOr<uint64_t> size = files.Size(path);
+  if (size.ok()) return true;
+  if (absl::IsNotFound(size.status())) return false;
+  return size.status();
+}
+
+}  // namespace henge::persistence
