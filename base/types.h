@@ -14,7 +14,6 @@ using ClientId = uint64_t;      // Unique for the life of a process, growing.
 using UnixMillis = int64_t;     // Milliseconds since the epoch; deadlines are absolute.
 using Lsn = uint64_t;           // Byte offset in a replica group's journal.
 using Epoch = uint64_t;         // A replica group's term; only grows.
-using SnapshotEpoch = uint8_t;  // Which snapshot a bucket was last written to, modulo 256.
 
 inline constexpr int kSlots = 16384;
 inline constexpr UnixMillis kNoExpiry = -1;

@@ -103,6 +103,13 @@ class Entry {
     access_and_key_ = (access_and_key_ & 0xff000000) | (access & 0x00ffffff);
   }
 
+  // Which value of it means that the snapshot under way has seen the entry changes with each one
+  // (snapshot_walk.h).
+  bool mark() const { return (flags_ & kMark) != 0; }
+  void set_mark(bool mark) {
+    flags_ = static_cast<uint8_t>(mark ? flags_ | kMark : flags_ & ~kMark);
+  }
+
   // A collection's object. Whoever replaces it frees the old one.
   bool is_collection() const { return type() != Type::kString; }
   void* object() const { return pointer(); }
@@ -157,7 +164,7 @@ class Entry {
   size_t FreeEffort() const { return is_collection() ? CollectionFreeEffort() : 1; }
 
  private:
-  enum : uint8_t { kHasExpiry = 1, kExternal = 2 };
+  enum : uint8_t { kHasExpiry = 1, kExternal = 2, kMark = 4 };
   static constexpr uint32_t kWideKey = 255;
   // Of a pointer, the rest stands in inline_size_: with 16-byte keys that makes the difference of a
   // size class.

@@ -93,7 +93,8 @@ void Keyspace::Report(const Key& key, const Event& event, Change change) {
 template <class F>
 void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* changed) {
   Shard& shard = ShardOf(key);
-  EntryTable& table = store_.Database(shard, db_).TableOf(key.slot);
+  ShardDb& part = store_.Database(shard, db_);
+  EntryTable& table = part.TableOf(key.slot);
   const auto position = table.FindPosition(key.bytes, key.hash);
   Entry* old = position ? table.At(position) : nullptr;
   if (old != nullptr && ExpiredNow(old)) {
@@ -105,9 +106,10 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* 
   const UnixMillis old_due = old != nullptr ? old->due() : kNoExpiry;
   if (old != nullptr) {
     shard.entry_bytes[db_].Sub(old->MemoryBytes());
-    table.WillChange(position);
+    SaveIfDue(shard, part, old);
   }
   Entry* entry = remake(old);
+  entry->set_mark(shard.saved_mark);
   shard.entry_bytes[db_].Add(entry->MemoryBytes());
   if (old == nullptr) {
     // A value that only changed its name or database keeps its stamp.
@@ -125,17 +127,18 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* 
     had_member_expiry ? count.Sub() : count.Add();
   }
   if (const UnixMillis due = entry->due(); due != kNoExpiry && due != old_due) {
-    store_.Database(shard, db_).deadlines().Note(key, due, old_due, now_);
+    part.deadlines().Note(key, due, old_due, now_);
   }
   if (changed != nullptr && !*changed) return;
   Report(key, event, old == nullptr ? Change::kCreated : Change::kModified);
 }
 
 Entry* Keyspace::Detach(const Key& key) {
-  EntryTable* table = TableFor(key);
-  Entry* entry = table == nullptr ? nullptr : table->Erase(key.bytes, key.hash);
+  ShardDb* part = PartFor(key);
+  Entry* entry = part == nullptr ? nullptr : part->TableOf(key.slot).Erase(key.bytes, key.hash);
   if (entry == nullptr) return nullptr;
   Shard& shard = ShardOf(key);
+  SaveIfDue(shard, *part, entry);
   shard.entry_bytes[db_].Sub(entry->MemoryBytes());
   shard.keys[db_].Sub();
   if (entry->has_expiry()) shard.keys_with_expiry[db_].Sub();
@@ -174,10 +177,8 @@ void Keyspace::SetInteger(const Key& key, int64_t value, const Event& event) {
 }
 
 Keyspace::Sum Keyspace::AddInteger(const Key& key, int64_t delta, const Event& event) {
-  EntryTable* table = TableFor(key);
-  const auto position =
-      table == nullptr ? EntryTable::Position() : table->FindPosition(key.bytes, key.hash);
-  Entry* old = position ? table->At(position) : nullptr;
+  ShardDb* part = PartFor(key);
+  Entry* old = part == nullptr ? nullptr : part->TableOf(key.slot).Find(key.bytes, key.hash);
   if (old != nullptr && ExpiredNow(old)) old = nullptr;
   std::optional<int64_t> value = 0;
   if (old != nullptr) {
@@ -189,7 +190,7 @@ Keyspace::Sum Keyspace::AddInteger(const Key& key, int64_t delta, const Event& e
   Sum sum{Sum::Outcome::kDone};
   if (__builtin_add_overflow(*value, delta, &sum.value)) return {Sum::Outcome::kOverflow};
   if (old != nullptr && old->is_integer()) {  // The usual case: nothing moves.
-    table->WillChange(position);
+    SaveIfDue(ShardOf(key), *part, old);
     old->set_integer(sum.value);
     Report(key, event, Change::kModified);
   } else {
@@ -235,6 +236,7 @@ void Keyspace::ReplaceString(const Key& key, size_t size, const Event& event,
 void Keyspace::Insert(const Key& key, Entry* entry) {
   Shard& shard = ShardOf(key);
   ShardDb& part = store_.Database(shard, db_);
+  entry->set_mark(shard.saved_mark);
   entry->set_access(FreshAccess(store_.settings(), now_));
   part.TableOf(key.slot).Insert(entry, key.hash);
   shard.keys[db_].Add();
@@ -264,15 +266,14 @@ void Keyspace::MembersDueChanged(const Key& key, const Entry* entry, UnixMillis 
 size_t Keyspace::ExpireMembers(const Key& key,
                                absl::FunctionRef<void(Entry&, std::vector<std::string>&)> take) {
   if (KeepsExpired()) return 0;
-  EntryTable* table = TableFor(key);
-  const auto position = table->FindPosition(key.bytes, key.hash);
-  Entry* entry = table->At(position);
+  ShardDb* part = PartFor(key);
+  Entry* entry = part->TableOf(key.slot).Find(key.bytes, key.hash);
   Shard& shard = ShardOf(key);
   const size_t before = entry->MemoryBytes();
   const UnixMillis members_due = entry->member_deadline();
   const UnixMillis due = entry->due();
   std::vector<std::string> names;
-  table->WillChange(position);
+  SaveIfDue(shard, *part, entry);
   take(*entry, names);
   if (names.empty()) return 0;
   shard.entry_bytes[db_].Add(entry->MemoryBytes() - before);  // Modulo 2^64: it has shrunk.

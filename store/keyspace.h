@@ -21,6 +21,7 @@
 #include "base/types.h"
 #include "store/event.h"
 #include "store/key.h"
+#include "store/snapshot_walk.h"
 #include "store/store.h"
 
 namespace henge::store {
@@ -167,9 +168,12 @@ class Keyspace {
   static constexpr size_t kInlineFreeEffort = 64;  // Allocations, as Redis's lazy-free threshold.
 
   Shard& ShardOf(const Key& key) { return store_.shard(store_.ShardOf(key.slot)); }
-  EntryTable* TableFor(const Key& key) {
+  ShardDb* PartFor(const Key& key) {
     if (only_held_ && !locks_.Holds(store_.ShardOf(key.slot))) return nullptr;
-    ShardDb* part = ShardOf(key).dbs[db_].get();
+    return ShardOf(key).dbs[db_].get();
+  }
+  EntryTable* TableFor(const Key& key) {
+    ShardDb* part = PartFor(key);
     return part == nullptr ? nullptr : &part->TableOf(key.slot);
   }
   static Typed AsType(Entry* entry, Type type) {
@@ -200,6 +204,11 @@ class Keyspace {
   // Keeps counts and the expiry index true when a collection's members got other deadlines.
   void MembersDueChanged(const Key& key, const Entry* entry, UnixMillis members_before,
                          UnixMillis due_before);
+  // To be called before an entry of the part changes or leaves it.
+  void SaveIfDue(Shard& shard, const ShardDb& part, Entry* entry) {
+    if (shard.snapshot == nullptr || entry->mark() == shard.saved_mark) return;
+    shard.snapshot->SaveNow(shard, part, *entry);
+  }
   // Keeps an entry that is new to the table. REQUIRES: its key is absent.
   void Insert(const Key& key, Entry* entry);
   // Takes the entry out of the table and the counts; the caller owns it.

@@ -65,7 +65,12 @@ uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
       if (shard.dbs[db] == nullptr) continue;
       TouchReplaced(shard, db, nullptr, now_);
       removed += shard.keys[db].get();
-      garbage->push_back(std::move(shard.dbs[db]));
+      std::unique_ptr<ShardDb> part = std::move(shard.dbs[db]);
+      if (shard.snapshot != nullptr && !part->walk().done) {
+        shard.snapshot->Adopt(shard, std::move(part));
+      } else {
+        garbage->push_back(std::move(part));
+      }
       shard.keys[db].Set(0);
       shard.keys_with_expiry[db].Set(0);
       shard.keys_with_member_expiry[db].Set(0);

@@ -9,10 +9,8 @@ namespace henge::store {
 template <class F>
 Keyspace::Modified Keyspace::Modify(const Key& key, Type type, IfAbsent absent, const Event& event,
                                     F change) {
-  EntryTable* table = TableFor(key);
-  const auto position =
-      table == nullptr ? EntryTable::Position() : table->FindPosition(key.bytes, key.hash);
-  Entry* entry = position ? table->At(position) : nullptr;
+  ShardDb* part = PartFor(key);
+  Entry* entry = part == nullptr ? nullptr : part->TableOf(key.slot).Find(key.bytes, key.hash);
   if (entry != nullptr && ExpiredNow(entry)) {
     // Also where such keys are kept: what is not seen may not be written over.
     if (absent == IfAbsent::kCreate || !KeepsExpired()) Expire(key);
@@ -31,11 +29,12 @@ Keyspace::Modified Keyspace::Modify(const Key& key, Type type, IfAbsent absent, 
   }
   if (entry->type() != type) return Modified::kOtherType;
   Stamp(entry);
-  Counter& bytes = ShardOf(key).entry_bytes[db_];
+  Shard& shard = ShardOf(key);
+  Counter& bytes = shard.entry_bytes[db_];
   const size_t before = entry->ObjectMemoryBytes();
   const UnixMillis members_due = entry->member_deadline();
   const UnixMillis due = entry->due();
-  table->WillChange(position);
+  SaveIfDue(shard, *part, entry);
   const bool changed = change(*entry);
   bytes.Add(entry->ObjectMemoryBytes() - before);  // Modulo 2^64: it may have shrunk.
   if (entry->member_deadline() != members_due) MembersDueChanged(key, entry, members_due, due);

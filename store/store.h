@@ -50,6 +50,16 @@ class ShardDb {
   std::vector<EntryTable>& tables() { return tables_; }
   size_t MemoryBytes() const;  // Of the tables, without the entries.
 
+  // How far a snapshot has come in this part, and the database it was when that began.
+  struct Walk {
+    DbIndex db = 0;
+    size_t table = 0;
+    uint64_t cursor = 0;
+    bool done = true;
+  };
+  Walk& walk() { return walk_; }
+  const Walk& walk() const { return walk_; }
+
   // Every deadline is noted here, so that the expiry cycle finds the key when it is due.
   Deadlines& deadlines() { return deadlines_; }
 
@@ -57,7 +67,10 @@ class ShardDb {
   size_t shards_;
   std::vector<EntryTable> tables_;
   Deadlines deadlines_;
+  Walk walk_;
 };
+
+class SnapshotWalk;
 
 struct ShardStats {
   Counter hits;
@@ -81,6 +94,9 @@ struct alignas(64) Shard {
   std::vector<Counter> keys_with_expiry;
   std::vector<Counter> keys_with_member_expiry;  // Hashes with fields that have a deadline.
   std::vector<Counter> entry_bytes;              // Per database: allocated by its entries.
+  // The snapshot under way, until all entries here are saved; and the mark of those that are.
+  SnapshotWalk* snapshot = nullptr;
+  bool saved_mark = false;
   WatchRegistry watches;
   WaitRegistry waits;
   ShardStats stats;

@@ -20,10 +20,6 @@
 // an iteration is returned, and once; twice at most when two segments became one meanwhile and the
 // cursor stands on a bit that their items' tags have lost by that.
 //
-// Snapshots. Each bucket remembers the epoch it was last saved in. While a snapshot is under way,
-// whoever is about to change a bucket that was not saved yet has it saved first (BucketObserver),
-// and SaveSegment walks the rest: together they see each item of the start exactly once, as it was.
-//
 // Does not own items. Not thread-safe: the shard's lock is held around every call.
 #pragma once
 
@@ -58,14 +54,6 @@ class Table {
    private:
     friend class Table;
     uint64_t* slot_ = nullptr;
-    TableBucket* bucket_ = nullptr;  // Null for an item in overflow.
-  };
-
-  // Told of a bucket's items before they first change during a snapshot.
-  class BucketObserver {
-   public:
-    virtual ~BucketObserver() = default;
-    virtual void Save(Item* item) = 0;
   };
 
   Table() = default;
@@ -99,11 +87,7 @@ class Table {
   void Reserve(size_t items);
   // REQUIRES: the key is absent.
   void Insert(Item* item, uint64_t hash);
-  // The item at `p` is about to change in place.
-  void WillChange(Position p) {
-    if (p.bucket_ != nullptr) SaveIfDue(*p.bucket_);
-  }
-  // The item moved in memory; the key is the same. REQUIRES: WillChange was called.
+  // The item moved in memory; the key is the same.
   void Replace(Position p, Item* item) {
     *p.slot_ = TableBucket::Pack(TableBucket::TagOf(*p.slot_), item);
   }
@@ -125,18 +109,6 @@ class Table {
   // A random item, each as likely as the others (nearly, where a table is nearly empty for its
   // layout); null if there is none.
   Item* RandomItem(Random& random) const;
-
-  // --- Snapshots --------------------------------------------------------------------------------
-  // Until FinishSnapshot, `observer` sees every bucket before its first change. REQUIRES: no bucket
-  // has this epoch (epochs grow by one and every snapshot visits every bucket).
-  void BeginSnapshot(SnapshotEpoch epoch, BucketObserver* observer) {
-    epoch_ = epoch;
-    observer_ = observer;
-    for (auto& extra : overflow_) observer_->Save(AsItem(extra.slot));
-  }
-  void FinishSnapshot() { observer_ = nullptr; }
-  // Saves what is left of the segment at `cursor`; returns the next cursor, 0 at the end.
-  uint64_t SaveSegment(uint64_t cursor);
 
  private:
   static constexpr int kMaxDepth = 32;
@@ -206,13 +178,11 @@ class Table {
   TableBucket* AllocateBuckets(uint32_t count);
   void FreeBuckets(Segment segment);
   void StoreSegment(uint64_t hash, Segment segment);
-  static bool TryPut(Segment segment, uint16_t tag, uint8_t fingerprint, uint64_t slot,
-                     const Table* observed);
-  static bool MakeRoom(Segment segment, uint32_t home, const Table* observed);
-  static bool ShiftBack(Segment segment, uint32_t home, const Table* observed);
-  static bool ShiftOn(Segment segment, uint32_t first, const Table* observed);
-  static void MoveOneOf(uint32_t home, Segment segment, uint32_t from, uint32_t to,
-                        const Table* observed);
+  static bool TryPut(Segment segment, uint16_t tag, uint8_t fingerprint, uint64_t slot);
+  static bool MakeRoom(Segment segment, uint32_t home);
+  static bool ShiftBack(Segment segment, uint32_t home);
+  static bool ShiftOn(Segment segment, uint32_t first);
+  static void MoveOneOf(uint32_t home, Segment segment, uint32_t from, uint32_t to);
   bool Relayout(uint64_t hash, Segment old, size_t first_size);
   bool Grow(uint64_t hash);
   // How deep splitting may go for so many items: four levels beyond what evenly spread hashes need.
@@ -227,17 +197,6 @@ class Table {
   bool MergeAround(uint64_t hash, Segment segment, size_t used);
   void HalveDirectory();
   Item* EraseFromOverflow(std::string_view key, uint64_t hash);
-  void SaveIfDue(TableBucket& bucket) const {
-    if (observer_ == nullptr || bucket.version == epoch_) return;
-    bucket.version = epoch_;
-    for (uint32_t used = bucket.Used(); used != 0; used &= used - 1) {
-      observer_->Save(AsItem(bucket.slots[std::countr_zero(used)]));
-    }
-  }
-  void SaveAll(Segment segment) const {
-    if (observer_ == nullptr) return;
-    for (uint32_t b = 0; b < segment.count(); ++b) SaveIfDue(segment.buckets()[b]);
-  }
   template <class F>
   void ForEachSegment(F fn) const;
   template <class F>
@@ -251,11 +210,9 @@ class Table {
 
   Segment* directory_ = nullptr;  // 2^depth_ entries; null while nothing was ever inserted.
   int depth_ = 0;
-  SnapshotEpoch epoch_ = 0;
   size_t size_ = 0;
   size_t buckets_ = 0;
   size_t bytes_ = 0;
-  BucketObserver* observer_ = nullptr;
   // Items whose hashes agree in so many bits that splitting does not part them. Hashes are seeded,
   // so that is never; should it be, it is slow and correct.
   std::vector<Extra> overflow_;

@@ -2,7 +2,7 @@
 // One bucket of a Table: two cache lines, fourteen places.
 //
 //   +----+----+ … +----+-----------+---------+--------------+ … +--------------+
-//   | f0 | f1 |   |f13 | displaced | version | slot 0       |   | slot 13      |
+//   | f0 | f1 |   |f13 | displaced |    0    | slot 0       |   | slot 13      |
 //   +----+----+ … +----+-----------+---------+--------------+ … +--------------+
 //     fourteen fingerprints, 1 B each          tag:16 | item:48
 //
@@ -28,8 +28,8 @@ struct alignas(64) TableBucket {
       48;  // User addresses on x86-64 and arm64 with 4-level tables.
 
   uint8_t fingerprints[kPlaces];
-  uint8_t displaced;      // Items whose home is this bucket and that stand in the next one.
-  SnapshotEpoch version;  // The last snapshot this bucket was written to.
+  uint8_t displaced;  // Items whose home is this bucket and that stand in the next one.
+  uint8_t unused;
   uint64_t slots[kPlaces];
 
   static uint8_t FingerprintOf(uint64_t hash) {

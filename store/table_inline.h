@@ -41,7 +41,6 @@ typename Table<Traits>::Position Table<Traits>::FindPosition(std::string_view ke
   const Spot spot = FindSpot(key, hash);
   if (spot.bucket != nullptr) {
     position.slot_ = &spot.bucket->slots[spot.place];
-    position.bucket_ = spot.bucket;
     return position;
   }
   for (Extra& extra : overflow_) {
@@ -95,12 +94,9 @@ void Table<Traits>::PrefetchItem(uint64_t hash) const {
 
 // Moves one item whose home is bucket `home` from bucket `from` to bucket `to`, which has room.
 template <class Traits>
-void Table<Traits>::MoveOneOf(uint32_t home, Segment segment, uint32_t from, uint32_t to,
-                              const Table* observed) {
+void Table<Traits>::MoveOneOf(uint32_t home, Segment segment, uint32_t from, uint32_t to) {
   TableBucket& source = segment.buckets()[from];
   TableBucket& target = segment.buckets()[to];
-  if (observed != nullptr) observed->SaveIfDue(source);
-  if (observed != nullptr) observed->SaveIfDue(target);
   for (uint32_t used = source.Used(); used != 0; used &= used - 1) {
     const int place = std::countr_zero(used);
     if (segment.HomeOf(TableBucket::TagOf(source.slots[place])) != home) continue;
@@ -113,7 +109,7 @@ void Table<Traits>::MoveOneOf(uint32_t home, Segment segment, uint32_t from, uin
 // Frees a place in `home` by letting one displaced item of each bucket before it, as far as the
 // nearest with room, return to where it belongs.
 template <class Traits>
-bool Table<Traits>::ShiftBack(Segment segment, uint32_t home, const Table* observed) {
+bool Table<Traits>::ShiftBack(Segment segment, uint32_t home) {
   TableBucket* buckets = segment.buckets();
   uint32_t roomy = home;
   for (uint32_t steps = std::min(kShiftReach, segment.count() - 2);; --steps) {
@@ -122,7 +118,7 @@ bool Table<Traits>::ShiftBack(Segment segment, uint32_t home, const Table* obser
     if (buckets[roomy].Free() != 0) break;
   }
   for (uint32_t b = roomy; b != home; b = segment.NextOf(b)) {
-    MoveOneOf(b, segment, segment.NextOf(b), b, observed);
+    MoveOneOf(b, segment, segment.NextOf(b), b);
     --buckets[b].displaced;
   }
   return true;
@@ -131,7 +127,7 @@ bool Table<Traits>::ShiftBack(Segment segment, uint32_t home, const Table* obser
 // Frees a place in `first` by letting one item of its own, and one of each bucket behind it as far
 // as the nearest with room, move on to the next.
 template <class Traits>
-bool Table<Traits>::ShiftOn(Segment segment, uint32_t first, const Table* observed) {
+bool Table<Traits>::ShiftOn(Segment segment, uint32_t first) {
   TableBucket* buckets = segment.buckets();
   uint32_t roomy = first;
   for (uint32_t steps = std::min(kShiftReach, segment.count() - 2);; --steps) {
@@ -143,7 +139,7 @@ bool Table<Traits>::ShiftOn(Segment segment, uint32_t first, const Table* observ
   }
   for (uint32_t b = roomy; b != first; b = segment.BeforeOf(b)) {
     const uint32_t before = segment.BeforeOf(b);
-    MoveOneOf(before, segment, before, b, observed);
+    MoveOneOf(before, segment, before, b);
     ++buckets[before].displaced;
   }
   return true;
@@ -151,30 +147,27 @@ bool Table<Traits>::ShiftOn(Segment segment, uint32_t first, const Table* observ
 
 // Frees a place in the home bucket or the next.
 template <class Traits>
-bool Table<Traits>::MakeRoom(Segment segment, uint32_t home, const Table* observed) {
+bool Table<Traits>::MakeRoom(Segment segment, uint32_t home) {
   if (segment.count() < 3) return false;
-  return ShiftBack(segment, home, observed) || ShiftOn(segment, segment.NextOf(home), observed);
+  return ShiftBack(segment, home) || ShiftOn(segment, segment.NextOf(home));
 }
 
 template <class Traits>
-bool Table<Traits>::TryPut(Segment segment, uint16_t tag, uint8_t fingerprint, uint64_t slot,
-                           const Table* observed) {
+bool Table<Traits>::TryPut(Segment segment, uint16_t tag, uint8_t fingerprint, uint64_t slot) {
   const uint32_t home = segment.HomeOf(tag);
   TableBucket& first = segment.buckets()[home];
   TableBucket& next = segment.buckets()[segment.NextOf(home)];
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (const uint32_t free = first.Free(); free != 0) {
-      if (observed != nullptr) observed->SaveIfDue(first);
       first.Put(std::countr_zero(free), fingerprint, slot);
       return true;
     }
     if (const uint32_t free = next.Free(); free != 0 && &first != &next) {
-      if (observed != nullptr) observed->SaveIfDue(next);
       next.Put(std::countr_zero(free), fingerprint, slot);
       ++first.displaced;
       return true;
     }
-    if (attempt == 1 || !MakeRoom(segment, home, observed)) return false;
+    if (attempt == 1 || !MakeRoom(segment, home)) return false;
   }
   return false;
 }
@@ -187,8 +180,7 @@ void Table<Traits>::Insert(Item* item, uint64_t hash) {
   while (true) {
     const Segment segment = SegmentOf(hash);
     const uint16_t tag = TagOf(hash, segment.depth());
-    if (TryPut(segment, tag, TableBucket::FingerprintOf(hash), TableBucket::Pack(tag, item),
-               this)) {
+    if (TryPut(segment, tag, TableBucket::FingerprintOf(hash), TableBucket::Pack(tag, item))) {
       return;
     }
     if (!Grow(hash)) {
@@ -207,8 +199,6 @@ TableBucket* Table<Traits>::AllocateBuckets(uint32_t count) {
   auto* buckets = static_cast<TableBucket*>(std::aligned_alloc(alignof(TableBucket), size));
   if (buckets == nullptr) std::abort();
   std::memset(static_cast<void*>(buckets), 0, size);
-  // Born after the snapshot under way began (if one is): nothing in it is to be saved.
-  for (uint32_t b = 0; b < count; ++b) buckets[b].version = epoch_;
   buckets_ += count;
   bytes_ += AllocationSize(size);
   return buckets;
@@ -269,7 +259,6 @@ void Table<Traits>::DoubleDirectory() {
 // Lays the segment out anew with the first size of the series, from `first_size` on, that fits.
 template <class Traits>
 bool Table<Traits>::Relayout(uint64_t hash, Segment old, size_t first_size) {
-  SaveAll(old);
   for (size_t s = first_size; s < kSizes.size(); ++s) {
     const Segment grown(AllocateBuckets(kSizes[s]), kSizes[s], old.depth());
     bool fits = true;
@@ -278,7 +267,7 @@ bool Table<Traits>::Relayout(uint64_t hash, Segment old, size_t first_size) {
       for (uint32_t used = bucket.Used(); used != 0 && fits; used &= used - 1) {
         const int place = std::countr_zero(used);
         const uint64_t slot = bucket.slots[place];
-        fits = TryPut(grown, TableBucket::TagOf(slot), bucket.fingerprints[place], slot, nullptr);
+        fits = TryPut(grown, TableBucket::TagOf(slot), bucket.fingerprints[place], slot);
       }
     }
     if (fits) {
@@ -318,7 +307,7 @@ typename Table<Traits>::Segment Table<Traits>::Fill(const std::vector<Extra>& it
     for (const Extra& item : items) {
       const uint16_t tag = TagOf(item.hash, depth);
       const uint64_t slot = TableBucket::Pack(tag, AsItem(item.slot));
-      if (!TryPut(segment, tag, TableBucket::FingerprintOf(item.hash), slot, nullptr)) {
+      if (!TryPut(segment, tag, TableBucket::FingerprintOf(item.hash), slot)) {
         left_over.push_back(item);
       }
     }
@@ -334,7 +323,6 @@ typename Table<Traits>::Segment Table<Traits>::Fill(const std::vector<Extra>& it
 
 template <class Traits>
 void Table<Traits>::Split(uint64_t hash, Segment old) {
-  SaveAll(old);
   if (old.depth() == depth_) DoubleDirectory();
   std::vector<Extra> halves[2];
   for (uint32_t b = 0; b < old.count(); ++b) {
@@ -364,7 +352,6 @@ template <class Traits>
 typename Traits::Item* Table<Traits>::Erase(std::string_view key, uint64_t hash) {
   const Spot spot = FindSpot(key, hash);
   if (spot.bucket == nullptr) return EraseFromOverflow(key, hash);
-  SaveIfDue(*spot.bucket);
   Item* item = AsItem(spot.bucket->slots[spot.place]);
   spot.bucket->Vacate(spot.place);
   if (spot.bucket != spot.home) --spot.home->displaced;
@@ -421,8 +408,6 @@ bool Table<Traits>::MergeAround(uint64_t hash, Segment segment, size_t used) {
   if (other.depth() != segment.depth()) return false;
   const size_t all = used + UsedIn(other);
   if (all > kMergeBelow) return false;
-  SaveAll(segment);
-  SaveAll(other);
   const bool is_low = (hash & half) == 0;
   const Segment halves[2] = {is_low ? segment : other, is_low ? other : segment};
   size_t s = 0;
@@ -436,8 +421,8 @@ bool Table<Traits>::MergeAround(uint64_t hash, Segment segment, size_t used) {
         const int place = std::countr_zero(left);
         const uint64_t slot = bucket.slots[place];
         const auto tag = static_cast<uint16_t>(bit << 15 | TableBucket::TagOf(slot) >> 1);
-        fits = TryPut(merged, tag, bucket.fingerprints[place], TableBucket::Pack(tag, AsItem(slot)),
-                      nullptr);
+        fits =
+            TryPut(merged, tag, bucket.fingerprints[place], TableBucket::Pack(tag, AsItem(slot)));
       }
     }
   }
@@ -490,11 +475,9 @@ template <class Traits>
 void Table<Traits>::Swap(Table& other) noexcept {
   std::swap(directory_, other.directory_);
   std::swap(depth_, other.depth_);
-  std::swap(epoch_, other.epoch_);
   std::swap(size_, other.size_);
   std::swap(buckets_, other.buckets_);
   std::swap(bytes_, other.bytes_);
-  std::swap(observer_, other.observer_);
   overflow_.swap(other.overflow_);
 }
 
@@ -601,18 +584,6 @@ typename Traits::Item* Table<Traits>::RandomItem(Random& random) const {
     if (cursor == 0 && std::exchange(wrapped, true)) break;
   }
   return item;
-}
-
-template <class Traits>
-uint64_t Table<Traits>::SaveSegment(uint64_t cursor) {
-  if (directory_ == nullptr) return 0;
-  const uint64_t position = cursor << 16;
-  const Segment segment = SegmentOf(position);
-  SaveAll(segment);
-  if (segment.depth() == 0) return 0;
-  const uint64_t next =
-      StartOf(IndexOf(position), segment) + (uint64_t{1} << (64 - segment.depth()));
-  return next >> 16;
 }
 
 }  // namespace henge::store

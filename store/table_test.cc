@@ -120,7 +120,6 @@ TEST(Table, ReplacesAnItemThatMoved) {
   const auto position = t.table.FindPosition("a", HashKey("a"));
   ASSERT_TRUE(position);
   auto moved = std::make_unique<Thing>(Thing{"a", 2});
-  t.table.WillChange(position);
   t.table.Replace(position, moved.get());
   EXPECT_EQ(t.Find("a")->value, 2);
   EXPECT_FALSE(t.table.FindPosition("b", HashKey("b")));
@@ -211,14 +210,6 @@ TEST(Table, DrawsItemsFairly) {
   EXPECT_EQ(t.table.RandomItem(random)->key, KeyNumber(0));
 }
 
-class Photograph final : public Table<ThingTraits>::BucketObserver {
- public:
-  void Save(Thing* thing) override { saved.emplace(thing->key, thing->value); }
-  std::multimap<std::string, int> saved;
-};
-
-// A snapshot taken piece by piece while a writer changes, adds, moves and removes holds exactly
-// what was there at its start.
 TEST(Table, DrawsFairlyFromManySegments) {
   Things t;
   constexpr int kItems = 5000;
@@ -283,36 +274,6 @@ TEST(Table, ScanMissesNothingThatStaysWhileATableDrains) {
   for (uint64_t i = 0; i < 100; ++i) {
     EXPECT_GE(seen[KeyNumber(i)], 1);
     EXPECT_LE(seen[KeyNumber(i)], 2);
-  }
-}
-
-TEST(Table, SnapshotHoldsTheStateAtItsStart) {
-  Random random(17);
-  Things t;
-  for (uint64_t i = 0; i < 5000; ++i) t.Insert(KeyNumber(i), 0);
-  for (SnapshotEpoch epoch = 1; epoch <= 12; ++epoch) {
-    std::multimap<std::string, int> expected;
-    for (const auto& [key, thing] : t.things) expected.emplace(key, thing->value);
-    Photograph photograph;
-    t.table.BeginSnapshot(epoch, &photograph);
-    uint64_t cursor = 0;
-    do {
-      for (int i = 0; i < 400; ++i) {
-        const std::string key = KeyNumber(random.Below(12'000));
-        const auto position = t.table.FindPosition(key, HashKey(key));
-        if (!position) {
-          t.Insert(key, epoch);
-        } else if (random.Below(2) == 0) {
-          t.Erase(key);
-        } else {
-          t.table.WillChange(position);
-          t.table.At(position)->value = epoch * 1000 + i;
-        }
-      }
-      cursor = t.table.SaveSegment(cursor);
-    } while (cursor != 0);
-    t.table.FinishSnapshot();
-    ASSERT_EQ(photograph.saved, expected) << "epoch " << int{epoch};
   }
 }
 
