@@ -122,8 +122,13 @@ Entry* Entry::NewBlob(std::string_view key, BlobRef value, UnixMillis expiry) {
 
 Entry* Entry::NewCollection(std::string_view key, Type type, UnixMillis expiry) {
   const ValueOperations& operations = OperationsOf(type);
-  Entry* entry = Make(type, operations.smallest, key, expiry, kPointerBytes);
-  entry->set_pointer(operations.make());
+  return NewCollection(key, type, expiry, operations.smallest, operations.make());
+}
+
+Entry* Entry::NewCollection(std::string_view key, Type type, UnixMillis expiry, Encoding encoding,
+                            void* object) {
+  Entry* entry = Make(type, encoding, key, expiry, kPointerBytes);
+  entry->set_pointer(object);
   return entry;
 }
 

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
 
 #include "base/blob.h"
@@ -67,6 +68,10 @@ class Entry {
   static Entry* NewBlob(std::string_view key, BlobRef value, UnixMillis expiry);
   // An empty collection, in its type's smallest encoding.
   static Entry* NewCollection(std::string_view key, Type type, UnixMillis expiry = kNoExpiry);
+
+  // One that takes over a collection's object, made in this encoding.
+  static Entry* NewCollection(std::string_view key, Type type, UnixMillis expiry, Encoding encoding,
+                              void* object);
 
   // The same value under another key or deadline: moves the value over, frees `entry`.
   static Entry* Rebuild(Entry* entry, std::string_view new_key, UnixMillis expiry);
@@ -210,5 +215,11 @@ class Entry {
   uint32_t access_and_key_;  // Low 24 bits the access clock, high 8 the key's size or kWideKey.
 };
 static_assert(sizeof(Entry) == 8);
+
+// An entry that is in no table yet, or no longer.
+struct EntryFreer {
+  void operator()(Entry* entry) const { Entry::Free(entry); }
+};
+using OwnedEntry = std::unique_ptr<Entry, EntryFreer>;
 
 }  // namespace henge::store

@@ -3,8 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
 #include <string>
+
+#include "base/random.h"
 
 namespace henge::persistence {
 namespace {
@@ -36,17 +37,17 @@ TEST(Lzf, WritesTheRowThatTheFormatDescribes) {
 }
 
 TEST(Lzf, GivesBackEverything) {
-  std::mt19937 random(7);
+  Random random(7);
   for (int round = 0; round < 400; ++round) {
     std::string text;
-    const size_t size = random() % (round % 10 == 0 ? 40'000 : 400);
-    const size_t letters = 1 + random() % 40;
+    const size_t size = random.Next() % (round % 10 == 0 ? 40'000 : 400);
+    const size_t letters = 1 + random.Next() % 40;
     while (text.size() < size) {
-      if (text.size() > 8 && random() % 3 == 0) {
-        const size_t from = random() % text.size();
-        text += std::string(text, from, random() % 600);
+      if (text.size() > 8 && random.Next() % 3 == 0) {
+        const size_t from = random.Next() % text.size();
+        text += std::string(text, from, random.Next() % 600);
       } else {
-        text.push_back(static_cast<char>(random() % letters));
+        text.push_back(static_cast<char>(random.Next() % letters));
       }
     }
     const std::string row = Compressed(text);

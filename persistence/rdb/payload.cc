@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "persistence/rdb/payload.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "persistence/rdb/crc64.h"
+#include "persistence/rdb/value_reader.h"
+#include "persistence/rdb/value_writer.h"
+
+namespace henge::persistence {
+namespace {
+
+constexpr size_t kVersionBytes = 2;
+constexpr size_t kSumBytes = 8;
+
+}  // namespace
+
+std::string DumpPayload(const store::Entry& entry, const RdbOptions& options) {
+  std::string payload;
+  RdbWriter writer(payload, options);
+  const RdbType type = RdbTypeOf(entry, options.version);
+  writer.Type(type);
+  WriteBody(entry, writer);
+  const int version = std::max(options.version, VersionOfType(type));
+  writer.Byte(static_cast<uint8_t>(version));
+  writer.Byte(static_cast<uint8_t>(version >> 8));
+  writer.Fixed64(Crc64(0, payload));
+  return payload;
+}
+
+std::optional<std::string_view> Unseal(std::string_view payload) {
+  if (payload.size() < kVersionBytes + kSumBytes) return std::nullopt;
+  const std::string_view summed = payload.substr(0, payload.size() - kSumBytes);
+  const std::string_view value = summed.substr(0, summed.size() - kVersionBytes);
+  uint16_t version;
+  std::memcpy(&version, summed.data() + value.size(), kVersionBytes);
+  uint64_t crc;
+  std::memcpy(&crc, payload.data() + summed.size(), kSumBytes);
+  if (version > kRdbNewestVersion || crc != Crc64(0, summed)) return std::nullopt;
+  return value;
+}
+
+absl::StatusOr<store::OwnedEntry> LoadUnsealed(std::string_view unsealed, std::string_view key,
+                                               UnixMillis expiry,
+                                               const store::EncodingLimits& limits) {
+  RdbReader reader(unsealed);
+  const uint8_t type = reader.Byte();
+  if (!reader.ok()) return reader.status();
+  auto entry = ReadValue(reader, type, key, expiry, limits);
+  if (entry.ok() && reader.left() > 0) {
+    reader.Fail("more bytes than the value has");
+    return reader.status();
+  }
+  return entry;
+}
+
+}  // namespace henge::persistence

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What DUMP gives and RESTORE takes: a value as in a file, sealed.
+//
+//   | type 1 | value | version 2 | CRC-64 of all before, 8 |
+//
+// Pure; any thread that may read the entry.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/types.h"
+#include "persistence/rdb/rdb_writer.h"
+#include "store/entry.h"
+#include "store/store.h"
+
+namespace henge::persistence {
+
+std::string DumpPayload(const store::Entry& entry, const RdbOptions& options);
+
+// The part before the seal; none where the version is unknown or the checksum wrong.
+std::optional<std::string_view> Unseal(std::string_view payload);
+
+// REQUIRES: what Unseal returned. Statuses as ReadValue's.
+absl::StatusOr<store::OwnedEntry> LoadUnsealed(std::string_view unsealed, std::string_view key,
+                                               UnixMillis expiry,
+                                               const store::EncodingLimits& limits);
+
+}  // namespace henge::persistence
