@@ -24,6 +24,7 @@ void SnapshotWalk::Begin() {
 void SnapshotWalk::SaveNow(Shard& shard, const ShardDb& part, Entry& entry) {
   Budget budget{1, 1};
   SaveOne(IndexOf(shard), part, entry, budget);
+  saved_early_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void SnapshotWalk::SaveOne(ShardIndex index, const ShardDb& part, Entry& entry, Budget& budget) {

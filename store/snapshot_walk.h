@@ -52,6 +52,8 @@ class SnapshotWalk {
   // Keys there were at the start, and how many of them are saved. Any thread.
   uint64_t keys() const { return keys_.load(std::memory_order_relaxed); }
   uint64_t saved() const { return saved_.load(std::memory_order_relaxed); }
+  // Of the saved ones, those that were about to change.
+  uint64_t saved_early() const { return saved_early_.load(std::memory_order_relaxed); }
 
   // --- For Keyspace, with the shard's lock held ---
   // Saves an entry that is about to change. REQUIRES: it is unsaved.
@@ -76,6 +78,7 @@ class SnapshotWalk {
   SnapshotSink& sink_;
   std::atomic<uint64_t> keys_{0};
   std::atomic<uint64_t> saved_{0};
+  std::atomic<uint64_t> saved_early_{0};
   std::mutex mu_;
   // By shard: parts that a flush has thrown out.
   std::vector<std::vector<std::unique_ptr<ShardDb>>> adopted_;

@@ -34,7 +34,7 @@ void WriteSelect(RdbWriter& writer, DbIndex db, uint64_t keys, uint64_t keys_wit
   writer.Length(keys_with_expiry);
 }
 
-void WriteKey(RdbWriter& writer, const store::Entry& entry, const KeyUse& use) {
+void WriteKeyHead(RdbWriter& writer, const store::Entry& entry, const KeyUse& use) {
   if (entry.has_expiry()) {
     writer.Opcode(RdbOpcode::kExpiryMs);
     writer.Millis(entry.expiry());
@@ -49,6 +49,10 @@ void WriteKey(RdbWriter& writer, const store::Entry& entry, const KeyUse& use) {
   }
   writer.Type(RdbTypeOf(entry, writer.version()));
   writer.String(entry.key());
+}
+
+void WriteKey(RdbWriter& writer, const store::Entry& entry, const KeyUse& use) {
+  WriteKeyHead(writer, entry, use);
   WriteBody(entry, writer);
 }
 

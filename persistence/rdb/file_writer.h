@@ -40,6 +40,8 @@ struct KeyUse {
 };
 // REQUIRES: the lock of the entry's shard.
 void WriteKey(RdbWriter& writer, const store::Entry& entry, const KeyUse& use = {});
+// Without the value, for who writes that by itself.
+void WriteKeyHead(RdbWriter& writer, const store::Entry& entry, const KeyUse& use = {});
 
 void WriteEnd(RdbWriter& writer);
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Snapshot: the store at one moment, as an RDB stream, while commands go on.
+//
+//   all shards locked: Begin        a thread of its own: Write ──> ByteSink (a file, a socket)
+//
+//   writers ──(save what they are about to change)──┐
+//                                                    ├──> chunks per shard ──> compressed ──> sink
+//   Write   ──(walks the rest, shard by shard)───────┘
+//
+// Under a shard's lock an entry is only copied out, as an uncompressed record; a large string is
+// kept by its counted blob. Compression, checksum and I/O are Write's, without a lock. If the sink
+// fails, the walk goes on without writing: it must (store/snapshot_walk.h).
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/blob.h"
+#include "base/types.h"
+#include "persistence/rdb/file_writer.h"
+#include "persistence/rdb/rdb_writer.h"
+#include "persistence/snapshot/chunk_compressor.h"
+#include "store/snapshot_walk.h"
+
+namespace henge::persistence {
+
+class ByteSink {
+ public:
+  virtual ~ByteSink() = default;
+  virtual absl::Status Append(std::string_view bytes) = 0;
+};
+
+struct SnapshotOptions {
+  RdbOptions rdb;
+  bool checksum = true;
+  std::vector<std::pair<std::string, std::string>> aux;  // Fields for the file's head, in order.
+  std::vector<std::string> functions;                    // Libraries' code.
+};
+
+// For INFO, metrics and the log, while it is under way. Any thread.
+struct SnapshotProgress {
+  uint64_t keys = 0;  // At the start.
+  uint64_t saved = 0;
+  uint64_t bytes = 0;        // Given to the sink.
+  uint64_t saved_early = 0;  // Of `saved`, by who was about to change them.
+};
+
+class Snapshot final : private store::SnapshotSink {
+ public:
+  Snapshot(store::Store& store, SnapshotOptions options);
+
+  // The moment. REQUIRES: every shard locked by the caller; no other snapshot of the store under
+  // way.
+  void Begin(UnixMillis now);
+  // Writes it all and returns when every entry is saved; what failed first is returned then.
+  // REQUIRES: begun. Once.
+  absl::Status Write(ByteSink& sink);
+
+  SnapshotProgress progress() const;
+
+ private:
+  static constexpr size_t kStepBytes = 64 * 1024;
+  static constexpr size_t kStepEntries = 256;
+  // A writer's records are queued from here on, so that Write takes them before its walk arrives.
+  static constexpr size_t kQueueFrom = 64 * 1024;
+
+  struct alignas(64) ShardRecords {
+    RecordChunk chunk;
+    int db = kNoDb;  // Selected last in the chunk.
+  };
+  static constexpr int kNoDb = -1;
+  struct DbSize {
+    uint64_t keys = 0;
+    uint64_t with_expiry = 0;
+  };
+
+  // store::SnapshotSink, under the shard's lock.
+  size_t Save(ShardIndex shard, DbIndex db, const store::Entry& entry) override;
+  void EndStep(ShardIndex shard) override;
+
+  void WriteHead(ByteSink& sink);
+  void WriteQueued(ByteSink& sink);
+  void WriteChunk(RecordChunk chunk, ByteSink& sink);
+  void Give(std::string_view bytes, ByteSink& sink);
+  KeyUse UseOf(const store::Entry& entry) const;
+
+  store::Store& store_;
+  SnapshotOptions options_;
+  store::SnapshotWalk walk_;
+  UnixMillis now_ = 0;
+  std::vector<DbSize> sizes_;  // By database.
+  std::vector<ShardRecords> shards_;
+  RecordChunk step_;  // What EndStep took from its shard; Write's.
+  std::string compressed_;
+  FileChecksum checksum_;
+  absl::Status status_;
+
+  std::mutex mu_;
+  std::vector<RecordChunk> queue_;
+
+  std::atomic<uint64_t> bytes_{0};
+};
+
+}  // namespace henge::persistence
