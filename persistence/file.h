@@ -47,9 +47,9 @@ class FileContents {
 class FileSystem {
  public:
   enum class Opening : uint8_t {
-    kExisting,        // Must be there.
-    kCreate,          // Made if it is missing.
-    kCreateOrEmpty,   // Made, or emptied.
+    kExisting,       // Must be there.
+    kCreate,         // Made if it is missing.
+    kCreateOrEmpty,  // Made, or emptied.
   };
 
   virtual ~FileSystem() = default;

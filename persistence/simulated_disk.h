@@ -31,11 +31,19 @@ class SimulatedDisk final : public FileSystem {
   explicit SimulatedDisk(uint64_t seed) : random_(seed) {}
 
   // The disk takes so many bytes more; then ENOSPC, after a part of what was to be written.
-  void SetSpace(std::optional<uint64_t> bytes) { Locked([&] { space_ = bytes; }); }
-  // Each Sync of a file fails with EIO, and what was not synced is lost from the disk's side.
-  void SetSyncFails(bool fails) { Locked([&] { sync_fails_ = fails; }); }
+  void SetSpace(std::optional<uint64_t> bytes) {
+    Locked([&] { space_ = bytes; });
+  }
+  // Each Sync of a file fails with EIO. What it was about is lost unless it is written again, as
+  // the kernel takes pages for clean once it has reported their error: a later Sync leaves zeros
+  // there.
+  void SetSyncFails(bool fails) {
+    Locked([&] { sync_fails_ = fails; });
+  }
   // The power fails at the n-th change from now on: it and all that follow fail, until Crash.
-  void SetPowerFailsAfter(uint64_t operations) { Locked([&] { power_ = operations; }); }
+  void SetPowerFailsAfter(uint64_t operations) {
+    Locked([&] { power_ = operations; });
+  }
   bool powered() const {
     const std::lock_guard lock(mutex_);
     return power_ != 0;
@@ -86,6 +94,7 @@ class SimulatedDisk final : public FileSystem {
       changes_.push_back({"", path, node});
     } else if (opening == Opening::kCreateOrEmpty) {
       node->seen.clear();
+      node->lost = {};
     }
     return std::make_unique<OpenFile>(*this, node, path);
   }
@@ -145,6 +154,11 @@ class SimulatedDisk final : public FileSystem {
   struct Node {
     std::string seen;
     std::string synced;
+    std::pair<size_t, size_t> lost;  // From, to: what a failed Sync was about.
+    void Sync() {
+      synced = seen;
+      for (size_t i = lost.first; i < std::min(lost.second, synced.size()); ++i) synced[i] = '\0';
+    }
     void Settle(Random& random) {
       const size_t kept = std::min(seen.size(), synced.size());
       size_t size = seen.size();
@@ -157,6 +171,7 @@ class SimulatedDisk final : public FileSystem {
       // A truncation that was not synced may not have happened.
       if (seen.size() < synced.size() && random.Below(2) == 0) found = synced;
       seen = synced = found;
+      lost = {};
     }
   };
   // A name that comes, goes, or moves.
@@ -190,14 +205,18 @@ class SimulatedDisk final : public FileSystem {
     absl::Status Sync() override {
       const std::lock_guard lock(disk_.mutex_);
       if (absl::Status status = Usable("sync"); !status.ok()) return status;
-      if (disk_.sync_fails_) return Error(EIO, "sync", path_);
-      node_->synced = node_->seen;
+      if (disk_.sync_fails_) {
+        node_->lost = {std::min(node_->synced.size(), node_->seen.size()), node_->seen.size()};
+        return Error(EIO, "sync", path_);
+      }
+      node_->Sync();
       return absl::OkStatus();
     }
     absl::Status Truncate(uint64_t size) override {
       const std::lock_guard lock(disk_.mutex_);
       if (absl::Status status = Usable("truncate"); !status.ok()) return status;
       node_->seen.resize(size);
+      node_->lost.second = std::min<size_t>(node_->lost.second, size);
       return absl::OkStatus();
     }
     absl::StatusOr<uint64_t> Size() const override {

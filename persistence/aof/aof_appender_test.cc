@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of writing an AOF on a disk that fails: whatever happens, what a crash leaves can be
+// loaded, and has all that was said to be durable.
+#include "persistence/aof/aof_appender.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/numbers.h"
+#include "base/random.h"
+#include "base/strings.h"
+#include "persistence/aof/aof_parser.h"
+#include "persistence/simulated_disk.h"
+
+namespace henge::persistence {
+namespace {
+
+constexpr char kFolder[] = "dir";
+constexpr char kName[] = "a.aof";
+
+// A server's life: units are numbered, and each says its number. A base is a text that says how
+// many units are in it.
+class Life {
+ public:
+  explicit Life(uint64_t seed) : random_(seed), disk_(seed * 7 + 1) {}
+
+  // Loads what is on the disk and starts to write behind it; false if the power fails first.
+  bool Start() {
+    appender_.reset();
+    journal_.reset();
+    files_.emplace(disk_, kFolder, kName);
+    const absl::Status loaded = files_->Load();
+    EXPECT_TRUE(loaded.ok()) << loaded;
+    units_ = Recover();
+    EXPECT_GE(units_, durable_units_);
+    EXPECT_LE(units_, started_units_);
+    durable_units_ = started_units_ = units_;
+    limits_.chunk_bytes = 100 + random_.Below(300);
+    limits_.backlog_bytes = 0;
+    journal_.emplace(limits_);
+    gate_.emplace();
+    unit_ends_.assign(1, 0);
+    first_unit_ = units_;
+    snapshot_.reset();
+    absl::StatusOr<AofFiles::Increment> increment = files_->OpenLastIncrement();
+    if (!increment.ok()) return false;
+    appender_.emplace(*files_, &*gate_, clock_, journal_->AttachAtEnd({.mandatory = true}),
+                      *std::move(increment));
+    appender_->SetPolicy(random_.Below(4) == 0 ? FsyncPolicy::kNo : FsyncPolicy::kAlways);
+    appender_->SetTimestamps(random_.Below(2) == 0);
+    return true;
+  }
+
+  void Step() {
+    clock_.Advance(static_cast<int64_t>(random_.Below(700)));
+    switch (random_.Below(12)) {
+      case 0:
+        return BeginRewrite();
+      case 1:
+        return FinishRewrite();
+      case 2:
+        return Trouble();
+      case 3:
+      case 4:
+      case 5:
+        appender_->Write().IgnoreError();
+        return;
+      case 6:
+        return SyncApart();
+      case 7:
+        appender_->Sync().IgnoreError();
+        return Note();
+      default:
+        return AppendUnit();
+    }
+  }
+
+  // Once all trouble is over, everything gets to the disk.
+  void Settle() {
+    disk_.SetSpace(std::nullopt);
+    disk_.SetSyncFails(false);
+    for (int i = 0; i < 1000; ++i) {
+      const absl::StatusOr<bool> wrote = appender_->Write();
+      if (!wrote.ok()) continue;
+      if (!*wrote && appender_->Sync().ok() && !appender_->unsynced()) break;
+    }
+    Note();
+    EXPECT_EQ(durable_units_, units_);
+    EXPECT_EQ(appender_->held(), journal_->end());
+  }
+
+  SimulatedDisk& disk() { return disk_; }
+  Random& random() { return random_; }
+  uint64_t units() const { return units_; }
+
+ private:
+  void AppendUnit() {
+    const std::string number = std::to_string(units_);
+    const std::string filler(random_.Below(random_.Below(10) == 0 ? 500 : 20), 'x');
+    const std::string_view words[] = {"SET", number, filler};
+    std::vector<Effect> unit(1 + random_.Below(2), Effect{static_cast<DbIndex>(units_ % 2), words});
+    unit_ends_.push_back(journal_->Append(unit));
+    ++units_;
+    started_units_ = units_;
+    if (random_.Below(10) == 0) {
+      const std::string_view ping[] = {"PING"};
+      journal_->AppendControl(ping);
+    }
+  }
+
+  // What the gate promises.
+  void Note() {
+    const Lsn durable = gate_->at(CommitMark::kDurable);
+    while (first_unit_ + unit_ends_.size() - 1 > durable_units_ &&
+           unit_ends_[durable_units_ - first_unit_ + 1] <= durable) {
+      ++durable_units_;
+    }
+  }
+
+  void BeginRewrite() {
+    if (snapshot_) return;
+    appender_->Mark(journal_->Cut());
+    snapshot_ = units_;
+  }
+
+  void FinishRewrite() {
+    if (!snapshot_ || appender_->marked()) return;
+    const std::string text = std::to_string(*snapshot_);
+    snapshot_.reset();
+    if (random_.Below(4) == 0) return;  // The snapshot failed.
+    const std::string path = files_->TemporaryBasePath();
+    {
+      auto file = disk_.Open(path, FileSystem::Opening::kCreateOrEmpty);
+      const std::string_view pieces[] = {text};
+      if (!file.ok() || !(*file)->Append(pieces).status.ok() || !(*file)->Sync().ok()) return;
+    }
+    if (files_->InstallBase(path, BaseFormat::kAof, appender_->sequence()).ok()) {
+      files_->DeleteHistory().IgnoreError();
+    }
+  }
+
+  void Trouble() {
+    switch (random_.Below(4)) {
+      case 0:
+        return disk_.SetSpace(random_.Below(300));
+      case 1:
+        return disk_.SetSyncFails(true);
+      default:
+        disk_.SetSpace(std::nullopt);
+        disk_.SetSyncFails(false);
+    }
+  }
+
+  // A sync beside which others things happen.
+  void SyncApart() {
+    const auto job = appender_->BeginSync();
+    if (!job) return;
+    const absl::Status status = job->file->Sync();
+    if (random_.Below(2) == 0) AppendUnit();
+    appender_->Write().IgnoreError();
+    appender_->EndSync(*job, status).IgnoreError();
+    Note();
+  }
+
+  // Reads all parts as the manifest names them, cuts a torn tail, returns the number of units.
+  uint64_t Recover() {
+    uint64_t units = 0;
+    const std::vector<AofPart> parts = files_->manifest().Loaded();
+    for (const AofPart& part : parts) {
+      const std::string path = files_->PathOf(part.name);
+      const std::optional<std::string> content = disk_.Contents(path);
+      EXPECT_TRUE(content.has_value()) << path;
+      if (!content) return 0;
+      if (files_->manifest().base == part) {
+        units = ParseUint64(*content).value_or(0);
+        continue;
+      }
+      AofParser parser(*content);
+      AofParser::Result result;
+      while ((result = parser.Next()) <= AofParser::Result::kAnnotation) {
+        if (result == AofParser::Result::kUnit) CheckUnit(parser, units);
+      }
+      if (result == AofParser::Result::kEnd) continue;
+      EXPECT_EQ(result, AofParser::Result::kTorn) << parser.reason();
+      EXPECT_EQ(part.name, parts.back().name) << "torn, and not the last";
+      EXPECT_TRUE(CutTail(disk_, path, parser.good_until()).ok());
+    }
+    return units;
+  }
+
+  static void CheckUnit(const AofParser& parser, uint64_t& units) {
+    bool sets = false;
+    for (size_t i = 0; i < parser.commands(); ++i) {
+      const auto words = parser.command(i);
+      if (words[0] != "SET") continue;
+      sets = true;
+      EXPECT_EQ(words[1], std::to_string(units));
+    }
+    EXPECT_TRUE(sets);
+    ++units;
+  }
+
+  Random random_;
+  SimulatedDisk disk_;
+  ManualClock clock_;
+  JournalLimits limits_;
+  std::optional<AofFiles> files_;
+  std::optional<Journal> journal_;
+  std::optional<CommitGate> gate_;
+  std::optional<AofAppender> appender_;
+  uint64_t first_unit_ = 0;          // Of this journal.
+  std::vector<Lsn> unit_ends_;       // Of its units; before the first, 0.
+  uint64_t units_ = 0;
+  uint64_t started_units_ = 0;
+  uint64_t durable_units_ = 0;
+  std::optional<uint64_t> snapshot_;  // How many units are in the base that is being written.
+};
+
+TEST(AofAppender, EveryCrashLeavesACompleteSetWithAllThatWasDurable) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Life life(seed);
+    for (int crash = 0; crash < 6; ++crash) {
+      SCOPED_TRACE("crash " + std::to_string(crash));
+      if (!life.Start()) {
+        life.disk().Crash();
+        continue;
+      }
+      if (life.random().Below(4) > 0) life.disk().SetPowerFailsAfter(life.random().Below(150));
+      for (int i = 0; i < 150 && life.disk().powered(); ++i) life.Step();
+      if (life.disk().powered() && life.random().Below(2) == 0) life.Settle();
+      life.disk().SetSpace(std::nullopt);
+      life.disk().SetSyncFails(false);
+      life.disk().Crash();
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace henge::persistence
