@@ -234,7 +234,7 @@ bool IsCollection(Group group) {
 
 CommandTable::CommandTable() {
   for (const auto room :
-       {StringCommands(), BitmapCommands(), GeoCommands(), HyperLogLogCommands(), ListCommands(),
+       {StringCommands(), BitmapCommands(), DumpCommands(), GeoCommands(), HyperLogLogCommands(), ListCommands(),
         SetCommands(), SortedSetCommands(), HashCommands(), SortingCommands(), KeyspaceCommands(),
         ConnectionCommands(), TransactionCommands(), ServerCommands(), ClusterCommands(),
         IntrospectionCommands(), StreamCommands(), StreamGroupCommands()}) {

@@ -55,6 +55,9 @@ inline constexpr std::string_view kUnblocked = "UNBLOCKED client unblocked via C
 inline constexpr std::string_view kNotHyperLogLog =
     "WRONGTYPE Key is not a valid HyperLogLog string value.";
 inline constexpr std::string_view kDamagedHyperLogLog = "INVALIDOBJ Corrupted HLL object detected";
+inline constexpr std::string_view kBusyKey = "BUSYKEY Target key name already exists.";
+inline constexpr std::string_view kDumpSeal = "ERR DUMP payload version or checksum are wrong";
+inline constexpr std::string_view kDumpFormat = "ERR Bad data format";
 inline constexpr std::string_view kNoMultiInExec = "ERR EXEC without MULTI";
 
 // "EXECABORT Transaction discarded because of: " and the refusal, without its "ERR ".

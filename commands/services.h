@@ -34,6 +34,8 @@ struct CommandSettings {
   std::atomic<bool> lazyfree_user_del{false};
   std::atomic<bool> lazyfree_user_flush{false};
   std::atomic<bool> append_only{false};
+  std::atomic<int64_t> rdb_version{11};  // Of what DUMP gives.
+  std::atomic<bool> rdb_compression{true};
 };
 
 // CONFIG's view of the parameters.

@@ -29,6 +29,16 @@ uint32_t TouchedAccess(const StoreSettings& settings, uint32_t access, UnixMilli
   return Minutes(now) << 8 | counter;
 }
 
+uint32_t GivenAccess(const StoreSettings& settings, UnixMillis now,
+                     std::optional<uint64_t> idle_seconds, std::optional<uint8_t> frequency) {
+  const bool lfu = IsLfu(settings.policy.load(std::memory_order_relaxed));
+  if (lfu && frequency) return Minutes(now) << 8 | *frequency;
+  if (lfu || !idle_seconds) return FreshAccess(settings, now);
+  // Longer than the clock reaches counts as that.
+  const auto idle = static_cast<uint32_t>(std::min<uint64_t>(*idle_seconds, kLruClockMask));
+  return (Seconds(now) - idle) & kLruClockMask;
+}
+
 uint64_t IdleSeconds(uint32_t access, UnixMillis now) {
   return (Seconds(now) - access) & kLruClockMask;
 }

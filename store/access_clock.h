@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/types.h"
 #include "store/store.h"
@@ -18,6 +19,10 @@ inline constexpr uint8_t kLfuInitial = 5;
 uint32_t FreshAccess(const StoreSettings& settings, UnixMillis now);
 // The stamp after one more access.
 uint32_t TouchedAccess(const StoreSettings& settings, uint32_t access, UnixMillis now);
+
+// The stamp of an entry that comes with what it had elsewhere, as far as the policy minds.
+uint32_t GivenAccess(const StoreSettings& settings, UnixMillis now,
+                     std::optional<uint64_t> idle_seconds, std::optional<uint8_t> frequency);
 
 // Since the last access, in seconds. REQUIRES: stamped under an LRU policy.
 uint64_t IdleSeconds(uint32_t access, UnixMillis now);

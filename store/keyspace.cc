@@ -302,6 +302,13 @@ bool Keyspace::SetCollection(const Key& key, Entry* value, const Event& event) {
   return true;
 }
 
+void Keyspace::Put(const Key& key, OwnedEntry entry, const Event& event) {
+  Upsert(key, event, [&](Entry* old) {
+    if (old != nullptr) Dispose(old);
+    return entry.release();
+  });
+}
+
 bool Keyspace::Delete(const Key& key, const Event& event) {
   if (Peek(key) == nullptr) return false;
   Entry* entry = Detach(key);

@@ -85,6 +85,10 @@ class Keyspace {
   // one deletes what is there, with "del". Returns whether anything changed.
   bool SetCollection(const Key& key, Entry* value, const Event& event);
 
+  // Puts an entry of any type, made for this key elsewhere, where anything or nothing was: with its
+  // own deadline and access stamp.
+  void Put(const Key& key, OwnedEntry entry, const Event& event);
+
   // Lets `take(Entry&, names)` delete expired members of the collection at `key` and name them,
   // then reports them and deletes the key if it is left empty. Nothing happens where deleting what
   // has expired is left to another. Returns how many there were. REQUIRES: the key is there; its

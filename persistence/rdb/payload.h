@@ -22,7 +22,7 @@ namespace henge::persistence {
 std::string DumpPayload(const store::Entry& entry, const RdbOptions& options);
 
 // The part before the seal; none where the version is unknown or the checksum wrong.
-std::optional<std::string_view> Unseal(std::string_view payload);
+std::optional<std::string_view> Unseal(std::string_view payload, bool check_sum = true);
 
 // REQUIRES: what Unseal returned. Statuses as ReadValue's.
 absl::StatusOr<store::OwnedEntry> LoadUnsealed(std::string_view unsealed, std::string_view key,

@@ -9,7 +9,8 @@ namespace {
 constexpr Parameter kRows[] = {
     Special("save", "persistence.save", At<&Settings::save>, ParameterType::kSavePoints, "3600 1 300 100 60 10000", kMultiArg | kNotYet, "Snapshot after so many seconds with so many changes."),
     String("dbfilename", "persistence.dbfilename", At<&Settings::dbfilename>, "dump.rdb", kProtected | kNotYet, "Name of the snapshot file."),
-    Bool("rdbcompression", "persistence.rdbcompression", At<&Settings::rdbcompression>, true, kNotYet, "Compress strings in snapshots."),
+    Bool("rdbcompression", "persistence.rdbcompression", At<&Settings::rdbcompression>, true, 0, "Compress strings in snapshots and in what DUMP gives."),
+    Int("rdb-version", "persistence.rdb-version", At<&Settings::rdb_version>, {9, 12, 11}, 0, "Version of RDB to write: 11 is Redis 7.2's, 10 is 7.0's, 9 is 5.0's and 6's."),
     Bool("rdbchecksum", "persistence.rdbchecksum", At<&Settings::rdbchecksum>, true, kImmutable | kNotYet, "End snapshots with a checksum."),
     Bool("rdb-del-sync-files", "persistence.rdb-del-sync-files", At<&Settings::rdb_del_sync_files>, false, kNotYet, "Delete snapshots that only served replication."),
     Bool("rdb-save-incremental-fsync", "persistence.rdb-save-incremental-fsync", At<&Settings::rdb_save_incremental_fsync>, true, kNotYet, "Sync a snapshot to disk in steps."),

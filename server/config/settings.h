@@ -131,6 +131,7 @@ struct Settings {
   Text save;
   Text dbfilename;
   Flag rdbcompression;
+  Number rdb_version;
   Flag rdbchecksum;
   Flag rdb_del_sync_files;
   Flag rdb_save_incremental_fsync;
