@@ -20,6 +20,8 @@
 #include "base/strings.h"
 #include "base/version.h"
 #include "commands/command_reference.h"
+#include "persistence/file.h"
+#include "persistence/rdb/rdb_check.h"
 #include "server/apply_config.h"
 #include "server/config/command_line.h"
 #include "server/config/config.h"
@@ -133,6 +135,18 @@ int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file
   return 0;
 }
 
+int CheckSnapshot(const CommandLine& line) {
+  if (!line.file) return Fail(absl::InvalidArgumentError("--check-rdb wants a file"));
+  const auto file = henge::persistence::PosixFileSystem().Read(*line.file);
+  if (!file.ok()) return Fail(file.status());
+  henge::persistence::RdbSummary summary;
+  const absl::Status status = henge::persistence::CheckRdb((*file)->bytes(), summary);
+  Print(henge::persistence::Print(summary));
+  if (!status.ok()) return Fail(status);
+  Print("The file is sound.\n");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -157,6 +171,8 @@ int main(int argc, char** argv) {
     case CommandLine::Mode::kMetricsReference:
       Print(henge::server::MetricsReference());
       return 0;
+    case CommandLine::Mode::kCheckRdb:
+      return CheckSnapshot(*line);
     default:
       break;
   }

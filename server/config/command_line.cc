@@ -21,6 +21,7 @@ std::optional<CommandLine::Mode> ModeOf(std::string_view arg) {
   if (arg == "--config-reference") return Mode::kConfigReference;
   if (arg == "--command-reference") return Mode::kCommandReference;
   if (arg == "--metrics-reference") return Mode::kMetricsReference;
+  if (arg == "--check-rdb") return Mode::kCheckRdb;
   return std::nullopt;
 }
 
@@ -128,6 +129,7 @@ std::string HelpText() {
   --parameter value    a parameter by its Redis name; beats the file
 
   --check-config       read the configuration, say what is wrong, and exit
+  --check-rdb          check the file, a snapshot, say what is in it, and exit
   --config-reference   print all parameters as Markdown
   --command-reference  print all commands as Markdown
   --metrics-reference  print all metrics as Markdown

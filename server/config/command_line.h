@@ -22,7 +22,8 @@ struct CommandLine {
     kHelp,
     kConfigReference,
     kCommandReference,
-    kMetricsReference
+    kMetricsReference,
+    kCheckRdb,  // `file` is a snapshot then.
   };
   Mode mode = Mode::kServe;
   std::optional<std::string> file;    // The path of a configuration.
