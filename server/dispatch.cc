@@ -34,6 +34,12 @@ std::vector<std::string_view> Shown(const CommandContext& context) {
   return shown;
 }
 
+// For CLIENT LIST. What EXEC runs was remembered when it was queued.
+void Remember(commands::ClientState& client, const CommandInfo& info) {
+  client.last_command.store(info.spec, std::memory_order_relaxed);
+  client.last_container.store(info.container, std::memory_order_relaxed);
+}
+
 // Whether the collection's members can be hinted at.
 bool HasMembersTable(const store::Entry& entry) {
   const bool large = entry.encoding() == store::Encoding::kHashtable ||
@@ -346,6 +352,7 @@ void Dispatcher::Refuse(Session& session, const Prepared& p, std::span<const std
 void Dispatcher::Queue(Session& session, const Prepared& p,
                        std::span<const std::string_view> argv) {
   commands::ClientState& client = session.state();
+  Remember(client, *p.info);
   QueuedCommand queued{p.info->spec, {argv.begin(), argv.end()}};
   size_t bytes = sizeof(queued);
   for (const std::string_view arg : argv) bytes += sizeof(std::string) + arg.size();
@@ -393,8 +400,7 @@ void Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::
 void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
   commands::ClientState& client = session.state();
   const commands::CommandSpec& spec = *p.info->spec;
-  client.last_command.store(&spec, std::memory_order_relaxed);
-  client.last_container.store(p.info->container, std::memory_order_relaxed);
+  Remember(client, *p.info);
   const uint64_t errors_before = session.reply().errors();
 
   Lock(session, p, argv);
@@ -439,7 +445,6 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   std::vector<store::Key> keys;
   const Prepared p = Prepare(argv, keys);
   commands::ClientState& client = exec.client;
-  client.last_command.store(command.spec, std::memory_order_relaxed);
   store::Keyspace keyspace = exec.keyspace.InDatabase(client.db.load(std::memory_order_relaxed));
   const std::span<const std::string_view> all(argv);
   commands::ArgReader args(all.subspan(p.info->container == nullptr ? 1 : 2), keys);

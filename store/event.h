@@ -39,6 +39,8 @@ struct Event {
   // Whether it is a change of its own for INFO's rdb_changes_since_last_save, or the rest of one:
   // the end of a key that was emptied, the other half of LMOVE.
   bool counts = true;
+  // Whether who waits for the key looks at it. A key that comes or goes is always looked at.
+  bool wakes = true;
 
   constexpr Event Uncounted() const {
     Event event = *this;

@@ -82,7 +82,7 @@ void Keyspace::Report(const Key& key, const Event& event, Change change) {
   Shard& shard = ShardOf(key);
   if (event.touches && !shard.watches.empty()) shard.watches.Touch(db_, key.bytes);
   sink_.OnEffect(db_, key, event, change);
-  if (shard.waits.empty()) return;
+  if (shard.waits.empty() || (!event.wakes && change == Change::kModified)) return;
   if (shard.waits.Concerns(db_, key.bytes, change == Change::kDeleted)) {
     sink_.OnReady(db_, key.bytes);
   }

@@ -120,6 +120,18 @@ class RuleTest(unittest.TestCase):
         self.assertTrue(self.agree("SORT s BY nosort", [b"a", b"b"], [b"b", b"a"]))
         self.assertFalse(self.agree("SORT s BY w*", [b"a", b"b"], [b"b", b"a"]))
 
+    def test_counted_places_may_be_others_as_far(self):
+        counted = "GEOSEARCH g FROMLONLAT 0 0 BYRADIUS 9 km COUNT 2"
+        self.assertTrue(self.agree(counted, [b"a", b"b"], [b"b", b"c"]))
+        self.assertFalse(self.agree(counted, [b"a"], [b"b", b"c"]))
+        self.assertFalse(self.agree(counted + " ANY", [b"a", b"b"], [b"b", b"c"]))
+        self.assertFalse(self.agree("GEOSEARCH g FROMLONLAT 0 0 BYRADIUS 9 km", [b"a", b"b"], [b"b", b"a"]))
+
+    def test_sees_where_a_call_stores(self):
+        for text, key in (("SUNIONSTORE a b", b"a"), ("sort a by x store b", b"b"), ("SUNION a b", None),
+                          ("GEORADIUS a 0 0 1 km STORE b STOREDIST c", b"c"), ("SORT a STORE", None)):
+            self.assertEqual(rules.stored_in(tuple(text.encode().split())), key, text)
+
 
 class CoverageTest(harness.TestCase):
     def test_every_data_command_has_a_shape_or_a_reason(self):

@@ -55,7 +55,8 @@ def _fewer_digits(words, henge, reference, called):
 
 
 def _converted_beforehand(words, henge, reference, called):
-    pairs = ((b"skiplist", b"listpack"), (b"hashtable", b"listpack"), (b"hashtable", b"intset"))
+    pairs = ((b"skiplist", b"listpack"), (b"hashtable", b"listpack"), (b"hashtable", b"intset"),
+             (b"listpack", b"intset"))
     return words[:2] == (b"OBJECT", b"ENCODING") and (henge, reference) in pairs
 
 
@@ -88,7 +89,7 @@ def _left_packed(words, henge, reference, called):
 
 def _trimmed_at_once(words, henge, reference, called):
     streams = reference if isinstance(reference, list) else []
-    return (name_of(words).startswith(b"XREAD") and rules.items_of(henge) is None and
+    return (name_of(words).startswith(b"XREAD") and not is_error(henge) and
             any(isinstance(stream, list) and stream[1:] == [[]] for stream in streams))
 
 

@@ -207,9 +207,9 @@ def settle_scan(pair, words, henge, reference):
 
 
 def _rounded(text):
-    """A score's text, however many digits it has."""
+    """A score's text, however many digits it has; a listpack knows no -0."""
     try:
-        return repr(float(text)).encode()
+        return repr(float(text) + 0.0).encode()
     except ValueError:
         return text
 
@@ -237,15 +237,58 @@ def sort_reply(words, henge, reference):
     if not isinstance(henge, list) or not isinstance(reference, list) or len(henge) != len(reference):
         return False
     if not _in_no_order(upper):
-        return b"ALPHA" in upper and any(b"\x00" in item for item in reference)
+        return b"ALPHA" in upper and any(b"\x00" in item for item in (*henge, *reference) if item)
     return b"LIMIT" in upper or multiset(henge, reference)
 
 
 def settle_sort(pair, words, henge, reference):
     """What was stored in no order is a list of another order."""
-    pair.tell(*[(b"DEL", words[[word.upper() for word in words].index(b"STORE") + 1])] * 2)
+    pair.tell(*[(b"DEL", stored_in(words))] * 2)
     return None
 
+
+def stored_in(words):
+    """The key that takes what the call finds, or None."""
+    upper = [word.upper() for word in words]
+    if upper and upper[0].endswith(b"STORE"):
+        return words[1] if len(words) > 1 else None
+    places = [at for at, word in enumerate(upper[:-1]) if word in (b"STORE", b"STOREDIST")]
+    return words[places[-1] + 1] if places else None
+
+
+def _geo_members(reply):
+    return [item[0] if isinstance(item, list) else item for item in reply]
+
+
+def geo_counted(words, henge, reference):
+    """As many members; whether they are as near, settle_geo sees."""
+    if isinstance(henge, list) and isinstance(reference, list):
+        return len(henge) == len(reference)
+    return henge == reference
+
+
+def settle_geo(pair, words, henge, reference):
+    """Members as far as each other may stand for each other where COUNT cuts."""
+    if henge == reference:
+        return None
+    at = [word.upper() for word in words].index(b"COUNT")
+    everything = pair.ask((*words[:at], *words[at + 2:], b"WITHDIST"), 1)[0]
+    distances = {item[0]: item[1] for item in everything}
+    if [distances.get(name) for name in _geo_members(henge)] != [distances[name] for name in _geo_members(reference)]:
+        return "not as near"
+    return None
+
+
+def settle_geo_stored(pair, words, henge, reference):
+    key = stored_in(words)
+    stored = [pair.ask((b"ZRANGE", key, b"0", b"-1"), end)[0] for end in (0, 1)]
+    if stored[0] != stored[1]:
+        pair.tell(*[(b"DEL", key)] * 2)
+    return None if len(stored[0]) == len(stored[1]) else "other numbers were stored"
+
+
+GEO_COUNTED = Rule(geo_counted, settle_geo)
+GEO_COUNTED_STORED = Rule(geo_counted, settle_geo_stored, True)
 
 RULES = {
     **{name: Rule(unordered) for name in ("SMEMBERS", "SUNION", "SINTER", "SDIFF", "KEYS", "HKEYS", "HVALS")},
@@ -263,6 +306,8 @@ RULES = {
     "XINFO": Rule(info),
     "XGROUP": Rule(group),
     "SORT": Rule(sort_reply, settle_sort, True),
+    **{name: GEO_COUNTED for name in ("GEOSEARCH", "GEOSEARCHSTORE", "GEORADIUS", "GEORADIUS_RO",
+                                      "GEORADIUSBYMEMBER", "GEORADIUSBYMEMBER_RO")},
     "SORT_RO": Rule(sort_reply),
 }
 RULES = {name.encode(): rule for name, rule in RULES.items()}
@@ -273,6 +318,11 @@ def rule_of(words):
     rule = RULES.get(words[0].upper(), PLAIN)
     if rule.settle is settle_new_entry and b"*" not in words:
         return PLAIN
+    if rule is GEO_COUNTED:
+        upper = [word.upper() for word in words]
+        if b"COUNT" not in upper or b"ANY" in upper:
+            return PLAIN
+        return GEO_COUNTED_STORED if stored_in(words) else rule
     if rule.settle is settle_sort:
         upper = [word.upper() for word in words]
         return rule if b"STORE" in upper[:-1] and _in_no_order(upper) else RULES[b"SORT_RO"]
