@@ -10,20 +10,20 @@ namespace henge::commands::stream_events {
 using store::Event;
 using store::EventClass;
 
-constexpr Event Unseen(std::string_view name) {
-  return {.event_class = EventClass::kStream, .name = name, .touches = false, .wakes = false};
+constexpr Event Quiet(std::string_view name, bool touches = false) {
+  return {.event_class = EventClass::kStream, .name = name, .touches = touches, .wakes = false};
 }
 
 inline constexpr Event kAdd{EventClass::kStream, "xadd"};
-inline constexpr Event kTrim{EventClass::kStream, "xtrim"};
-inline constexpr Event kDelete{EventClass::kStream, "xdel"};
-inline constexpr Event kSetId = Unseen("xsetid");
-inline constexpr Event kGroupCreate = Unseen("xgroup-create");
-inline constexpr Event kGroupSetId = Unseen("xgroup-setid");
+inline constexpr Event kTrim = Quiet("xtrim", true);
+inline constexpr Event kDelete = Quiet("xdel", true);
+inline constexpr Event kSetId = Quiet("xsetid");
+inline constexpr Event kGroupCreate = Quiet("xgroup-create");
+inline constexpr Event kGroupSetId = Quiet("xgroup-setid");
 inline constexpr Event kGroupDestroy{EventClass::kStream, "xgroup-destroy", false};
-inline constexpr Event kCreateConsumer = Unseen("xgroup-createconsumer");
-inline constexpr Event kDeleteConsumer = Unseen("xgroup-delconsumer");
+inline constexpr Event kCreateConsumer = Quiet("xgroup-createconsumer");
+inline constexpr Event kDeleteConsumer = Quiet("xgroup-delconsumer");
 // Of what is pending: nobody is told.
-inline constexpr Event kSilent = Unseen("");
+inline constexpr Event kSilent = Quiet("");
 
 }  // namespace henge::commands::stream_events

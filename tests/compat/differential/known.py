@@ -88,9 +88,11 @@ def _left_packed(words, henge, reference, called):
 
 
 def _trimmed_at_once(words, henge, reference, called):
-    streams = reference if isinstance(reference, list) else []
+    streams = rules.items_of(reference) or []
+    if isinstance(reference, Typed):  # A map.
+        streams = list(zip(streams[::2], streams[1::2]))
     return (name_of(words).startswith(b"XREAD") and not is_error(henge) and
-            any(isinstance(stream, list) and stream[1:] == [[]] for stream in streams))
+            any(isinstance(stream, (list, tuple)) and list(stream[1:]) == [[]] for stream in streams))
 
 
 def _endless_timeout(words, henge, reference, called):

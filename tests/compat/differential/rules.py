@@ -256,6 +256,16 @@ def stored_in(words):
     return words[places[-1] + 1] if places else None
 
 
+def key_unlike_reference(words):
+    """The key whose waiting clients Henge and the reference may serve otherwise; or None.
+
+    Redis overlooks what is stored over another value, and 7.0 ends waits with entries that are trimmed at once.
+    """
+    if words[:1] and words[0].upper() == b"XADD":
+        return words[1] if any(word.upper() in (b"MAXLEN", b"MINID") for word in words[2:5]) else None
+    return stored_in(words)
+
+
 def _geo_members(reply):
     return [item[0] if isinstance(item, list) else item for item in reply]
 

@@ -143,12 +143,12 @@ class Session:
             self._at, client = at, index
             if words and index in self._waiting:
                 self._finish(index)
-            if self._waiting and rules.stored_in(words) in self._waited_for():
+            if self._waiting and self._waited_for(rules.key_unlike_reference(words)):
                 if batch:
                     self._play(client, batch)
                     batch = []
-                if self._is_there(rules.stored_in(words)):
-                    continue  # Redis serves nobody when another value was there before: Henge does.
+                if words[0].upper() == b"XADD" or self._is_there(rules.stored_in(words)):
+                    continue  # What follows from it would not show here, but later.
             if special:
                 self._block(at, index, words[1:]) if words else self._check(at)
                 continue
@@ -161,8 +161,8 @@ class Session:
         for client in sorted(self._waiting):
             self._finish(client)
 
-    def _waited_for(self):
-        return {word for _, words in self._waiting.values() for word in words[1:]}
+    def _waited_for(self, key):
+        return any(key in words[1:] for _, words in self._waiting.values())
 
     def _is_there(self, key):
         return self._pair.control([(b"EXISTS", key)], ends=(1,))[0] != [0]
