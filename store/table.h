@@ -29,6 +29,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -87,6 +88,11 @@ class Table {
   void Reserve(size_t items);
   // REQUIRES: the key is absent.
   void Insert(Item* item, uint64_t hash);
+  // The same for many, which it fetches from memory in time. REQUIRES: no two keys are the same.
+  void InsertAll(std::span<Item* const> items);
+  // Makes this a copy with copy(item) for each item, laid out alike. REQUIRES: empty.
+  template <class F>
+  void CopyFrom(const Table& other, F copy);
   // The item moved in memory; the key is the same.
   void Replace(Position p, Item* item) {
     *p.slot_ = TableBucket::Pack(TableBucket::TagOf(*p.slot_), item);
@@ -96,6 +102,7 @@ class Table {
   void Clear(F fn);  // Hands every item to `fn`.
 
   // --- Walking ----------------------------------------------------------------------------------
+  // Items are fetched from memory while those before them are dealt with.
   template <class F>
   void ForEach(F fn) const;
   // One step from `cursor` (0: the start); fn(item). Returns the next cursor, below 2^48; 0: the
@@ -197,6 +204,9 @@ class Table {
   bool MergeAround(uint64_t hash, Segment segment, size_t used);
   void HalveDirectory();
   Item* EraseFromOverflow(std::string_view key, uint64_t hash);
+  static void PrefetchItemsOf(const TableBucket& bucket) {
+    ForEachIn(bucket, [](uint64_t slot) { PrefetchLine(AsItem(slot)); });
+  }
   template <class F>
   void ForEachSegment(F fn) const;
   template <class F>

@@ -239,6 +239,51 @@ void Table<Traits>::Reserve(size_t items) {
 }
 
 template <class Traits>
+void Table<Traits>::InsertAll(std::span<Item* const> items) {
+  if (empty()) Reserve(items.size());
+  constexpr size_t kAhead = 16;
+  uint64_t hashes[kAhead];
+  for (size_t i = 0; i < items.size() + kAhead; ++i) {
+    if (i >= kAhead) Insert(items[i - kAhead], hashes[i % kAhead]);
+    if (i >= items.size()) continue;
+    if (i + kAhead < items.size()) PrefetchLine(items[i + kAhead]);
+    hashes[i % kAhead] = Traits::Hash(Traits::Key(items[i]));
+    Prefetch(hashes[i % kAhead]);
+  }
+}
+
+template <class Traits>
+template <class F>
+void Table<Traits>::CopyFrom(const Table& other, F copy) {
+  if (other.directory_ == nullptr) return;
+  directory_ = static_cast<Segment*>(std::malloc(sizeof(Segment) << other.depth_));
+  if (directory_ == nullptr) std::abort();
+  bytes_ += AllocationSize(sizeof(Segment) << other.depth_);
+  depth_ = other.depth_;
+  size_ = other.size_;
+  other.ForEachSegment([&](size_t index, Segment from) {
+    const Segment to(AllocateBuckets(from.count()), static_cast<int>(from.count()), from.depth());
+    std::fill_n(directory_ + index, size_t{1} << (depth_ - from.depth()), to);
+    PrefetchItemsOf(from.buckets()[0]);
+    for (uint32_t b = 0; b < from.count(); ++b) {
+      if (b + 1 < from.count()) PrefetchItemsOf(from.buckets()[b + 1]);
+      const TableBucket& source = from.buckets()[b];
+      TableBucket& target = to.buckets()[b];
+      target.displaced = source.displaced;
+      for (uint32_t used = source.Used(); used != 0; used &= used - 1) {
+        const int place = std::countr_zero(used);
+        const uint64_t slot = source.slots[place];
+        target.Put(place, source.fingerprints[place],
+                   TableBucket::Pack(TableBucket::TagOf(slot), copy(AsItem(slot))));
+      }
+    }
+  });
+  for (const Extra& extra : other.overflow_) {
+    overflow_.push_back({extra.hash, TableBucket::Pack(0, copy(AsItem(extra.slot)))});
+  }
+}
+
+template <class Traits>
 void Table<Traits>::DoubleDirectory() {
   if (directory_ == nullptr) {
     directory_ = static_cast<Segment*>(std::malloc(sizeof(Segment)));
@@ -501,7 +546,9 @@ template <class Traits>
 template <class F>
 void Table<Traits>::ForEach(F fn) const {
   ForEachSegment([&](size_t, Segment segment) {
+    PrefetchItemsOf(segment.buckets()[0]);
     for (uint32_t b = 0; b < segment.count(); ++b) {
+      if (b + 1 < segment.count()) PrefetchItemsOf(segment.buckets()[b + 1]);
       ForEachIn(segment.buckets()[b], [&](uint64_t slot) { fn(AsItem(slot)); });
     }
   });

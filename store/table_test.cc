@@ -8,8 +8,10 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "store/key.h"
 
@@ -237,6 +239,55 @@ TEST(Table, IsFilledInHashOrderOnceItIsLaidOut) {
     }
     to.Clear([](Thing*) {});
   }
+}
+
+TEST(Table, TakesManyAtOnce) {
+  for (const size_t items : {0, 1, 15, 16, 17, 900, 50'000}) {
+    std::vector<std::unique_ptr<Thing>> things;
+    std::vector<Thing*> pointers;
+    for (size_t i = 0; i < items + 5; ++i) {
+      things.push_back(std::make_unique<Thing>(Thing{KeyNumber(i), 0}));
+      pointers.push_back(things.back().get());
+    }
+    Table<ThingTraits> table;
+    table.InsertAll(std::span(pointers).first(items));
+    table.InsertAll(std::span(pointers).subspan(items));  // Also behind others.
+    EXPECT_EQ(table.size(), items + 5);
+    for (Thing* thing : pointers) ASSERT_EQ(table.Find(thing->key, HashKey(thing->key)), thing);
+  }
+}
+
+// A copy has each item once, under its key, and changes apart from its original.
+template <class Traits, class KeyOf>
+void ExpectCopies(size_t items, KeyOf key_of) {
+  Owned<Traits> from;
+  for (size_t i = 0; i < items; ++i) from.Insert(key_of(i));
+  for (size_t i = 0; i < items; i += 3) from.Erase(key_of(i));
+  Owned<Traits> to;
+  to.table.CopyFrom(from.table, [&](const Thing* thing) {
+    auto own = std::make_unique<Thing>(*thing);
+    return (to.things[thing->key] = std::move(own)).get();
+  });
+  EXPECT_EQ(to.table.size(), from.things.size());
+  EXPECT_EQ(to.things.size(), from.things.size());
+  EXPECT_EQ(to.table.MemoryBytes(), from.table.MemoryBytes());
+  for (const auto& [key, thing] : to.things) ASSERT_EQ(to.Find(key), thing.get());
+  for (size_t i = 0; i < items; ++i) {
+    if (i % 3 == 0) to.Insert(key_of(i));
+    if (i % 3 == 1) to.Erase(key_of(i));
+  }
+  for (const auto& [key, thing] : to.things) ASSERT_EQ(to.Find(key), thing.get());
+  for (const auto& [key, thing] : from.things) ASSERT_EQ(from.Find(key), thing.get());
+  size_t seen = 0;
+  to.table.ForEach([&](const Thing* thing) { seen += to.things.count(thing->key); });
+  EXPECT_EQ(seen, to.things.size());
+}
+
+TEST(Table, IsCopiedAsItIsLaidOut) {
+  for (const size_t items : {0, 1, 20, 900, 5000, 60'000})
+    ExpectCopies<ThingTraits>(items, KeyNumber);
+  // Hashes that agree: some items stand in overflow.
+  ExpectCopies<ChosenTraits>(300, [](size_t i) { return "4711:" + std::to_string(i); });
 }
 
 TEST(Table, DrainedTablesAreSmallAgain) {

@@ -143,7 +143,7 @@ void SDiffStore(CommandContext& ctx, ArgReader& args) {
     std::vector<SetElement> found;
     ForEachByLookUp(*sources, [&](const SetElement& element) { found.push_back(element); });
     set.ExpectDistinct(found.size());
-    for (const SetElement& element : found) set.Add(element);
+    set.AddAll(found);
   }
   rest.Store(to, events::kSDiffStore);
 }

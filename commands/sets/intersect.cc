@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SINTER, SINTERCARD, SINTERSTORE: the members of the smallest set that all others have.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "commands/sets/handlers.h"
@@ -30,15 +31,43 @@ class Intersection {
   template <class F>
   void ForEachWhile(F fn) const {
     if (empty()) return;
-    smallest().ForEachWhile([&](const SetElement& element) {
-      for (size_t i = 1; i < sets_.size(); ++i) {
-        if (!sets_[i].Contains(element)) return true;
-      }
-      return fn(element);
+    if (sets_.size() == 1) return (void)smallest().ForEachWhile(fn);
+    // Some at a time, so that the look-ups' memory comes for all of them at once.
+    SetElement batch[kBatch];
+    size_t n = 0;
+    const bool went = smallest().ForEachWhile([&](const SetElement& element) {
+      batch[n] = element;
+      if (++n < kBatch) return true;
+      n = 0;
+      return VisitCommon(batch, fn);
     });
+    if (went) VisitCommon({batch, n}, fn);
   }
 
  private:
+  static constexpr size_t kBatch = 64;
+
+  // fn(element) for each that all sets have, until it returns false.
+  template <class F>
+  bool VisitCommon(std::span<const SetElement> batch, F fn) const {
+    uint64_t hashes[kBatch];
+    for (size_t i = 0; i < batch.size(); ++i) {
+      SetElement::Digits digits;
+      hashes[i] = store::HashKey(batch[i].Text(digits));
+    }
+    const auto others = std::span(sets_).subspan(1);
+    for (const SetView& set : others) {
+      for (size_t i = 0; i < batch.size(); ++i) set.PrefetchBucket(hashes[i]);
+      for (size_t i = 0; i < batch.size(); ++i) set.PrefetchMember(hashes[i]);
+    }
+    for (const SetElement& element : batch) {
+      const bool common = std::all_of(others.begin(), others.end(),
+                                      [&](const SetView& set) { return set.Contains(element); });
+      if (common && !fn(element)) return false;
+    }
+    return true;
+  }
+
   std::vector<SetView> sets_;
 };
 
@@ -100,8 +129,9 @@ void SInterStore(CommandContext& ctx, ArgReader& args) {
   bool all_integers = true;
   for (const SetElement& element : found) {
     all_integers = all_integers && store::IntegerOf(element).has_value();
-    set.Add(element);
+    if (!all_integers) break;
   }
+  set.AddAll(found);
   if (all_integers) set.BecomeIntset();
   result.Store(to, events::kSInterStore);
 }

@@ -39,17 +39,23 @@ double Weigh(double weight, double score) {
   return std::isnan(value) ? 0 : value;
 }
 
-double Merge(Aggregate aggregate, double a, double b) {
+double Sum(double a, double b) {
+  const double sum = a + b;
+  return std::isnan(sum) ? 0 : sum;
+}
+double Lower(double a, double b) { return b < a ? b : a; }
+double Higher(double a, double b) { return b > a ? b : a; }
+
+SortedSetBuilder::Combine CombineOf(Aggregate aggregate) {
   switch (aggregate) {
     case Aggregate::kMin:
-      return b < a ? b : a;
+      return Lower;
     case Aggregate::kMax:
-      return b > a ? b : a;
+      return Higher;
     case Aggregate::kSum:
       break;
   }
-  const double sum = a + b;
-  return std::isnan(sum) ? 0 : sum;
+  return Sum;
 }
 
 // --- Arguments ----------------------------------------------------------------------------------
@@ -109,28 +115,49 @@ void ReadOptions(ArgReader& args, Combination& combination) {
 
 // --- Combining ----------------------------------------------------------------------------------
 
+using Scored = CombineSource::Scored;
+
+// What a member of the first source comes to with all others; nothing where one does not have it.
+std::optional<double> IntersectOne(const Combination& combination, const Scored& own) {
+  const auto& sources = combination.sources;
+  const auto combine = CombineOf(combination.aggregate);
+  double score = Weigh(sources[0].weight, own.score);
+  for (size_t i = 1; i < sources.size(); ++i) {
+    const auto other =
+        sources[i].entry == sources[0].entry ? own.score : sources[i].Score(own.member);
+    if (!other) return std::nullopt;
+    score = combine(score, sources[i].weight * *other);
+  }
+  return score;
+}
+
 // Calls visit(member, score) for each member of all sources until it returns false.
 template <class F>
 void Intersect(const Combination& combination, F visit) {
   const auto& sources = combination.sources;
   if (sources[0].size() == 0) return;
-  sources[0].ForEach([&](std::string_view member, double own) {
-    double score = Weigh(sources[0].weight, own);
-    for (size_t i = 1; i < sources.size(); ++i) {
-      const auto other = sources[i].Score(member);
-      if (!other) return true;
-      score = Merge(combination.aggregate, score, sources[i].weight * *other);
+  sources[0].ForEachBatch([&](std::span<const Scored> batch) {
+    for (const CombineSource& other : sources) {
+      if (other.entry != sources[0].entry) other.Prefetch(batch);
     }
-    return visit(member, score);
+    for (const Scored& own : batch) {
+      const auto score = IntersectOne(combination, own);
+      if (score && !visit(own.member, *score)) return false;
+    }
+    return true;
   });
 }
 
 void Unite(const Combination& combination, SortedSetBuilder& result) {
+  size_t most = 0;
+  for (const CombineSource& source : combination.sources) most = std::max(most, source.size());
+  result.Expect(most);
+  const auto combine = CombineOf(combination.aggregate);
   for (const CombineSource& source : combination.sources) {
-    source.ForEach([&](std::string_view member, double own) {
-      const double score = Weigh(source.weight, own);
-      result.Merge(member, score,
-                   [&](double have) { return Merge(combination.aggregate, have, score); });
+    source.ForEachBatch([&](std::span<const Scored> batch) {
+      for (const Scored& own : batch) {
+        result.Merge(own.member, Weigh(source.weight, own.score), combine);
+      }
       return true;
     });
   }
@@ -138,11 +165,15 @@ void Unite(const Combination& combination, SortedSetBuilder& result) {
 
 void Subtract(const Combination& combination, SortedSetBuilder& result) {
   const auto& sources = combination.sources;
-  sources[0].ForEach([&](std::string_view member, double score) {
-    const bool elsewhere =
-        std::any_of(sources.begin() + 1, sources.end(),
-                    [&](const CombineSource& source) { return source.Score(member); });
-    if (!elsewhere) result.Add(member, score);
+  const auto others = std::span(sources).subspan(1);
+  sources[0].ForEachBatch([&](std::span<const Scored> batch) {
+    for (const CombineSource& other : others) other.Prefetch(batch);
+    for (const Scored& own : batch) {
+      const bool elsewhere = std::any_of(
+          others.begin(), others.end(),
+          [&](const CombineSource& source) { return source.Score(own.member).has_value(); });
+      if (!elsewhere) result.Add(own.member, own.score);
+    }
     return true;
   });
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "store/key.h"
 #include "store/set/set.h"
 #include "store/sorted_set/sorted_set.h"
 
@@ -25,22 +26,53 @@ std::optional<double> CombineSource::Score(std::string_view member) const {
   return store::SetView(*entry).Contains(member) ? std::optional(1.0) : std::nullopt;
 }
 
-void CombineSource::ForEach(
-    absl::FunctionRef<bool(std::string_view member, double score)> visit) const {
-  if (is_plain()) {
-    store::SetView(*entry).ForEachWhile([&](const store::SetElement& element) {
-      store::SetElement::Digits digits;
-      return visit(element.Text(digits), 1);
-    });
-    return;
-  }
-  constexpr size_t kAtOnce = 128;
+void CombineSource::ForEachBatch(absl::FunctionRef<bool(std::span<const Scored>)> visit) const {
+  if (entry == nullptr) return;
+  if (is_plain()) return ForEachBatchOfSet(visit);
+  const SortedSet set(*entry);
   bool going = true;
-  for (size_t rank = 0; going && rank < size(); rank += kAtOnce) {
-    SortedSet(*entry).Walk({rank, std::min(rank + kAtOnce, size())}, false,
-                           [&](std::string_view member, double score) {
-                             if (going) going = visit(member, score);
-                           });
+  if (set.is_packed()) {  // It hands members out one at a time only.
+    return set.ForEach([&](std::string_view member, double score) {
+      const Scored one{member, score};
+      going = going && visit({&one, 1});
+    });
+  }
+  Scored batch[kBatch];
+  for (size_t rank = 0; going && rank < size(); rank += kBatch) {
+    size_t n = 0;
+    set.Walk({rank, std::min(rank + kBatch, size())}, false,
+             [&](std::string_view member, double score) { batch[n++] = {member, score}; });
+    going = visit({batch, n});
+  }
+}
+
+void CombineSource::ForEachBatchOfSet(
+    absl::FunctionRef<bool(std::span<const Scored>)> visit) const {
+  Scored batch[kBatch];
+  store::SetElement::Digits digits[kBatch];
+  size_t n = 0;
+  const bool went = store::SetView(*entry).ForEachWhile([&](const store::SetElement& element) {
+    batch[n] = {element.Text(digits[n]), 1};
+    if (++n < kBatch) return true;
+    n = 0;
+    return visit(batch);
+  });
+  if (went && n > 0) visit({batch, n});
+}
+
+void CombineSource::Prefetch(std::span<const Scored> members) const {
+  if (entry == nullptr) return;
+  uint64_t hashes[kBatch];
+  for (size_t i = 0; i < members.size(); ++i) hashes[i] = store::HashKey(members[i].member);
+  const std::span<const uint64_t> all(hashes, members.size());
+  if (is_plain()) {
+    const store::SetView set(*entry);
+    for (const uint64_t hash : all) set.PrefetchBucket(hash);
+    for (const uint64_t hash : all) set.PrefetchMember(hash);
+  } else if (!SortedSet(*entry).is_packed()) {
+    const auto& set = *static_cast<const store::LargeSortedSet*>(entry->object());
+    for (const uint64_t hash : all) set.PrefetchBucket(hash);
+    for (const uint64_t hash : all) set.PrefetchRecord(hash);
   }
 }
 

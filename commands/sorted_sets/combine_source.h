@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "store/entry.h"
@@ -23,8 +24,19 @@ struct CombineSource {
   bool is_plain() const { return entry != nullptr && entry->type() == store::Type::kSet; }
   size_t size() const;
   std::optional<double> Score(std::string_view member) const;  // Not weighted.
-  // Visits the members until `visit` returns false.
-  void ForEach(absl::FunctionRef<bool(std::string_view member, double score)> visit) const;
+  // Visits the members, some at a time, until `visit` returns false.
+  struct Scored {
+    std::string_view member;
+    double score;
+  };
+  void ForEachBatch(absl::FunctionRef<bool(std::span<const Scored>)> visit) const;
+  // Their scores will be asked for: fetches them from memory.
+  void Prefetch(std::span<const Scored> members) const;
+
+  static constexpr size_t kBatch = 64;
+
+ private:
+  void ForEachBatchOfSet(absl::FunctionRef<bool(std::span<const Scored>)> visit) const;
 };
 
 }  // namespace henge::commands

@@ -8,6 +8,7 @@
 #include "commands/sorted_sets/scored_reply.h"
 #include "commands/sorted_sets/sorted_set_events.h"
 #include "store/sorted_set/sorted_set.h"
+#include "store/sorted_set/sorted_set_builder.h"
 
 namespace henge::commands {
 namespace {
@@ -147,17 +148,16 @@ void ZRangeStore(CommandContext& ctx, ArgReader& args) {
   if (!args.Done()) return ctx.reply.Error(args.error());
   const auto found = ctx.keyspace.ReadAs(source, store::Type::kSortedSet);
   if (found.other_type) return ctx.reply.Error(errors::kWrongType);
-  store::Entry* result = store::Entry::NewCollection(target.bytes, store::Type::kSortedSet);
-  SortedSet to(*result);
+  store::SortedSetBuilder result;
   if (found) {
-    const auto limits = store::SortedSetLimits::Of(ctx.keyspace.store().settings());
     const SortedSet from(*found.entry);
-    const RankRange ranks = query.Select(from);
-    if (query.by == RangeQuery::By::kRank) to.Expect(ranks.size(), 0, limits);
-    from.Walk(ranks, false, [&](std::string_view m, double score) { to.Put(m, score, limits); });
+    from.Walk(query.Select(from), false,
+              [&](std::string_view member, double score) { result.Add(member, score); });
   }
-  const size_t size = to.size();
-  ctx.keyspace.SetCollection(target, result, SortedSetEvent("zrangestore"));
+  const size_t size = result.size();
+  const auto limits = store::SortedSetLimits::Of(ctx.keyspace.store().settings());
+  ctx.keyspace.SetCollection(target, result.Build(target.bytes, limits),
+                             SortedSetEvent("zrangestore"));
   ctx.reply.Integer(static_cast<int64_t>(size));
 }
 

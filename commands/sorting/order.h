@@ -16,7 +16,7 @@
 namespace henge::commands {
 
 struct SortRow {
-  std::string element;
+  std::string_view element;
   double number = 0;
   std::optional<std::string> text = std::nullopt;  // Where BY found none, before all texts.
 };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // SORT and SORT_RO: load the elements, weigh them, order them, and reply with or store what GET
 // names. Where patterns name keys, every shard is held (RefineSortKeys says so).
+#include <deque>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "commands/context.h"
@@ -43,10 +46,12 @@ class Sorting {
     return type == Type::kList || type == Type::kSet || type == Type::kSortedSet;
   }
 
-  void Add(std::string_view element) { rows_.push_back({std::string(element)}); }
+  // Elements stay where they are in the source, which does not change before they are done with.
+  void Add(std::string_view element) { rows_.push_back({element}); }
   void Add(const store::ListpackElement& element) {
+    if (!element.is_integer()) return Add(std::string_view(element.data, element.size));
     store::ListpackElement::Digits digits;
-    Add(element.Text(digits));
+    Add(texts_.emplace_back(element.Text(digits)));
   }
 
   void Load(Entry& source) {
@@ -81,8 +86,10 @@ class Sorting {
     const bool reverse = !request_.sorts && request_.descending;
     const size_t first = reverse ? set.size() - part.end : part.first;
     if (part.size() == 0) return;
-    set.Walk({first, first + part.size()}, reverse,
-             [&](std::string_view member, double) { Add(member); });
+    set.Walk({first, first + part.size()}, reverse, [&](std::string_view member, double) {
+      // What a packed set hands out may be gone with the next member.
+      Add(set.is_packed() ? texts_.emplace_back(member) : member);
+    });
   }
 
   // The rows to load of `size`; the window is then that of the rows.
@@ -119,7 +126,7 @@ class Sorting {
                         window_);
   }
 
-  const std::string& ElementAt(size_t place) const {
+  std::string_view ElementAt(size_t place) const {
     return rows_[request_.sorts ? order_[place] : place].element;
   }
 
@@ -145,8 +152,8 @@ class Sorting {
   template <class F>
   void ForEachResult(F fn) {
     for (size_t place = window_.first; place < window_.end; ++place) {
-      const std::string& element = ElementAt(place);
-      if (request_.get.empty()) fn(std::optional<std::string_view>(element));
+      const std::string_view element = ElementAt(place);
+      if (request_.get.empty()) fn(std::optional(element));
       for (const SortPattern& pattern : request_.get) {
         const auto found = Find(pattern, element);
         fn(found ? std::optional<std::string_view>(*found) : std::nullopt);
@@ -182,6 +189,7 @@ class Sorting {
   SortWindow window_;
   bool places_mean_ = false;
   std::vector<SortRow> rows_;
+  std::deque<std::string> texts_;  // Of elements that are not kept as such.
   std::vector<uint32_t> order_;
 };
 

@@ -13,7 +13,6 @@ namespace {
 
 using store::Consumer;
 using store::ConsumerGroup;
-using store::IdMap;
 using store::Pending;
 using store::StreamId;
 using Modified = store::Keyspace::Modified;
@@ -111,18 +110,44 @@ bool ReplyPending(CommandContext& ctx, const Pending& pending, int64_t min_idle_
   return true;
 }
 
-// Of the group's records, or those named by a consumer's.
-template <class Record, class F>
-void ReplyPendingList(CommandContext& ctx, const IdMap<Record>& pending, const PendingArgs& call,
-                      F record_of) {
-  const auto most = std::min<uint64_t>(static_cast<uint64_t>(call.count), pending.size());
+// fn(record) for what is asked for, until it returns false.
+template <class F>
+void ForEachPending(const ConsumerGroup& group, const Consumer* consumer, const PendingArgs& call,
+                    F fn) {
+  const auto& pending = group.pending();
+  auto at = pending.LowerBound(call.from);
+  if (consumer == nullptr) {
+    while (at != pending.End() && pending.At(at).id <= call.to && fn(pending.At(at))) {
+      at = pending.Next(at);
+    }
+    return;
+  }
+  // The consumer's IDs lead through the group's records, which are in the same order: the next one
+  // is mostly near, and else looked up.
+  constexpr int kNear = 16;
+  const auto& own = consumer->pending;
+  for (auto next = own.LowerBound(call.from); next != own.End() && own.At(next).id <= call.to;
+       next = own.Next(next)) {
+    const StreamId id = own.At(next).id;
+    for (int i = 0; i < kNear && pending.At(at).id < id; ++i) at = pending.Next(at);
+    if (pending.At(at).id != id) at = pending.LowerBound(id);
+    if (!fn(pending.At(at))) return;
+  }
+}
+
+// Of all that the group has, or of one consumer's.
+void ReplyPendingList(CommandContext& ctx, const ConsumerGroup& group, const Consumer* consumer,
+                      const PendingArgs& call) {
+  const auto& pending = group.pending();
+  const size_t there = consumer == nullptr ? pending.size() : consumer->pending.size();
+  const auto most = std::min<uint64_t>(static_cast<uint64_t>(call.count), there);
   const auto open = ctx.reply.OpenArray(most);
   uint64_t replied = 0;
-  for (auto at = pending.LowerBound(call.from);
-       replied < most && at != pending.End() && pending.At(at).id <= call.to;
-       at = pending.Next(at)) {
-    if (ReplyPending(ctx, record_of(pending.At(at)), call.min_idle_ms)) ++replied;
-  }
+  const auto reply = [&](const Pending& record) {
+    if (ReplyPending(ctx, record, call.min_idle_ms)) ++replied;
+    return replied < most;
+  };
+  if (most > 0) ForEachPending(group, consumer, call, reply);
   ctx.reply.Close(open, replied);
 }
 
@@ -138,16 +163,9 @@ void XPending(CommandContext& ctx, ArgReader& args) {
   ConsumerGroup* group = found ? StreamOf(*found.entry).FindGroup(name) : nullptr;
   if (group == nullptr) return ctx.reply.Error(NoGroup(key.bytes, name));
   if (call.summary) return ReplySummary(ctx, *group);
-  if (!call.consumer) {
-    return ReplyPendingList(ctx, group->pending(), call,
-                            [](const Pending& pending) -> const Pending& { return pending; });
-  }
-  const Consumer* consumer = group->FindConsumer(*call.consumer);
-  if (consumer == nullptr) return ctx.reply.Array(0);
-  ReplyPendingList(ctx, consumer->pending, call,
-                   [group](const store::PendingId& pending) -> const Pending& {
-                     return *group->FindPending(pending.id);
-                   });
+  const Consumer* consumer = call.consumer ? group->FindConsumer(*call.consumer) : nullptr;
+  if (call.consumer && consumer == nullptr) return ctx.reply.Array(0);
+  ReplyPendingList(ctx, *group, consumer, call);
 }
 
 }  // namespace henge::commands

@@ -34,15 +34,17 @@ LoadedObject ReadMembers(RdbReader& reader, RdbType form, const EncodingLimits& 
   const bool binary = form == RdbType::kSortedSet2;
   SortedSetBuilder builder;
   std::string scratch;
-  for (uint64_t left = reader.Count(binary ? 9 : 2); left > 0 && reader.ok(); --left) {
+  const uint64_t members = reader.Count(binary ? 9 : 2);
+  if (reader.ok()) builder.Expect(members);
+  for (uint64_t left = members; left > 0 && reader.ok(); --left) {
     const std::string_view member = reader.String(scratch);
     const double score = binary ? reader.Double() : reader.OldDouble();
     if (!reader.ok()) break;
     if (std::isnan(score)) reader.Fail("a score that is no number");
-    builder.Merge(member, score, [&](double) {
-      reader.Fail("a sorted set that has a member twice");
-      return score;
-    });
+    builder.Merge(member, score, [](double have, double) { return have; });
+  }
+  if (reader.ok() && builder.size() != members) {
+    reader.Fail("a sorted set that has a member twice");
   }
   if (!reader.ok()) return {};
   return Built(builder, LimitsOf(limits));

@@ -11,9 +11,11 @@ FieldTable::~FieldTable() {
 
 FieldTable* FieldTable::Copy() const {
   auto* copy = new FieldTable();
-  ForEach([&](const FieldRecord* record) {
+  copy->table_.CopyFrom(table_, [&](const FieldRecord* record) {
     FieldRecord* own = FieldRecord::Copy(record);
-    copy->Insert(own, HashKey(own->field()));
+    copy->record_bytes_ += own->MemoryBytes();
+    copy->Note(own);
+    return own;
   });
   return copy;
 }

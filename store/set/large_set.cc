@@ -23,10 +23,9 @@ SetMember* SetMember::New(std::string_view bytes) {
 
 LargeSet* LargeSet::Clone() const {
   auto* clone = new LargeSet;
-  clone->Reserve(size());
-  members_.ForEach([&](const SetMember* member) {
-    clone->Insert(SetMember::New(member->bytes()), HashKey(member->bytes()));
-  });
+  clone->members_.CopyFrom(members_,
+                           [](const SetMember* member) { return SetMember::New(member->bytes()); });
+  clone->member_bytes_ = member_bytes_;
   return clone;
 }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/prefetch.h"
+
 namespace henge::store {
 
 // --- Reading
@@ -230,6 +232,14 @@ bool Set::Add(const SetElement& element) {
   if (element.is_integer() && encoding() == Encoding::kIntset) return AddInteger(element.integer);
   SetElement::Digits digits;
   return Add(element.Text(digits));
+}
+
+void Set::AddAll(std::span<const SetElement> elements) {
+  constexpr size_t kAhead = 16;
+  for (size_t i = 0; i < elements.size(); ++i) {
+    if (i + kAhead < elements.size()) PrefetchLine(elements[i + kAhead].data);
+    Add(elements[i]);
+  }
 }
 
 bool Set::Remove(std::string_view text) {

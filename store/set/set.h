@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -47,6 +48,15 @@ class SetView {
   bool empty() const { return size() == 0; }
   bool Contains(std::string_view text) const;
   bool Contains(const SetElement& element) const;
+
+  // Hints that the member of this hash (HashKey) will be looked for: its bucket and, later, when
+  // that may be here, itself.
+  void PrefetchBucket(uint64_t hash) const {
+    if (encoding() == Encoding::kHashtable) large().members().Prefetch(hash);
+  }
+  void PrefetchMember(uint64_t hash) const {
+    if (encoding() == Encoding::kHashtable) large().members().PrefetchItem(hash);
+  }
 
   template <class F>
   void ForEach(F fn) const;
@@ -97,6 +107,8 @@ class Set : public SetView {
   void ExpectDistinct(size_t count);
   bool Add(std::string_view text);  // Whether it is new.
   bool Add(const SetElement& element);
+  // Adds members of other sets, which it fetches from memory in time.
+  void AddAll(std::span<const SetElement> elements);
   bool Remove(std::string_view text);  // Whether it was there.
   bool Remove(const SetElement& element);
   void BecomeListpack();  // REQUIRES: an intset.

@@ -2,6 +2,8 @@
 // The templates of SetView and Set; included by set.h only.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include "base/prefetch.h"
 #include "store/set/set.h"
 
@@ -24,29 +26,24 @@ bool SetView::ForEachWhile(F fn) const {
     return true;
   }
   uint64_t cursor = 0;
-  bool more = true;
+  absl::InlinedVector<const SetMember*, 32> step;
   do {
-    cursor = large().members().Scan(
-        cursor, [&](const SetMember* member) { more = more && fn(ElementOf(member)); });
-  } while (cursor != 0 && more);
-  return more;
+    step.clear();
+    cursor = large().members().Scan(cursor, [&](const SetMember* member) {
+      PrefetchLine(member);
+      step.push_back(member);
+    });
+    for (const SetMember* member : step) {
+      if (!fn(ElementOf(member))) return false;
+    }
+  } while (cursor != 0);
+  return true;
 }
 
 template <class F>
 void SetView::ForEach(F fn) const {
   if (encoding() == Encoding::kHashtable) {
-    // Members are fetched from memory while those before them are dealt with.
-    constexpr size_t kAhead = 16;
-    const SetMember* coming[kAhead];
-    size_t count = 0;
-    large().members().ForEach([&](const SetMember* member) {
-      PrefetchLine(member);
-      if (count >= kAhead) fn(ElementOf(coming[count % kAhead]));
-      coming[count++ % kAhead] = member;
-    });
-    for (size_t i = count < kAhead ? 0 : count - kAhead; i < count; ++i) {
-      fn(ElementOf(coming[i % kAhead]));
-    }
+    large().members().ForEach([&](const SetMember* member) { fn(ElementOf(member)); });
     return;
   }
   ForEachWhile([&](const SetElement& element) {

@@ -9,12 +9,9 @@ namespace henge::store {
 
 LargeSortedSet::LargeSortedSet(Table<MemberTraits> table, std::span<Member* const> sorted)
     : members_(std::move(table)) {
-  const bool filled = !members_.empty();
-  for (Member* member : sorted) {
-    if (!filled) members_.Insert(member, HashKey(member->bytes()));
-    tree_.Insert(member);
-    member_bytes_ += member->MemoryBytes();
-  }
+  if (members_.empty()) members_.InsertAll(sorted);
+  tree_.Build(sorted);
+  for (const Member* member : sorted) member_bytes_ += member->MemoryBytes();
 }
 
 LargeSortedSet::~LargeSortedSet() {

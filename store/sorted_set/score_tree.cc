@@ -157,6 +157,40 @@ void ScoreTree::Insert(Member* member) {
   ++size_;
 }
 
+void ScoreTree::Build(std::span<Member* const> sorted) {
+  if (sorted.empty()) return;
+  // Where the part of `all` that each of `parts` takes begins: all take the same, but for one.
+  const auto begin = [](size_t all, size_t part, size_t parts) { return all * part / parts; };
+  std::vector<Node*> nodes((sorted.size() + kLeafMembers - 1) / kLeafMembers);
+  Leaf* previous = nullptr;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    const size_t first = begin(sorted.size(), i, nodes.size());
+    const size_t end = begin(sorted.size(), i + 1, nodes.size());
+    for (size_t ahead = end; ahead < std::min(sorted.size(), end + (end - first)); ++ahead) {
+      PrefetchLine(sorted[ahead]);
+    }
+    Leaf* leaf = NewLeaf();
+    leaf->Fill(sorted.subspan(first, end - first));
+    Link(previous, leaf, nullptr);
+    nodes[i] = previous = leaf;
+  }
+  for (height_ = 0; nodes.size() > 1; ++height_) {
+    std::vector<Node*> above((nodes.size() + kChildren - 1) / kChildren);
+    for (size_t i = 0; i < above.size(); ++i) {
+      Inner* inner = NewInner();
+      for (size_t c = begin(nodes.size(), i, above.size());
+           c < begin(nodes.size(), i + 1, above.size()); ++c) {
+        inner->Put(static_cast<int>(inner->count), nodes[c], FirstOf(nodes[c], height_),
+                   SizeOf(nodes[c], height_));
+      }
+      above[i] = inner;
+    }
+    nodes = std::move(above);
+  }
+  root_ = nodes[0];
+  size_ = sorted.size();
+}
+
 // Splits a full inner node below `parent`: evenly, or leaving the old one nearly full when members
 // arrive in order.
 void ScoreTree::SplitChild(Inner* parent, int index, const Bound& place) {

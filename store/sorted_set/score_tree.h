@@ -26,6 +26,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -105,6 +106,8 @@ class ScoreTree {
 
   // REQUIRES: no equal member is there.
   void Insert(Member* member);
+  // Puts in many at once. REQUIRES: they are in order, none equals another, and the tree is empty.
+  void Build(std::span<Member* const> sorted);
   // REQUIRES: it is there, under its present score.
   void Erase(const Member* member);
   // Gives a member that is there another score.

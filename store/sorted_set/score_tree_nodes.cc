@@ -128,6 +128,15 @@ void ScoreTree::Leaf::Put(int index, uint64_t key, Member* member) {
   ++count;
 }
 
+void ScoreTree::Leaf::Fill(std::span<Member* const> sorted) {
+  Cover(KeyOf(sorted.front()), KeyOf(sorted.back()));
+  count = static_cast<uint16_t>(sorted.size());
+  for (int i = 0; i < count; ++i) {
+    members[i] = sorted[static_cast<size_t>(i)];
+    keys[i] = Short(KeyOf(members[i]));
+  }
+}
+
 void ScoreTree::Leaf::Remove(int first, int n) {
   Close(keys, count, first, n);
   Close(members, count, first, n);

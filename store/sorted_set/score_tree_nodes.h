@@ -51,6 +51,8 @@ struct ScoreTree::Leaf : Node {
   // Encodes anew where the short keys have become too alike.
   void Sharpen();
   void Put(int index, uint64_t key, Member* member);
+  // Makes these its members. REQUIRES: empty, and room for them.
+  void Fill(std::span<Member* const> sorted);
   void Remove(int first, int n = 1);
   // Moves members [first, first + n) of `from` to `at` here.
   void Take(Leaf* from, int first, int n, int at);

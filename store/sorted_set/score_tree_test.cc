@@ -214,6 +214,21 @@ TEST_P(ScoreTreeDraw, CutsRangesOut) {
   }
 }
 
+TEST_P(ScoreTreeDraw, IsBuiltAtOnceFromWhatIsInOrder) {
+  const Draw draw = kDraws[GetParam()];
+  for (const int n : {0, 1, 60, 61, 62, 122, 123, 61 * 63, 61 * 63 + 1, 20'000}) {
+    SCOPED_TRACE(n);
+    Random random(static_cast<uint64_t>(n) + 1);
+    Pair pair;
+    for (int i = 0; i < n; ++i) pair.model.insert(Member::New(draw(random), std::to_string(i)));
+    const std::vector<Member*> sorted(pair.model.begin(), pair.model.end());
+    pair.tree.Build(sorted);
+    pair.Compare();
+    for (int i = 0; i < 3000; ++i) Disturb(pair, random, draw, i < 1500 ? 7 : 2);
+    pair.Compare();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Draws, ScoreTreeDraw, testing::Range(0, 8));
 
 TEST(ScoreTree, OrdersByNameWhereScoresAreEqual) {

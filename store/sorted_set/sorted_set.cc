@@ -2,6 +2,7 @@
 #include "store/sorted_set/sorted_set.h"
 
 #include <cstdlib>
+#include <vector>
 
 namespace henge::store {
 namespace {
@@ -203,11 +204,12 @@ Listpack Packed(const void* object) { return Listpack(const_cast<void*>(object))
 
 void* Copy(Encoding encoding, const void* object) {
   if (encoding == Encoding::kListpack) return Listpack::Copy(Packed(object).view()).block();
-  auto* copy = new LargeSortedSet;
+  std::vector<Member*> members;
+  members.reserve(Large(object).size());
   for (auto at = Large(object).tree().First(); at; at.Next()) {
-    copy->Add(Member::New((*at)->score(), (*at)->bytes()));
+    members.push_back(Member::New((*at)->score(), (*at)->bytes()));
   }
-  return copy;
+  return new LargeSortedSet({}, members);
 }
 
 }  // namespace

@@ -320,7 +320,7 @@ TEST(SortedSetBuilder, MergesScores) {
   SortedSetBuilder builder;
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 100; ++i) {
-      builder.Merge(std::to_string(i), i, [&](double have) { return have + i; });
+      builder.Merge(std::to_string(i), i, [](double have, double more) { return have + more; });
     }
   }
   const Owned z(builder.Build("key", kLimits));
@@ -330,7 +330,43 @@ TEST(SortedSetBuilder, MergesScores) {
   EXPECT_GT(z.entry->MemoryBytes(), 100 * (16 + 12 + 10u));  // Records, tree and table.
 }
 
+// Whatever order they come in, and however often: also while some wait to be merged.
+TEST(SortedSetBuilder, AgreesWithAMap) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random(seed);
+    const uint64_t names = 1 + random.Below(2000);
+    SortedSetBuilder builder;
+    if (seed % 2 == 0) builder.Expect(names);
+    std::map<std::string, double> model;
+    for (uint64_t i = 0; i < 2 * names; ++i) {
+      const std::string name = "m" + std::to_string(random.Below(names));
+      const double score = static_cast<double>(random.Below(100)) - 50;
+      builder.Merge(name, score, [](double have, double more) { return 2 * have + more; });
+      const auto [at, is_new] = model.try_emplace(name, score);
+      if (!is_new) at->second = 2 * at->second + score;
+      if (random.Below(100) == 0) {
+        EXPECT_EQ(builder.size(), model.size());
+      }
+    }
+    std::vector<std::pair<double, std::string>> sorted;
+    for (const auto& [name, score] : model) sorted.emplace_back(score, name);
+    std::sort(sorted.begin(), sorted.end());
+    const Owned z(builder.Build("key", kLimits));
+    ASSERT_EQ(z.set.size(), sorted.size());
+    size_t rank = 0;
+    z.set.ForEach([&](std::string_view member, double score) {
+      EXPECT_EQ(std::pair(score, std::string(member)), sorted[rank]);
+      ++rank;
+    });
+    for (const auto& [name, score] : model) ASSERT_EQ(z.set.Score(name), score);
+  }
+}
+
 TEST(SortedSetBuilder, FreesWhatIsNotBuilt) {
+  SortedSetBuilder merging;
+  for (int i = 0; i < 20; ++i) {
+    merging.Merge(std::to_string(i % 3), 1, [](double a, double b) { return a + b; });
+  }
   SortedSetBuilder builder;
   builder.Add("a", 1);
 }

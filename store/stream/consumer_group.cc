@@ -43,15 +43,22 @@ Consumer& ConsumerGroup::AddConsumer(std::string_view consumer, UnixMillis now) 
 }
 
 std::shared_ptr<void> ConsumerGroup::RemoveConsumer(Consumer& consumer) {
-  if (consumer.pending.size() > pending_.size() / kWorthAPass) {
-    pending_.EraseIf([&](const Pending& pending) { return pending.consumer == &consumer; });
+  struct Gone {
+    IdMap<Pending>::Cut of_group;
+    IdMap<PendingId>::Cut of_consumer;
+  };
+  auto gone = std::make_shared<Gone>();
+  if (consumer.pending.size() == pending_.size()) {
+    gone->of_group = pending_.CutBefore(pending_.End());
+  } else if (consumer.pending.size() > pending_.size() / kWorthAPass) {
+    gone->of_group =
+        pending_.EraseIf([&](const Pending& pending) { return pending.consumer == &consumer; });
   } else {
     consumer.pending.ForEach([&](const PendingId& pending) { pending_.Erase(pending.id); });
   }
-  auto cut =
-      std::make_shared<IdMap<PendingId>::Cut>(consumer.pending.CutBefore(consumer.pending.End()));
+  gone->of_consumer = consumer.pending.CutBefore(consumer.pending.End());
   consumers_.Remove(consumer);
-  return cut;
+  return gone;
 }
 
 Pending& ConsumerGroup::Deliver(const StreamId& id, Consumer& consumer, UnixMillis now) {

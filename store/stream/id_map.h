@@ -122,9 +122,9 @@ class IdMap {
     Erase(at);
     return true;
   }
-  // Drops every record for which `gone(record)`; one pass.
+  // Drops every record for which `gone(record)`; one pass. Returns the chunks that this empties.
   template <class F>
-  void EraseIf(F gone);
+  Cut EraseIf(F gone);
   // Takes out what stands before `end`. Chunks are handed over as they are.
   Cut CutBefore(Cursor end);
   void Clear();
@@ -161,6 +161,7 @@ class IdMap {
   void FreeChunk(Chunk* chunk);
   void InsertSlot(size_t at, const Slot& added);
   void EraseSlot(size_t at);
+  void FreeSlots();  // REQUIRES: there are no chunks left, but there were.
   // Sees to it that `more` records can be put behind the last of the chunk.
   void Reserve(size_t s, size_t more);
   Cursor Split(size_t s, size_t index);

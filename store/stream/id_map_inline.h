@@ -2,6 +2,7 @@
 // The templates of IdMap; included by id_map.h only.
 #pragma once
 
+#include "base/prefetch.h"
 #include "store/stream/id_map.h"
 
 namespace henge::store {
@@ -100,11 +101,7 @@ void IdMap<Record>::EraseSlot(size_t at) {
     Slot* erased = slots_ + offset_ + at;
     std::memmove(erased, erased + 1, (count_ - at - 1) * sizeof(Slot));
   }
-  if (--count_ > 0) return;
-  account_.Subtract(AllocationSize(capacity_ * sizeof(Slot)));
-  std::free(slots_);
-  slots_ = nullptr;
-  offset_ = capacity_ = 0;
+  if (--count_ == 0) FreeSlots();
 }
 
 template <class Record>
@@ -232,8 +229,9 @@ auto IdMap<Record>::Tighten(Cursor cursor) -> Cursor {
 
 template <class Record>
 template <class F>
-void IdMap<Record>::EraseIf(F gone) {
-  if (empty()) return;
+auto IdMap<Record>::EraseIf(F gone) -> Cut {
+  Cut cut;
+  if (empty()) return cut;
   size_t to = 0;      // The chunk written to: one read before, or the one being read.
   uint16_t kept = 0;  // Records in it.
   size_ = 0;
@@ -257,14 +255,31 @@ void IdMap<Record>::EraseIf(F gone) {
     }
   }
   if (kept > 0) finish();
-  while (count_ > to + (kept > 0 ? 1 : 0)) EraseSlot(count_ - 1);
+  for (size_t s = to + (kept > 0 ? 1 : 0); s < count_; ++s) {
+    slot(s).chunk->size = 0;
+    cut.chunks_.push_back(slot(s).chunk);
+    account_.Subtract(BytesOf(slot(s).chunk->capacity));
+  }
+  count_ -= cut.chunks_.size();
+  if (count_ == 0) FreeSlots();
+  return cut;
+}
+
+template <class Record>
+void IdMap<Record>::FreeSlots() {
+  account_.Subtract(AllocationSize(capacity_ * sizeof(Slot)));
+  std::free(slots_);
+  slots_ = nullptr;
+  offset_ = capacity_ = 0;
 }
 
 template <class Record>
 auto IdMap<Record>::CutBefore(Cursor end) -> Cut {
   Cut cut;
   cut.chunks_.reserve(end.slot + 1);
+  constexpr size_t kAhead = 16;
   for (size_t s = 0; s < end.slot; ++s) {
+    if (s + kAhead < count_) PrefetchLine(slot(s + kAhead).chunk);
     Chunk* chunk = slot(s).chunk;
     size_ -= chunk->size;
     account_.Subtract(BytesOf(chunk->capacity));
@@ -272,12 +287,7 @@ auto IdMap<Record>::CutBefore(Cursor end) -> Cut {
   }
   offset_ += end.slot;
   count_ -= end.slot;
-  if (count_ == 0 && capacity_ > 0) {
-    account_.Subtract(AllocationSize(capacity_ * sizeof(Slot)));
-    std::free(slots_);
-    slots_ = nullptr;
-    offset_ = capacity_ = 0;
-  }
+  if (count_ == 0 && capacity_ > 0) FreeSlots();
   if (end.index == 0) return cut;
   Chunk* chunk = slot(0).chunk;
   const auto taken = static_cast<uint16_t>(end.index);

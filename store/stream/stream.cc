@@ -117,8 +117,13 @@ IdMap<StreamBlock>::Cursor Stream::FindCut(const StreamTrim& trim, uint64_t& ent
       if (length_ - entries - block.live < trim.length) break;
     } else {
       if (block.id >= trim.id) break;
+      // All of a block is before the next one; only the last to go is looked into.
+      const auto next = blocks_.Next(at);
       BlockWalk walk(block);
-      if (walk.ToLast() && walk.entry().id >= trim.id) break;
+      if ((next == blocks_.End() || blocks_.At(next).id > trim.id) && walk.ToLast() &&
+          walk.entry().id >= trim.id) {
+        break;
+      }
     }
     entries += block.live;
   }
