@@ -145,6 +145,21 @@ class Posix final : public FileSystem {
     return std::make_unique<MappedFile>(static_cast<char*>(data), size);
   }
 
+  absl::Status WriteAgain(const std::string& path, uint64_t from) override {
+    const Descriptor fd(OpenRetrying(path, O_RDWR));
+    if (fd.get() < 0) return ErrnoStatus(errno, "open", path);
+    std::vector<char> buffer(size_t{1} << 20);
+    auto at = static_cast<off_t>(from);
+    while (true) {
+      const ssize_t n = pread(fd.get(), buffer.data(), buffer.size(), at);
+      if (n < 0) return ErrnoStatus(errno, "read", path);
+      if (n == 0) return absl::OkStatus();
+      const ssize_t written = pwrite(fd.get(), buffer.data(), static_cast<size_t>(n), at);
+      if (written < 0) return ErrnoStatus(errno, "write to", path);
+      at += written;
+    }
+  }
+
   absl::Status Rename(const std::string& from, const std::string& to) override {
     if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
     return ErrnoStatus(errno, "rename", absl::StrCat(from, " to ", to));

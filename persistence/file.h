@@ -55,6 +55,9 @@ class FileSystem {
   virtual ~FileSystem() = default;
   virtual absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, Opening opening) = 0;
   virtual absl::StatusOr<std::unique_ptr<FileContents>> Read(const std::string& path) = 0;
+  // Writes what the file has from `from` on again, in its place: after a failed Sync the kernel may
+  // hold it for written.
+  virtual absl::Status WriteAgain(const std::string& path, uint64_t from) = 0;
   // Replaces `to` if it exists. Whether names last is SyncDirectory's matter.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;

@@ -106,6 +106,15 @@ class SimulatedDisk final : public FileSystem {
     return std::make_unique<Copy>(at->second->seen);
   }
 
+  absl::Status WriteAgain(const std::string& path, uint64_t from) override {
+    const std::lock_guard lock(mutex_);
+    if (absl::Status status = Spend("write to", path); !status.ok()) return status;
+    const auto at = names_.find(path);
+    if (at == names_.end()) return Error(ENOENT, "open", path);
+    at->second->lost.second = std::min<size_t>(at->second->lost.second, from);
+    return absl::OkStatus();
+  }
+
   absl::Status Rename(const std::string& from, const std::string& to) override {
     const std::lock_guard lock(mutex_);
     if (absl::Status status = Spend("rename", from); !status.ok()) return status;
@@ -163,7 +172,7 @@ class SimulatedDisk final : public FileSystem {
       const size_t kept = std::min(seen.size(), synced.size());
       size_t size = seen.size();
       if (size > kept) size = kept + random.Below(size - kept + 1);
-      std::string found = seen.substr(0, size);
+      std::string found = synced.substr(0, kept) + seen.substr(kept, size - kept);
       if (size > kept && random.Below(3) == 0) {
         const size_t arrived = kept + random.Below(size - kept + 1);
         std::fill(found.begin() + static_cast<ptrdiff_t>(arrived), found.end(), '\0');

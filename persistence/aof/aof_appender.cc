@@ -21,6 +21,7 @@ AofAppender::AofAppender(AofFiles& files, CommitGate* gate, const Clock& clock,
       synced_(written_),
       held_(written_),
       held_size_(size_),
+      synced_size_(size_),
       known_second_(clock.NowMillis() / 1000) {}
 
 absl::StatusOr<bool> AofAppender::Write() {
@@ -87,11 +88,13 @@ absl::Status AofAppender::Mend() {
   if (absl::Status status = file_->Truncate(size); !status.ok()) return status;
   torn_ = false;
   if (!mend_) return absl::OkStatus();
+  // What was released without being synced (the policy `no`) is only in the file.
+  if (held_ > synced_) {
+    if (absl::Status status = files_.WriteAgain(apart(), synced_size_); !status.ok()) return status;
+  }
   mend_ = false;
   size_ = held_size_;
   written_ = held_;
-  // With the policy `no` it is released, and what a sync lost is lost: it promised nothing.
-  synced_ = std::min(synced_, held_);
   reader_->SeekTo(held_);
   return absl::OkStatus();
 }
@@ -103,7 +106,7 @@ absl::Status AofAppender::MoveOn() {
   if (!next.ok()) return next.status();
   file_ = std::move(next->file);
   sequence_ = next->sequence;
-  size_ = 0;
+  size_ = synced_size_ = 0;
   Hold(written_, 0);
   annotated_second_ = 0;
   Unmark();
@@ -129,6 +132,7 @@ absl::Status AofAppender::EndSync(const SyncJob& job, absl::Status status) {
     return status;
   }
   synced_ = job.lsn;
+  synced_size_ = job.size;
   if (job.lsn > held_) Hold(job.lsn, job.size);
   if (gate_ != nullptr) gate_->Publish(CommitMark::kDurable, synced_);
   return absl::OkStatus();

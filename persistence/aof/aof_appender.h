@@ -109,8 +109,9 @@ class AofAppender {
   Lsn written_;
   Lsn synced_;
   Lsn held_;
-  uint64_t held_size_;  // The file's size when it was written up to held_.
-  bool mend_ = false;   // What is behind held_ must be written again.
+  uint64_t held_size_;    // The file's size when it was written up to held_,
+  uint64_t synced_size_;  // and up to synced_.
+  bool mend_ = false;     // What is behind held_ must be written again.
   bool syncing_ = false;
 
   std::vector<std::string_view> pieces_;

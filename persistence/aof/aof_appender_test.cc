@@ -87,6 +87,7 @@ class Life {
       if (!*wrote && appender_->Sync().ok() && !appender_->unsynced()) break;
     }
     Note();
+    if (!disk_.powered()) return;
     EXPECT_EQ(durable_units_, units_);
     EXPECT_EQ(appender_->held(), journal_->end());
   }
@@ -198,8 +199,7 @@ class Life {
       sets = true;
       EXPECT_EQ(words[1], std::to_string(units));
     }
-    EXPECT_TRUE(sets);
-    ++units;
+    if (sets) ++units;  // A SELECT may stand alone.
   }
 
   Random random_;
@@ -210,8 +210,8 @@ class Life {
   std::optional<Journal> journal_;
   std::optional<CommitGate> gate_;
   std::optional<AofAppender> appender_;
-  uint64_t first_unit_ = 0;          // Of this journal.
-  std::vector<Lsn> unit_ends_;       // Of its units; before the first, 0.
+  uint64_t first_unit_ = 0;     // Of this journal.
+  std::vector<Lsn> unit_ends_;  // Of its units; before the first, 0.
   uint64_t units_ = 0;
   uint64_t started_units_ = 0;
   uint64_t durable_units_ = 0;
@@ -219,7 +219,7 @@ class Life {
 };
 
 TEST(AofAppender, EveryCrashLeavesACompleteSetWithAllThatWasDurable) {
-  for (uint64_t seed = 1; seed <= 300; ++seed) {
+  for (uint64_t seed = 1; seed <= 1000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Life life(seed);
     for (int crash = 0; crash < 6; ++crash) {

@@ -94,6 +94,10 @@ absl::StatusOr<AofFiles::Increment> AofFiles::AddIncrement() {
   return Increment{*std::move(file), 0, manifest_.increments.back().sequence};
 }
 
+absl::Status AofFiles::WriteAgain(bool apart, uint64_t from) {
+  return files_.WriteAgain(apart ? ApartPath() : PathOf(manifest_.increments.back().name), from);
+}
+
 absl::StatusOr<AofFiles::Increment> AofFiles::StartApart() {
   if (absl::Status status = files_.MakeDirectory(directory_); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<File>> file = files_.Open(ApartPath(), Opening::kCreateOrEmpty);

@@ -53,6 +53,8 @@ class AofFiles {
   // The last increment, or the first if there is none yet; what is in it is on the disk then.
   absl::StatusOr<Increment> OpenLastIncrement();
   absl::StatusOr<Increment> AddIncrement();
+  // The last increment's bytes from `from` on, or those of the one that stands apart, once more.
+  absl::Status WriteAgain(bool apart, uint64_t from);
   // One that stays out of the manifest until InstallBase: the AOF was turned on and has no base
   // yet.
   absl::StatusOr<Increment> StartApart();
