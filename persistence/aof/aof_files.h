@@ -71,9 +71,12 @@ class AofFiles {
   // of this object, then their names in the manifest.
   std::vector<std::string> HistoryNames() const;
   absl::Status ForgetHistory(std::span<const std::string> names);
+  // Any thread.
+  void RemoveFile(const std::string& name) const { files_.Remove(PathOf(name)).IgnoreError(); }
   absl::Status DeleteHistory();
   // What a crash left half made.
   void RemoveLeftovers();
+  void RemoveTemporaryBase() { files_.Remove(TemporaryBasePath()).IgnoreError(); }
 
  private:
   struct Replaced {

@@ -87,6 +87,8 @@ class Journal {
   void SetBacklog(uint64_t backlog_bytes);
   void SetRoom(uint64_t room_bytes);
 
+  // Makes memory ready, so that attaching under shard locks costs little.
+  void Prepare() { pool_->Prepare(); }
   // A reader from `from` on, anywhere in [begin(), end()]; null if that is not kept. It must not
   // outlive the journal.
   std::unique_ptr<JournalReader> Attach(ReaderOptions options, Lsn from);

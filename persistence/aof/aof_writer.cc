@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "persistence/aof/aof_writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/strings.h"
+
+namespace henge::persistence {
+
+using std::chrono::steady_clock;
+
+AofWriter::AofWriter(AofFiles files, Journal& journal, CommitGate* gate, const Clock& clock,
+                     const AofWriterOptions& options)
+    : files_(std::move(files)),
+      journal_(journal),
+      gate_(gate),
+      clock_(clock),
+      temporary_base_(files_.TemporaryBasePath()),
+      options_(options) {}
+
+AofWriter::~AofWriter() { Stop().IgnoreError(); }
+
+std::unique_ptr<JournalReader> AofWriter::NewReader() {
+  return journal_.AttachAtEnd({.mandatory = true, .notify = [this] { bell_.Ring(); }});
+}
+
+void AofWriter::Attach(std::unique_ptr<JournalReader> reader, AofFiles::Increment increment) {
+  appender_.emplace(files_, gate_, clock_, std::move(reader), std::move(increment));
+  appender_->SetPolicy(options_.policy);
+  appender_->SetTimestamps(options_.timestamps);
+  attached_.store(true, std::memory_order_release);
+}
+
+absl::Status AofWriter::Start() {
+  const Guard lock(mutex_);
+  files_.RemoveLeftovers();
+  if (!keep_history_) {
+    if (absl::Status status = files_.DeleteHistory(); !status.ok()) return status;
+  }
+  absl::StatusOr<AofFiles::Increment> increment = files_.OpenLastIncrement();
+  if (!increment.ok()) return increment.status();
+  Attach(NewReader(), *std::move(increment));
+  base_bytes_ = files_.LoadedBytes();
+  StartThreads();
+  return absl::OkStatus();
+}
+
+absl::Status AofWriter::StartApart() {
+  const Guard lock(mutex_);
+  absl::StatusOr<AofFiles::Increment> increment = files_.StartApart();
+  if (!increment.ok()) return increment.status();
+  apart_ = *std::move(increment);
+  journal_.Prepare();
+  StartThreads();
+  return absl::OkStatus();
+}
+
+void AofWriter::StartThreads() {
+  writer_ = std::thread([this] { RunWriter(); });
+  syncer_ = std::thread([this] { RunSyncer(); });
+}
+
+absl::Status AofWriter::Stop() {
+  {
+    const Guard lock(mutex_);
+    stopping_ = true;
+  }
+  bell_.Ring();
+  changed_.notify_all();
+  if (writer_.joinable()) writer_.join();
+  if (syncer_.joinable()) syncer_.join();
+  const Guard lock(mutex_);
+  return final_status_;
+}
+
+Lsn AofWriter::BeginRewrite() {
+  if (!attached_.load(std::memory_order_acquire)) {
+    const Guard lock(mutex_);  // Nobody writes yet, so nobody holds it for long.
+    std::unique_ptr<JournalReader> reader = NewReader();
+    const Lsn cut = reader->cursor();
+    Attach(std::move(reader), *std::exchange(apart_, std::nullopt));
+    bell_.Ring();
+    return cut;
+  }
+  const Lsn cut = journal_.Cut();
+  appender_->Mark(cut);
+  bell_.Ring();
+  return cut;
+}
+
+absl::Status AofWriter::FinishRewrite(BaseFormat format) {
+  Guard lock(mutex_);
+  changed_.wait(lock, [&] { return stopped_ || !appender_->marked(); });
+  if (stopped_) return absl::CancelledError("the append-only file was turned off");
+  const absl::StatusOr<int64_t> sequence =
+      files_.InstallBase(temporary_base_, format, appender_->sequence());
+  if (!sequence.ok()) return sequence.status();
+  appender_->Join(*sequence);
+  base_bytes_ = files_.LoadedBytes();
+  if (keep_history_) return absl::OkStatus();
+  // To delete a large file takes long: not with the lock that the writer needs.
+  const std::vector<std::string> history = files_.HistoryNames();
+  lock.unlock();
+  for (const std::string& name : history) files_.RemoveFile(name);
+  lock.lock();
+  if (const absl::Status status = files_.ForgetHistory(history); !status.ok()) {
+    LogWarning("The manifest still names files that are deleted",
+               {{"error", Std(status.message())}});
+  }
+  return absl::OkStatus();
+}
+
+void AofWriter::AbandonRewrite() {
+  const Guard lock(mutex_);
+  if (appender_ && appender_->marked()) appender_->Unmark();
+  files_.RemoveTemporaryBase();
+}
+
+void AofWriter::SetPolicy(FsyncPolicy policy) {
+  const Guard lock(mutex_);
+  options_.policy = policy;
+  if (appender_) appender_->SetPolicy(policy);
+  bell_.Ring();
+}
+
+void AofWriter::SetTimestamps(bool on) {
+  const Guard lock(mutex_);
+  options_.timestamps = on;
+  if (appender_) appender_->SetTimestamps(on);
+}
+
+void AofWriter::SetKeepHistory(bool keep) {
+  const Guard lock(mutex_);
+  keep_history_ = keep;
+  if (!keep) files_.DeleteHistory().IgnoreError();  // Or with the next rewrite.
+}
+
+std::string AofWriter::error_reason() const {
+  const Guard lock(mutex_);
+  const size_t colon = error_.rfind(": ");
+  return colon == std::string::npos ? error_ : error_.substr(colon + 2);
+}
+
+AofManifest AofWriter::manifest() const {
+  const Guard lock(mutex_);
+  return files_.manifest();
+}
+
+AofStatus AofWriter::status() const {
+  const Guard lock(mutex_);
+  AofStatus status{.healthy = healthy(),
+                   .error = error_,
+                   .current_bytes = files_.LoadedBytes(),
+                   .base_bytes = base_bytes_,
+                   .delayed_syncs = delayed_syncs_,
+                   .sync_pending = syncing_};
+  status.apart = apart_.has_value();
+  if (!appender_) return status;
+  status.apart = appender_->apart();
+  if (status.apart) status.current_bytes += appender_->size();
+  status.buffer_bytes = journal_.end() - appender_->written();
+  status.durable = appender_->synced();
+  return status;
+}
+
+void AofWriter::RunWriter() {
+  const ThreadMemory memory;
+  Guard lock(mutex_);
+  while (!stopping_) {
+    const Micros pause = Round(lock);
+    if (pause == Micros(0)) continue;
+    lock.unlock();
+    bell_.Wait(pause);
+    lock.lock();
+  }
+  final_status_ = Ending(lock);
+  stopped_ = true;
+  changed_.notify_all();
+}
+
+// One turn of the writer; how long it may sleep behind it.
+AofWriter::Micros AofWriter::Round(Guard& lock) {
+  if (!appender_) return std::chrono::seconds(1);
+  const bool marked = appender_->marked();
+  const absl::StatusOr<bool> wrote = appender_->Write();
+  Note(wrote.status());
+  if (!wrote.ok()) return options_.retry;
+  if (marked && !appender_->marked()) changed_.notify_all();
+  const Instant now = steady_clock::now();
+  switch (appender_->policy()) {
+    case FsyncPolicy::kAlways:
+      SyncHere(lock);
+      if (sync_failed_) return options_.retry;
+      if (*wrote) return Micros(0);
+      break;
+    case FsyncPolicy::kEverySecond:
+      SyncApart(now);
+      break;
+    case FsyncPolicy::kNo:
+      break;
+  }
+  if (*wrote || appender_->marked() || !appender_->reader().Arm()) return options_.gather;
+  return Idle(now);
+}
+
+// Until there is more to write, a sync is due, or the time of the next annotation must be known.
+AofWriter::Micros AofWriter::Idle(Instant now) {
+  Micros pause = std::chrono::seconds(1);
+  if (appender_->policy() == FsyncPolicy::kEverySecond && appender_->unsynced() && !syncing_) {
+    pause = std::min(pause, std::chrono::duration_cast<Micros>(SyncDue() - now));
+  }
+  return std::max(pause, options_.gather);
+}
+
+AofWriter::Instant AofWriter::SyncDue() const {
+  if (appender_->written() - appender_->held() > options_.sync_bytes) return last_sync_;
+  return last_sync_ + (sync_failed_ ? options_.retry : options_.sync_interval);
+}
+
+void AofWriter::SyncHere(Guard& lock) {
+  changed_.wait(lock, [&] { return !syncing_; });  // The policy has just changed.
+  const auto job = appender_->BeginSync();
+  if (!job) return;
+  syncing_ = true;
+  lock.unlock();
+  const absl::Status status = job->file->Sync();
+  lock.lock();
+  EndSync(*job, status);
+}
+
+void AofWriter::SyncApart(Instant now) {
+  if (!appender_->unsynced()) return;
+  if (syncing_) {
+    if (now - last_sync_ < options_.sync_interval || delay_counted_) return;
+    delay_counted_ = true;
+    ++delayed_syncs_;
+    return;
+  }
+  if (now < SyncDue()) return;
+  job_ = appender_->BeginSync();
+  if (!job_) return;
+  syncing_ = true;
+  delay_counted_ = false;
+  last_sync_ = now;
+  changed_.notify_all();
+}
+
+void AofWriter::RunSyncer() {
+  const ThreadMemory memory;
+  Guard lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stopped_ || job_.has_value(); });
+    if (!job_) return;
+    const AofAppender::SyncJob job = *std::exchange(job_, std::nullopt);
+    lock.unlock();
+    const absl::Status status = job.file->Sync();
+    lock.lock();
+    EndSync(job, status);
+    bell_.Ring();
+  }
+}
+
+void AofWriter::EndSync(const AofAppender::SyncJob& job, const absl::Status& status) {
+  syncing_ = false;
+  sync_failed_ = !status.ok();
+  Note(appender_->EndSync(job, status));
+  changed_.notify_all();
+}
+
+void AofWriter::Note(const absl::Status& status) {
+  const bool was_healthy = healthy();
+  if (!status.ok()) error_ = std::string(status.message());
+  const bool is_healthy = status.ok() && !sync_failed_;
+  healthy_.store(is_healthy, std::memory_order_relaxed);
+  if (was_healthy && !is_healthy) {
+    LogWarning("The append-only file can't be written; trying on", {{"error", error_}});
+  } else if (!was_healthy && is_healthy) {
+    LogNotice("The append-only file can be written again");
+  }
+}
+
+absl::Status AofWriter::Ending(Guard& lock) {
+  changed_.wait(lock, [&] { return !syncing_; });
+  if (!appender_) return absl::OkStatus();
+  for (bool more = true; more;) {
+    const absl::StatusOr<bool> wrote = appender_->Write();
+    Note(wrote.status());
+    if (!wrote.ok()) return wrote.status();
+    more = *wrote;
+  }
+  const absl::Status status = appender_->Sync();
+  Note(status);
+  return status;
+}
+
+}  // namespace henge::persistence
