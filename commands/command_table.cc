@@ -234,10 +234,11 @@ bool IsCollection(Group group) {
 
 CommandTable::CommandTable() {
   for (const auto room :
-       {StringCommands(), BitmapCommands(), DumpCommands(), GeoCommands(), HyperLogLogCommands(), ListCommands(),
-        SetCommands(), SortedSetCommands(), HashCommands(), SortingCommands(), KeyspaceCommands(),
-        ConnectionCommands(), TransactionCommands(), ServerCommands(), ClusterCommands(),
-        IntrospectionCommands(), StreamCommands(), StreamGroupCommands()}) {
+       {StringCommands(), BitmapCommands(), DumpCommands(), PersistenceCommands(), GeoCommands(),
+        HyperLogLogCommands(), ListCommands(), SetCommands(), SortedSetCommands(), HashCommands(),
+        SortingCommands(), KeyspaceCommands(), ConnectionCommands(), TransactionCommands(),
+        ServerCommands(), ClusterCommands(), IntrospectionCommands(), StreamCommands(),
+        StreamGroupCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

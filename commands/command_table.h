@@ -78,6 +78,7 @@ std::vector<std::string_view> KeyFlagNames(uint16_t flags);
 // The rows of each room (one function per room; each returns a constexpr array).
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> DumpCommands();
+std::span<const CommandSpec> PersistenceCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> SortedSetCommands();

@@ -58,6 +58,12 @@ inline constexpr std::string_view kDamagedHyperLogLog = "INVALIDOBJ Corrupted HL
 inline constexpr std::string_view kBusyKey = "BUSYKEY Target key name already exists.";
 inline constexpr std::string_view kDumpSeal = "ERR DUMP payload version or checksum are wrong";
 inline constexpr std::string_view kDumpFormat = "ERR Bad data format";
+inline constexpr std::string_view kCannotSave =
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
+    "disk. Commands that may modify the data set are disabled, because this instance is configured "
+    "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
+    "option). "
+    "Please check the Redis logs for details about the RDB error.";
 inline constexpr std::string_view kNoMultiInExec = "ERR EXEC without MULTI";
 
 // "EXECABORT Transaction discarded because of: " and the refusal, without its "ERR ".

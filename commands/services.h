@@ -155,7 +155,8 @@ class ControlService {
     bool now = false;
     bool force = false;
   };
-  virtual void Shutdown(const ShutdownOptions& options) = 0;
+  // Parks the client; it hears of it only if the server can't end.
+  virtual void Shutdown(ClientState& client, const ShutdownOptions& options) = 0;
   virtual bool AbortShutdown() = 0;  // False if none is under way.
   virtual void SetActiveExpire(bool on) = 0;
   // Compares a user's secret; the error's text, or empty. Sets the client's user on success.
@@ -170,6 +171,25 @@ class ControlService {
   virtual void Reclaim(std::function<void()> fn) = 0;
 };
 
+// The files that keep the data.
+class PersistenceService {
+ public:
+  virtual ~PersistenceService() = default;
+  // False if a snapshot is under way; with `later` one follows then.
+  virtual bool StartSave(bool later) = 0;
+  // Parks the client until a snapshot is written and replies then; false as above.
+  virtual bool Save(ClientState& client) = 0;
+  virtual int64_t LastSave() = 0;  // Unix seconds.
+  struct ReloadOptions {
+    bool save = true;
+    bool flush = true;
+    bool merge = false;  // Keys of the file replace those that are there.
+  };
+  // The data set to disk and back. REQUIRES: no shard is locked, or all are. The error's text, or
+  // empty.
+  virtual std::string Reload(CommandContext& ctx, const ReloadOptions& options) = 0;
+};
+
 // How a parked command ends.
 class BlockedReply {
  public:
@@ -178,6 +198,8 @@ class BlockedReply {
       const = 0;  // CLIENT UNBLOCK … ERROR: the UNBLOCKED error is written for it.
   virtual void Integer(int64_t value) = 0;
   virtual void NullArray() = 0;
+  virtual void Ok() = 0;
+  virtual void Error(std::string_view text) = 0;
   virtual void Integers(const std::vector<int64_t>& values) = 0;
 };
 
@@ -189,6 +211,7 @@ class Services {
   virtual StatsService& stats() = 0;
   virtual ControlService& control() = 0;
   virtual ConfigService& config() = 0;
+  virtual PersistenceService& persistence() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
 
   // Runs one queued command with the locks EXEC holds; writes its reply.

@@ -75,6 +75,11 @@ absl::Status ApplyBind(Node& node, const Settings& settings) {
   return absl::UnavailableError("Failed to bind to specified addresses.");
 }
 
+absl::Status ApplySaving(Node& node, const Settings&) {
+  node.saver().ApplyParameters();
+  return absl::OkStatus();
+}
+
 struct Row {
   std::string_view name;
   Apply apply;
@@ -180,6 +185,8 @@ constexpr Row kRows[] = {
     {"slowlog-max-len", SlowlogSetting<&Settings::slowlog_max_len, &Slowlog::max_entries>},
     {"tcp-keepalive", ApplyKeepalive},
     {"dir", ApplyDirectory},
+    {"save", ApplySaving},
+    {"stop-writes-on-bgsave-error", ApplySaving},
     {"loglevel", ApplyLogLevel},
     {"log-format", ApplyLogFormat},
     {"port", ApplyPort, false},

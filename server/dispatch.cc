@@ -258,6 +258,11 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
+  if ((flags & (commands::kWrite | commands::kMayReplicate)) != 0 &&
+      node_.saver().refuses_writes()) {
+    return errors::kCannotSave;
+  }
+  if ((flags & commands::kLoading) == 0 && node_.loader().loading()) return errors::kLoading;
   return {};
 }
 

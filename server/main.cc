@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
@@ -122,17 +123,22 @@ int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file
     henge::LogError("Can't start", {{"error", henge::Std(status.message())}});
     return Fail(status);
   }
+  std::atomic<bool> ending{false};
   std::thread waiter([&] {
-    int caught = 0;
-    sigwait(&signals, &caught);
-    node->RequestShutdown(caught == SIGINT ? "Received SIGINT" : "Received SIGTERM");
+    for (int caught = 0; sigwait(&signals, &caught) == 0 && !ending.load();) {
+      const bool interrupted = caught == SIGINT;
+      const auto& wishes = interrupted ? settings.shutdown_on_sigint : settings.shutdown_on_sigterm;
+      node->shutdown().Request({.reason = interrupted ? "Received SIGINT" : "Received SIGTERM",
+                                .wishes = wishes.load()});
+    }
   });
-  node->WaitForShutdown();
+  const int code = node->shutdown().Wait();
+  ending.store(true);
   pthread_kill(waiter.native_handle(), SIGTERM);
   waiter.join();
   node.reset();
   henge::LogWarning("Henge is now ready to exit, bye bye...");
-  return 0;
+  return code;
 }
 
 int CheckSnapshot(const CommandLine& line) {

@@ -95,6 +95,7 @@ absl::Status Node::Start() {
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
   }
+  loader_.Start();
   acceptor_.Start();
   workers_[0]->Post([this] { Tick(); });
   for (const auto& worker : workers_) {
@@ -185,6 +186,9 @@ void Node::Tick() {
   getrusage(RUSAGE_THREAD, &thread);
   server_stats_.first_worker_user_us.store(Micros(thread.ru_utime), std::memory_order_relaxed);
   server_stats_.first_worker_sys_us.store(Micros(thread.ru_stime), std::memory_order_relaxed);
+  if (!debug_.pause_cron.load(std::memory_order_relaxed) && !loader_.loading()) {
+    saver_.Tick(SystemClock().NowMillis());
+  }
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
 }
 
@@ -201,21 +205,9 @@ void Node::CheckClients(net::Worker& worker) {
 }
 
 std::string_view Node::NotReady() const {
-  if (stopping_.load()) return "shutting down";
+  if (shutdown_.under_way()) return "shutting down";
+  if (loader_.loading()) return "loading";
   return started_.load() ? "" : "starting";
-}
-
-void Node::RequestShutdown(std::string_view reason) {
-  std::lock_guard lock(shutdown_mu_);
-  if (shutdown_reason_.empty()) shutdown_reason_ = reason;
-  stopping_.store(true);
-  shutdown_cv_.notify_all();
-}
-
-void Node::WaitForShutdown() {
-  std::unique_lock lock(shutdown_mu_);
-  shutdown_cv_.wait(lock, [this] { return !shutdown_reason_.empty(); });
-  LogNotice("User requested shutdown...", {{"reason", shutdown_reason_}});
 }
 
 std::optional<std::string> Node::Admit(std::string_view address, bool unix_socket, size_t open) {

@@ -9,7 +9,6 @@
 #include <absl/status/status.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,7 +28,10 @@
 #include "server/latency_monitor.h"
 #include "server/monitors.h"
 #include "server/observability/http_endpoint.h"
+#include "server/persistence/dataset_loader.h"
+#include "server/persistence/saver.h"
 #include "server/server_stats.h"
+#include "server/shutdown.h"
 #include "server/slowlog.h"
 #include "server/totals.h"
 #include "store/store.h"
@@ -60,10 +62,6 @@ class Node final : public net::HandlerFactory {
   ~Node() override;
 
   absl::Status Start();
-  // Blocks until a shutdown is asked for by signal or command, then stops everything.
-  void WaitForShutdown();
-  // The first reason given is the one that is logged.
-  void RequestShutdown(std::string_view reason);
 
   // --- net::HandlerFactory -------------------------------------------------------------------
   std::optional<std::string> Admit(std::string_view address, bool unix_socket,
@@ -100,6 +98,9 @@ class Node final : public net::HandlerFactory {
   commands::DebugSettings& debug() { return debug_; }
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
+  Saver& saver() { return saver_; }
+  DatasetLoader& loader() { return loader_; }
+  Shutdown& shutdown() { return shutdown_; }
   persistence::EffectListener* effect_listener() { return effect_listener_; }
 
  private:
@@ -138,12 +139,11 @@ class Node final : public net::HandlerFactory {
   int64_t started_at_us_ = 0;
   uint64_t startup_memory_ = 0;
   uint64_t ticks_ = 0;
+  Saver saver_{*this};
+  DatasetLoader loader_{*this};
   std::unique_ptr<HttpEndpoint> http_;
   std::atomic<bool> started_{false};
-  std::atomic<bool> stopping_{false};
-  std::mutex shutdown_mu_;
-  std::condition_variable shutdown_cv_;
-  std::string shutdown_reason_;  // Empty: none was asked for.
+  Shutdown shutdown_{*this};
 };
 
 }  // namespace henge::server

@@ -2,9 +2,13 @@
 #include "server/node_services.h"
 
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/strings.h"
 #include "commands/command_table.h"
 #include "commands/errors.h"
 #include "server/access.h"
@@ -109,8 +113,15 @@ class Clients final : public commands::ClientsService {
 class Control final : public commands::ControlService {
  public:
   explicit Control(Node& node) : node_(node) {}
-  void Shutdown(const ShutdownOptions&) override {
-    node_.RequestShutdown("User requested shutdown");
+  void Shutdown(ClientState& client, const ShutdownOptions& options) override {
+    const int64_t wishes = (options.save ? kShutdownSave : 0) |
+                           (options.no_save ? kShutdownNoSave : 0) |
+                           (options.now ? kShutdownNow : 0) | (options.force ? kShutdownForce : 0);
+    node_.shutdown().Request({"SHUTDOWN", wishes, client.id});
+    // If it fails, or another one was under way and did; else the connection ends.
+    Session::Of(client).Block(0, [](commands::BlockedReply& reply) {
+      reply.Error("ERR Errors trying to SHUTDOWN. Check logs.");
+    });
   }
   bool AbortShutdown() override { return false; }
   commands::DebugSettings& debug() override { return node_.debug(); }
@@ -211,15 +222,84 @@ class ConfigAccess final : public commands::ConfigService {
   Node& node_;
 };
 
+class Unheard final : public store::EffectSink {
+ public:
+  void OnEffect(DbIndex, const store::Key&, const store::Event&, store::Change) override {}
+};
+
+class Persistence final : public commands::PersistenceService {
+ public:
+  explicit Persistence(Node& node) : node_(node) {}
+
+  bool StartSave(bool later) override {
+    if (later) {
+      node_.saver().Schedule();
+      return true;
+    }
+    return node_.saver().Start({});
+  }
+
+  bool Save(ClientState& client) override {
+    // The worker runs what is posted to it after this command, so after Block.
+    auto result = std::make_shared<std::optional<bool>>();
+    const ClientId id = client.id;
+    const bool started = node_.saver().Start([this, id, result](const absl::Status& status) {
+      node_.clients().RunOn(id, [result, ok = status.ok()](Session& session) {
+        *result = ok;
+        session.Unblock(false);
+      });
+    });
+    if (!started) return false;
+    Session::Of(client).Block(0, [result](commands::BlockedReply& reply) {
+      if (!result->has_value()) return reply.Error("ERR SAVE goes on unattended");
+      **result ? reply.Ok() : reply.Error("ERR");
+    });
+    return true;
+  }
+
+  int64_t LastSave() override { return node_.saver().report().last_save; }
+
+  std::string Reload(commands::CommandContext& ctx, const ReloadOptions& options) override {
+    store::Store& store = node_.store();
+    store::LockSet own(store);
+    const store::LockSet& held = ctx.keyspace.locks().HoldsAll() ? ctx.keyspace.locks() : own;
+    if (&held == &own) {
+      own.AddAll();
+      own.Lock();
+    }
+    if (options.save && !node_.saver().SaveLocked().ok()) return "ERR";
+    if (options.flush) {
+      Unheard unheard;
+      store::Keyspace(store, held, unheard, 0, ctx.keyspace.now())
+          .FlushDatabases(0, static_cast<DbIndex>(store.databases() - 1), store::FlushMode::kLazy);
+    }
+    if (const absl::Status status = node_.loader().LoadLocked(held, options.merge); !status.ok()) {
+      LogWarning("Can't load the RDB file", {{"error", Std(status.message())}});
+      return "ERR Error trying to load the RDB dump, check server logs";
+    }
+    node_.saver().NoteLoaded();
+    return {};
+  }
+
+ private:
+  Node& node_;
+};
+
 class NodeServices final : public commands::Services {
  public:
   explicit NodeServices(Node& node)
-      : node_(node), clients_(node), stats_(node), control_(node), config_(node) {}
+      : node_(node),
+        clients_(node),
+        stats_(node),
+        control_(node),
+        config_(node),
+        persistence_(node) {}
   const commands::CommandSettings& settings() const override { return node_.settings(); }
   commands::ClientsService& clients() override { return clients_; }
   commands::StatsService& stats() override { return stats_; }
   commands::ControlService& control() override { return control_; }
   commands::ConfigService& config() override { return config_; }
+  commands::PersistenceService& persistence() override { return persistence_; }
   cluster::ClusterView* cluster() override { return node_.cluster(); }
 
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
@@ -258,6 +338,7 @@ class NodeServices final : public commands::Services {
   Stats stats_;
   Control control_;
   ConfigAccess config_;
+  Persistence persistence_;
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ class BlockedEnd final : public commands::BlockedReply {
   bool by_error() const override { return by_error_; }
   void Integer(int64_t value) override { reply_.Integer(value); }
   void NullArray() override { reply_.NullArray(); }
+  void Ok() override { reply_.Ok(); }
+  void Error(std::string_view text) override { reply_.Error(text); }
   void Integers(const std::vector<int64_t>& values) override {
     reply_.Array(values.size());
     for (const int64_t value : values) reply_.Integer(value);

@@ -30,7 +30,7 @@ void Shutdown(CommandContext& ctx, ArgReader& args) {
     if (ctx.services.control().AbortShutdown()) return ctx.reply.Ok();
     return ctx.reply.Error("ERR No shutdown in progress.");
   }
-  ctx.services.control().Shutdown(options);  // No reply: the connection ends with the server.
+  ctx.services.control().Shutdown(ctx.client, options);
 }
 
 void Role(CommandContext& ctx, ArgReader&) {

@@ -14,6 +14,7 @@
 #include "base/strings.h"
 #include "commands/context.h"
 #include "commands/help.h"
+#include "commands/persistence/handlers.h"
 #include "commands/server/debug_data.h"
 
 namespace henge::commands {
@@ -165,6 +166,7 @@ constexpr size_t kAnyNumber = SIZE_MAX;
 constexpr Subcommand kSubcommands[] = {
     {"help", 0, 0, Help},
     {"sleep", 1, 1, Sleep},
+    {"reload", 0, kAnyNumber, DebugReload},
     {"segfault", 0, 0, Crash<SIGSEGV>},
     {"panic", 0, 0, Crash<SIGABRT>},
     {"assert", 0, 0, Crash<SIGABRT>},
@@ -242,6 +244,9 @@ void Help(CommandContext& ctx, ArgReader&) {
       "    Whether scripts may run commands that are denied to them.",
       "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
       "    Whether RDB files and payloads are loaded without looking at their checksums.",
+      "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+      "    Save the data set to its file and load it again. NOSAVE loads what is there, NOFLUSH keeps",
+      "    the present keys, MERGE lets those of the file replace them.",
       "SLEEP <seconds>",
       "    Stop the whole server for that long.",
   };

@@ -23,6 +23,11 @@ Snapshot::Snapshot(store::Store& store, SnapshotOptions options)
     : store_(store), options_(std::move(options)), walk_(store, *this), shards_(store.shards()) {}
 
 void Snapshot::Begin(UnixMillis now) {
+  NoteMoment(now);
+  walk_.Begin();
+}
+
+void Snapshot::NoteMoment(UnixMillis now) {
   now_ = now;
   sizes_.resize(store_.databases());
   bool field_deadlines = false;
@@ -31,7 +36,6 @@ void Snapshot::Begin(UnixMillis now) {
     field_deadlines = field_deadlines || store_.KeyCountWithMemberExpiry(db) > 0;
   }
   options_.rdb.version = FileVersion(options_.rdb.version, field_deadlines);
-  walk_.Begin();
 }
 
 KeyUse Snapshot::UseOf(const store::Entry& entry) const {
@@ -123,6 +127,29 @@ absl::Status Snapshot::Write(ByteSink& sink) {
       WriteQueued(sink);
     }
   }
+  return WriteTail(sink);
+}
+
+absl::Status Snapshot::WriteLocked(ByteSink& sink, UnixMillis now) {
+  NoteMoment(now);
+  WriteHead(sink);
+  for (size_t i = 0; i < store_.shards(); ++i) {
+    const auto shard = static_cast<ShardIndex>(i);
+    for (DbIndex db = 0; db < store_.databases(); ++db) {
+      store::ShardDb* part = store_.shard(shard).dbs[db].get();
+      if (part == nullptr) continue;
+      for (const store::EntryTable& table : part->tables()) {
+        table.ForEach([&](const store::Entry* entry) { Save(shard, db, *entry); });
+        EndStep(shard);
+        WriteChunk(std::exchange(step_, {}), sink);
+        WriteQueued(sink);
+      }
+    }
+  }
+  return WriteTail(sink);
+}
+
+absl::Status Snapshot::WriteTail(ByteSink& sink) {
   std::string end;
   RdbWriter writer(end, options_.rdb);
   WriteEnd(writer);

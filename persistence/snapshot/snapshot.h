@@ -62,6 +62,8 @@ class Snapshot final : private store::SnapshotSink {
   // Writes it all and returns when every entry is saved; what failed first is returned then.
   // REQUIRES: begun. Once.
   absl::Status Write(ByteSink& sink);
+  // Instead of both: here and now. REQUIRES: every shard locked by the caller, until it returns.
+  absl::Status WriteLocked(ByteSink& sink, UnixMillis now);
 
   SnapshotProgress progress() const;
 
@@ -85,7 +87,9 @@ class Snapshot final : private store::SnapshotSink {
   size_t Save(ShardIndex shard, DbIndex db, const store::Entry& entry) override;
   void EndStep(ShardIndex shard) override;
 
+  void NoteMoment(UnixMillis now);
   void WriteHead(ByteSink& sink);
+  absl::Status WriteTail(ByteSink& sink);
   void WriteQueued(ByteSink& sink);
   void WriteChunk(RecordChunk chunk, ByteSink& sink);
   void Give(std::string_view bytes, ByteSink& sink);

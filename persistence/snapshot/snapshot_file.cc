@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "persistence/snapshot/snapshot_file.h"
 
+#include <absl/functional/function_ref.h>
+
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -52,26 +54,36 @@ class NoFile final : public ByteSink {
   absl::Status why_;
 };
 
-}  // namespace
-
-absl::Status WriteSnapshotFile(Snapshot& snapshot, FileSystem& files,
-                               const SnapshotFileOptions& options) {
+// `write` gives the snapshot to the sink it is called with.
+absl::Status WriteFile(FileSystem& files, const SnapshotFileOptions& options,
+                       absl::FunctionRef<absl::Status(ByteSink&)> write) {
   const std::string temporary = JoinPath(options.directory, options.temporary_name);
   auto file = files.Open(temporary, FileSystem::Opening::kCreateOrEmpty);
   if (!file.ok()) {
     NoFile nothing(file.status());
-    return snapshot.Write(nothing);
+    return write(nothing);
   }
   BufferedFile sink(*std::move(file), options.sync_in_steps);
-  absl::Status status = snapshot.Write(sink);
+  absl::Status status = write(sink);
   if (status.ok()) status = sink.Finish();
   if (status.ok()) status = files.Rename(temporary, JoinPath(options.directory, options.name));
   if (!status.ok()) {
-    // The first error is the one to tell.
-    files.Remove(temporary).IgnoreError();
+    files.Remove(temporary).IgnoreError();  // The first error is the one to tell.
     return status;
   }
   return files.SyncDirectory(options.directory);
+}
+
+}  // namespace
+
+absl::Status WriteSnapshotFile(Snapshot& snapshot, FileSystem& files,
+                               const SnapshotFileOptions& options) {
+  return WriteFile(files, options, [&](ByteSink& sink) { return snapshot.Write(sink); });
+}
+
+absl::Status WriteSnapshotFileLocked(Snapshot& snapshot, FileSystem& files,
+                                     const SnapshotFileOptions& options, UnixMillis now) {
+  return WriteFile(files, options, [&](ByteSink& sink) { return snapshot.WriteLocked(sink, now); });
 }
 
 }  // namespace henge::persistence

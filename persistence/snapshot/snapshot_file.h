@@ -22,5 +22,9 @@ struct SnapshotFileOptions {
 // REQUIRES: `snapshot` has begun. Whatever comes back, it has been walked to its end.
 absl::Status WriteSnapshotFile(Snapshot& snapshot, FileSystem& files,
                                const SnapshotFileOptions& options);
+// The same of a snapshot that has not begun, here and now. REQUIRES: every shard locked by the
+// caller.
+absl::Status WriteSnapshotFileLocked(Snapshot& snapshot, FileSystem& files,
+                                     const SnapshotFileOptions& options, UnixMillis now);
 
 }  // namespace henge::persistence

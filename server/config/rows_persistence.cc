@@ -7,14 +7,14 @@ namespace {
 // A row is a line.
 // clang-format off
 constexpr Parameter kRows[] = {
-    Special("save", "persistence.save", At<&Settings::save>, ParameterType::kSavePoints, "3600 1 300 100 60 10000", kMultiArg | kNotYet, "Snapshot after so many seconds with so many changes."),
-    String("dbfilename", "persistence.dbfilename", At<&Settings::dbfilename>, "dump.rdb", kProtected | kNotYet, "Name of the snapshot file."),
+    Special("save", "persistence.save", At<&Settings::save>, ParameterType::kSavePoints, "3600 1 300 100 60 10000", kMultiArg, "Snapshot after so many seconds with so many changes."),
+    String("dbfilename", "persistence.dbfilename", At<&Settings::dbfilename>, "dump.rdb", kProtected, "Name of the snapshot file."),
     Bool("rdbcompression", "persistence.rdbcompression", At<&Settings::rdbcompression>, true, 0, "Compress strings in snapshots and in what DUMP gives."),
     Int("rdb-version", "persistence.rdb-version", At<&Settings::rdb_version>, {9, 12, 11}, 0, "Version of RDB to write: 11 is Redis 7.2's, 10 is 7.0's, 9 is 5.0's and 6's."),
-    Bool("rdbchecksum", "persistence.rdbchecksum", At<&Settings::rdbchecksum>, true, kImmutable | kNotYet, "End snapshots with a checksum."),
+    Bool("rdbchecksum", "persistence.rdbchecksum", At<&Settings::rdbchecksum>, true, kImmutable, "End snapshots with a checksum."),
     Bool("rdb-del-sync-files", "persistence.rdb-del-sync-files", At<&Settings::rdb_del_sync_files>, false, kNotYet, "Delete snapshots that only served replication."),
-    Bool("rdb-save-incremental-fsync", "persistence.rdb-save-incremental-fsync", At<&Settings::rdb_save_incremental_fsync>, true, kNotYet, "Sync a snapshot to disk in steps."),
-    Bool("stop-writes-on-bgsave-error", "persistence.stop-writes-on-bgsave-error", At<&Settings::stop_writes_on_bgsave_error>, true, kNotYet, "Refuse writes after a snapshot failed."),
+    Bool("rdb-save-incremental-fsync", "persistence.rdb-save-incremental-fsync", At<&Settings::rdb_save_incremental_fsync>, true, 0, "Sync a snapshot to disk in steps."),
+    Bool("stop-writes-on-bgsave-error", "persistence.stop-writes-on-bgsave-error", At<&Settings::stop_writes_on_bgsave_error>, true, 0, "Refuse writes after a snapshot failed."),
     OneOf("sanitize-dump-payload", "persistence.sanitize-dump-payload", At<&Settings::sanitize_dump_payload>, kSanitizeDumpNames, "no", kNotYet, "Check foreign data in depth when loading it."),
     Bool("appendonly", "persistence.appendonly", At<&Settings::appendonly>, false, kDenyLoading | kNotYet | kOnlyDefault, "Log every write to the append-only file."),
     String("appendfilename", "persistence.appendfilename", At<&Settings::appendfilename>, "appendonly.aof", kImmutable | kNotYet, "Base name of the append-only files."),
@@ -29,7 +29,7 @@ constexpr Parameter kRows[] = {
     Bool("aof-rewrite-incremental-fsync", "persistence.aof-rewrite-incremental-fsync", At<&Settings::aof_rewrite_incremental_fsync>, true, kNotYet, "Sync a rewritten log to disk in steps."),
     Bool("aof-disable-auto-gc", "persistence.aof-disable-auto-gc", At<&Settings::aof_disable_auto_gc>, false, kHidden | kNotYet, "Keep the files a rewrite has replaced."),
     Int("rdb-key-save-delay", "persistence.rdb-key-save-delay", At<&Settings::rdb_key_save_delay>, {kIntMin, kIntMax, 0}, kHidden | kNotYet, "Microseconds to wait for each key saved, for tests."),
-    Int("key-load-delay", "persistence.key-load-delay", At<&Settings::key_load_delay>, {kIntMin, kIntMax, 0}, kHidden | kNotYet, "Microseconds to wait for each key loaded, for tests."),
+    Int("key-load-delay", "persistence.key-load-delay", At<&Settings::key_load_delay>, {kIntMin, kIntMax, 0}, kHidden, "Microseconds to wait for each key loaded, for tests."),
     Int("loading-process-events-interval-bytes", "persistence.loading-process-events-interval-bytes", At<&Settings::loading_process_events_interval_bytes>, {1024, kIntMax, 2 * kMb}, kHidden | kCompatOnly, "Bytes loaded between looks at the network."),
 };
 // clang-format on

@@ -1,30 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 // INFO persistence and replication.
+#include <fmt/format.h>
+
+#include "base/clock.h"
 #include "server/info/sections.h"
 #include "server/node.h"
 #include "server/totals.h"
 
 namespace henge::server {
 
+namespace {
+
+void LoadingFields(const DatasetLoader& loader, InfoFields& out) {
+  const persistence::LoadProgress& progress = loader.progress();
+  const uint64_t total = progress.total_bytes.load();
+  const uint64_t bytes = progress.bytes.load();
+  const int64_t elapsed = (SystemClock().NowMillis() - loader.started()) / 1000;
+  out("loading_start_time", loader.started() / 1000);
+  out("loading_total_bytes", total);
+  out("loading_rdb_used_mem", 0);
+  out("loading_loaded_bytes", bytes);
+  out("loading_loaded_perc", fmt::format("{:.2f}", total == 0 ? 0.0
+                                                              : 100.0 * static_cast<double>(bytes) /
+                                                                    static_cast<double>(total)));
+  out("loading_eta_seconds",
+      bytes == 0 ? 1 : elapsed * static_cast<int64_t>(total - bytes) / static_cast<int64_t>(bytes));
+}
+
+}  // namespace
+
 void PersistenceFields(Node& node, InfoFields& out) {
-  out("loading", 0);
+  const Saver::Report rdb = node.saver().report();
+  const DatasetLoader& loader = node.loader();
+  const uint64_t total = rdb.progress.keys;
+  const double share =
+      total == 0 ? 0.0 : static_cast<double>(rdb.progress.saved) / static_cast<double>(total);
+  out("loading", loader.loading() ? 1 : 0);
   out("async_loading", 0);
   out("current_cow_peak", 0);
   out("current_cow_size", 0);
   out("current_cow_size_age", 0);
-  out("current_fork_perc", "0.00");
-  out("current_save_keys_processed", 0);
-  out("current_save_keys_total", 0);
-  out("rdb_changes_since_last_save", SumOver(node, &ExecutionStats::dirty));
-  out("rdb_bgsave_in_progress", 0);
-  out("rdb_last_save_time", node.started_at_us() / 1'000'000);
-  out("rdb_last_bgsave_status", "ok");
-  out("rdb_last_bgsave_time_sec", -1);
-  out("rdb_current_bgsave_time_sec", -1);
-  out("rdb_saves", 0);
+  out("current_fork_perc", fmt::format("{:.2f}", 100 * share));
+  out("current_save_keys_processed", rdb.progress.saved);
+  out("current_save_keys_total", total);
+  out("rdb_changes_since_last_save", rdb.changes);
+  out("rdb_bgsave_in_progress", rdb.running ? 1 : 0);
+  out("rdb_last_save_time", rdb.last_save);
+  out("rdb_last_bgsave_status", rdb.last_ok ? "ok" : "err");
+  out("rdb_last_bgsave_time_sec", rdb.last_seconds);
+  out("rdb_current_bgsave_time_sec", rdb.current_seconds);
+  out("rdb_saves", rdb.saves);
   out("rdb_last_cow_size", 0);
-  out("rdb_last_load_keys_expired", 0);
-  out("rdb_last_load_keys_loaded", 0);
+  out("rdb_last_load_keys_expired", loader.progress().expired.load());
+  out("rdb_last_load_keys_loaded", loader.progress().keys.load());
   out("aof_enabled", 0);
   out("aof_rewrite_in_progress", 0);
   out("aof_rewrite_scheduled", 0);
@@ -37,6 +65,7 @@ void PersistenceFields(Node& node, InfoFields& out) {
   out("aof_last_cow_size", 0);
   out("module_fork_in_progress", 0);
   out("module_fork_last_cow_size", 0);
+  if (loader.loading()) LoadingFields(loader, out);
 }
 
 void ReplicationFields(Node& node, InfoFields& out) {

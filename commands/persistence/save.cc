@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/context.h"
+#include "commands/persistence/handlers.h"
+
+namespace henge::commands {
+namespace {
+
+constexpr std::string_view kSaving = "ERR Background save already in progress";
+
+}  // namespace
+
+void Save(CommandContext& ctx, ArgReader&) {
+  // The reply follows when the file is there; nobody else waits.
+  if (!ctx.services.persistence().Save(ctx.client)) ctx.reply.Error(kSaving);
+}
+
+void BgSave(CommandContext& ctx, ArgReader& args) {
+  bool later = false;
+  if (!args.empty() && !(later = args.Accept("SCHEDULE"))) args.FailSyntax();
+  if (!args.Done()) return ctx.reply.Error(args.error());
+  if (ctx.in_exec) later = true;  // What else the transaction does belongs to it.
+  if (!ctx.services.persistence().StartSave(later)) return ctx.reply.Error(kSaving);
+  ctx.reply.Simple(ctx.in_exec ? "Background saving scheduled" : "Background saving started");
+}
+
+void LastSave(CommandContext& ctx, ArgReader&) {
+  ctx.reply.Integer(ctx.services.persistence().LastSave());
+}
+
+void DebugReload(CommandContext& ctx, ArgReader& args) {
+  PersistenceService::ReloadOptions options;
+  while (!args.empty()) {
+    if (args.Accept("NOSAVE")) {
+      options.save = false;
+    } else if (args.Accept("NOFLUSH")) {
+      options.flush = false;
+    } else if (args.Accept("MERGE")) {
+      options.merge = true;
+    } else {
+      return ctx.reply.Error(
+          "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    }
+  }
+  const std::string error = ctx.services.persistence().Reload(ctx, options);
+  if (error.empty()) return ctx.reply.Ok();
+  ctx.reply.Error(error);
+}
+
+}  // namespace henge::commands

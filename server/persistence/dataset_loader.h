@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// DatasetLoader: what the node finds on disk when it starts, into the store.
+//
+// A thread of its own drives it and ends with it; commands are refused meanwhile (-LOADING). What
+// can't be loaded ends the process, and nothing on disk is touched.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/types.h"
+#include "persistence/load/rdb_loader.h"
+
+namespace henge::server {
+
+class Node;
+
+class DatasetLoader {
+ public:
+  explicit DatasetLoader(Node& node) : node_(node) {}
+  ~DatasetLoader() {
+    if (thread_.joinable()) thread_.join();
+  }
+  DatasetLoader(const DatasetLoader&) = delete;
+  DatasetLoader& operator=(const DatasetLoader&) = delete;
+
+  // Begins, if there is anything to load. REQUIRES: nobody is served yet. Once.
+  void Start();
+  // Loads the RDB file while the caller holds every shard's lock, for DEBUG RELOAD. With `merge`,
+  // keys that are there give way.
+  absl::Status LoadLocked(const store::LockSet& held, bool merge);
+
+  bool loading() const { return loading_.load(std::memory_order_relaxed); }
+  const persistence::LoadProgress& progress() const { return progress_; }
+  UnixMillis started() const { return started_.load(std::memory_order_relaxed); }
+
+ private:
+  void Run(const std::string& path);
+  persistence::RdbLoadOptions Options() const;
+
+  Node& node_;
+  std::thread thread_;
+  std::atomic<bool> loading_{false};
+  std::atomic<UnixMillis> started_{0};
+  persistence::LoadProgress progress_;
+};
+
+}  // namespace henge::server

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/persistence/saver.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/strings.h"
+#include "base/version.h"
+#include "persistence/snapshot/snapshot_file.h"
+#include "server/config/structured.h"
+#include "server/node.h"
+#include "server/totals.h"
+
+namespace henge::server {
+namespace {
+
+constexpr int64_t kRetryMs = 5000;  // As Redis, after a failure.
+
+persistence::SnapshotFileOptions FileOptions(const Settings& settings, std::string_view stem) {
+  return {.directory = ".",
+          .name = settings.dbfilename.load(),
+          .temporary_name = fmt::format("{}-{}.rdb", stem, getpid()),
+          .sync_in_steps = settings.rdb_save_incremental_fsync.load()};
+}
+
+}  // namespace
+
+Saver::~Saver() {
+  std::thread last;
+  {
+    const std::lock_guard lock(mu_);
+    last = std::move(thread_);
+  }
+  if (last.joinable()) last.join();
+}
+
+persistence::SnapshotOptions Saver::OptionsFromParameters() const {
+  const Settings& settings = node_.parameters();
+  persistence::SnapshotOptions options;
+  options.rdb.version = static_cast<int>(settings.rdb_version.load());
+  options.rdb.compress = settings.rdbcompression.load();
+  options.checksum = settings.rdbchecksum.load();
+  options.aux = {{"redis-ver", std::string(kRedisVersion)},
+                 {"redis-bits", std::to_string(8 * sizeof(void*))},
+                 {"ctime", std::to_string(SystemClock().NowMillis() / 1000)},
+                 {"used-mem", std::to_string(UsedMemory())},
+                 {"aof-base", "0"}};
+  return options;
+}
+
+uint64_t Saver::Changes() const { return SumOver(node_, &ExecutionStats::dirty); }
+
+bool Saver::Start(Done done) {
+  const std::lock_guard lock(mu_);
+  if (running_) return false;
+  if (thread_.joinable()) thread_.join();  // It has ended, or is about to.
+  running_ = true;
+  scheduled_ = false;
+  started_ = tried_ = SystemClock().NowMillis();
+  thread_ = std::thread([this, done = std::move(done)] { Run(done); });
+  return true;
+}
+
+void Saver::Run(const Done& done) {
+  const ThreadMemory memory;
+  auto snapshot = std::make_shared<persistence::Snapshot>(node_.store(), OptionsFromParameters());
+  uint64_t changes;
+  {
+    store::LockSet locks(node_.store());
+    locks.AddAll();
+    locks.Lock();
+    snapshot->Begin(SystemClock().NowMillis());
+    changes = Changes();
+  }
+  {
+    const std::lock_guard lock(mu_);
+    snapshot_ = snapshot;
+  }
+  LogNotice("Background saving started", {{"keys", snapshot->progress().keys}});
+  const absl::Status status = persistence::WriteSnapshotFile(
+      *snapshot, persistence::PosixFileSystem(), FileOptions(node_.parameters(), "temp"));
+  Finish(status, changes);
+  if (done) done(status);
+}
+
+void Saver::Note(const absl::Status& status, uint64_t changes, UnixMillis now) {
+  last_ok_ = status.ok();
+  last_seconds_ = (now - started_) / 1000;
+  UpdateRefusal();
+  if (!status.ok()) return;
+  last_save_ = now;
+  saved_changes_ = changes;
+  ++saves_;
+}
+
+void Saver::Finish(const absl::Status& status, uint64_t changes) {
+  const UnixMillis now = SystemClock().NowMillis();
+  persistence::SnapshotProgress progress;
+  int64_t ms;
+  {
+    const std::lock_guard lock(mu_);
+    progress = snapshot_->progress();
+    snapshot_ = nullptr;
+    running_ = false;
+    ms = now - started_;
+    Note(status, changes, now);
+  }
+  if (!status.ok()) {
+    return LogWarning("Background saving error", {{"error", Std(status.message())}});
+  }
+  LogNotice("Background saving terminated with success", {{"keys", progress.saved},
+                                                          {"bytes", progress.bytes},
+                                                          {"saved_early", progress.saved_early},
+                                                          {"ms", ms}});
+}
+
+void Saver::Schedule() {
+  const std::lock_guard lock(mu_);
+  scheduled_ = true;
+}
+
+absl::Status Saver::SaveAndWait() {
+  std::mutex mu;
+  std::condition_variable changed;
+  std::optional<absl::Status> result;
+  const auto done = [&](const absl::Status& status) {
+    const std::lock_guard lock(mu);
+    result = status;
+    changed.notify_all();
+  };
+  std::unique_lock lock(mu);
+  // What is under way is of an earlier moment.
+  while (!Start(done)) changed.wait_for(lock, std::chrono::milliseconds(10));
+  changed.wait(lock, [&] { return result.has_value(); });
+  return *result;
+}
+
+absl::Status Saver::SaveLocked() {
+  const UnixMillis now = SystemClock().NowMillis();
+  persistence::Snapshot snapshot(node_.store(), OptionsFromParameters());
+  const absl::Status status =
+      persistence::WriteSnapshotFileLocked(snapshot, persistence::PosixFileSystem(),
+                                           FileOptions(node_.parameters(), "temp-reload"), now);
+  const std::lock_guard lock(mu_);
+  Note(status, Changes(), now);
+  return status;
+}
+
+bool Saver::IsDue(UnixMillis now) const {
+  if (!last_ok_ && now - tried_ <= kRetryMs) return false;
+  if (scheduled_) return true;
+  const UnixMillis since = last_save_ != 0 ? last_save_ : node_.started_at_us() / 1000;
+  return persistence::IsSaveDue(save_points_, (now - since) / 1000,
+                                static_cast<int64_t>(Changes() - saved_changes_));
+}
+
+void Saver::Tick(UnixMillis now) {
+  {
+    const std::lock_guard lock(mu_);
+    if (running_ || !IsDue(now)) return;
+  }
+  LogNotice("Changes are due to be saved. Saving...", {{"changes", report().changes}});
+  Start({});
+}
+
+void Saver::NoteLoaded() {
+  const std::lock_guard lock(mu_);
+  saved_changes_ = Changes();
+}
+
+void Saver::ApplyParameters() {
+  const std::lock_guard lock(mu_);
+  const std::string text = node_.parameters().save.load();
+  const std::vector<std::string> words = SplitWords(text);
+  save_points_ = persistence::ParseSavePoints(words).value_or(persistence::SavePoints());
+  UpdateRefusal();
+}
+
+void Saver::UpdateRefusal() {
+  const Settings& settings = node_.parameters();
+  refuses_writes_.store(!last_ok_ && settings.stop_writes_on_bgsave_error.load() &&
+                        !save_points_.empty());
+}
+
+Saver::Report Saver::report() const {
+  const UnixMillis now = SystemClock().NowMillis();
+  const std::lock_guard lock(mu_);
+  Report report;
+  report.running = running_;
+  report.scheduled = scheduled_;
+  report.last_ok = last_ok_;
+  report.last_save = (last_save_ != 0 ? last_save_ : node_.started_at_us() / 1000) / 1000;
+  report.last_seconds = last_seconds_;
+  report.current_seconds = running_ ? (now - started_) / 1000 : -1;
+  report.saves = saves_;
+  report.changes = Changes() - saved_changes_;
+  if (snapshot_ != nullptr) report.progress = snapshot_->progress();
+  return report;
+}
+
+}  // namespace henge::server

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Saver: the node's RDB file: BGSAVE, SAVE, the `save` points, the save at shutdown.
+//
+// One snapshot at a time, each on a thread of its own. Any thread may ask; nobody waits but who
+// calls SaveAndWait. What INFO shows is kept here.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/types.h"
+#include "persistence/save_points.h"
+#include "persistence/snapshot/snapshot.h"
+
+namespace henge::server {
+
+class Node;
+
+class Saver {
+ public:
+  explicit Saver(Node& node) : node_(node) {}
+  ~Saver();  // Waits for a snapshot under way.
+  Saver(const Saver&) = delete;
+  Saver& operator=(const Saver&) = delete;
+
+  using Done = std::function<void(const absl::Status&)>;
+  // False, and `done` is not called, while another snapshot is under way. `done` (which may be
+  // empty) is called by the snapshot's thread.
+  bool Start(Done done);
+  // As soon as what is under way has ended. No shard may be locked by the caller in any of these.
+  void Schedule();
+  absl::Status SaveAndWait();
+  // The same to a file while the caller holds every shard's lock, for DEBUG RELOAD.
+  absl::Status SaveLocked();
+
+  // Each 100 ms: starts what was scheduled, or what the save points ask for.
+  void Tick(UnixMillis now);
+
+  struct Report {
+    bool running = false;
+    bool scheduled = false;
+    bool last_ok = true;
+    int64_t last_save = 0;      // Unix seconds of the last success, or of the start.
+    int64_t last_seconds = -1;  // The last one's duration.
+    int64_t current_seconds = -1;
+    uint64_t saves = 0;
+    uint64_t changes = 0;  // Since the last success.
+    persistence::SnapshotProgress progress;
+  };
+  Report report() const;
+  // Whether writes are to be refused, as what they change could not be saved.
+  bool refuses_writes() const { return refuses_writes_.load(std::memory_order_relaxed); }
+  // The data set was replaced by what is in the file.
+  void NoteLoaded();
+  bool has_save_points() const {
+    const std::lock_guard lock(mu_);
+    return !save_points_.empty();
+  }
+  void ApplyParameters();  // Of stop-writes-on-bgsave-error and `save`.
+
+ private:
+  persistence::SnapshotOptions OptionsFromParameters() const;
+  void Run(const Done& done);
+  void Finish(const absl::Status& status, uint64_t changes);
+  // With the mutex held.
+  void Note(const absl::Status& status, uint64_t changes, UnixMillis now);
+  void UpdateRefusal();
+  uint64_t Changes() const;
+  bool IsDue(UnixMillis now) const;
+
+  Node& node_;
+  mutable std::mutex mu_;  // Of all below.
+  std::thread thread_;
+  std::shared_ptr<persistence::Snapshot> snapshot_;  // Under way, once it has begun.
+  persistence::SavePoints save_points_;
+  bool running_ = false;
+  bool scheduled_ = false;
+  bool last_ok_ = true;
+  UnixMillis started_ = 0;
+  UnixMillis tried_ = 0;
+  UnixMillis last_save_ = 0;  // 0: never.
+  int64_t last_seconds_ = -1;
+  uint64_t saves_ = 0;
+  uint64_t saved_changes_ = 0;  // Changes() as of the last success.
+  std::atomic<bool> refuses_writes_{false};
+};
+
+}  // namespace henge::server
