@@ -259,8 +259,11 @@ def stored_in(words):
 def key_unlike_reference(words):
     """The key whose waiting clients Henge and the reference may serve otherwise; or None.
 
-    Redis overlooks what is stored over another value, and 7.0 ends waits with entries that are trimmed at once.
+    Redis overlooks what is stored over another value, and 7.0 ends waits with entries that are trimmed at once, or
+    were before any group of the stream was destroyed.
     """
+    if words[:1] and words[0].upper() == b"XGROUP":
+        return words[2] if len(words) > 2 and words[1].upper() == b"DESTROY" else None
     if words[:1] and words[0].upper() == b"XADD":
         return words[1] if any(word.upper() in (b"MAXLEN", b"MINID") for word in words[2:5]) else None
     return stored_in(words)
