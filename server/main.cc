@@ -21,6 +21,7 @@
 #include "base/strings.h"
 #include "base/version.h"
 #include "commands/command_reference.h"
+#include "persistence/aof/aof_check.h"
 #include "persistence/file.h"
 #include "persistence/rdb/rdb_check.h"
 #include "server/apply_config.h"
@@ -153,6 +154,18 @@ int CheckSnapshot(const CommandLine& line) {
   return 0;
 }
 
+int CheckAppendOnlyFile(const CommandLine& line) {
+  const auto check_rdb = [](std::string_view content) -> absl::StatusOr<uint64_t> {
+    henge::persistence::RdbSummary summary;
+    if (absl::Status status = henge::persistence::CheckRdb(content, summary); !status.ok()) {
+      return status;
+    }
+    return summary.bytes;
+  };
+  return henge::persistence::CheckAof(
+      line.words, {henge::persistence::PosixFileSystem(), check_rdb, std::cin, std::cout});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -179,6 +192,8 @@ int main(int argc, char** argv) {
       return 0;
     case CommandLine::Mode::kCheckRdb:
       return CheckSnapshot(*line);
+    case CommandLine::Mode::kCheckAof:
+      return CheckAppendOnlyFile(*line);
     default:
       break;
   }

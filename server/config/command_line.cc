@@ -22,6 +22,7 @@ std::optional<CommandLine::Mode> ModeOf(std::string_view arg) {
   if (arg == "--command-reference") return Mode::kCommandReference;
   if (arg == "--metrics-reference") return Mode::kMetricsReference;
   if (arg == "--check-rdb") return Mode::kCheckRdb;
+  if (arg == "--check-aof") return Mode::kCheckAof;
   return std::nullopt;
 }
 
@@ -105,6 +106,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(std::span<const std::string> args) 
       rest.push_back(args[i]);
     }
   }
+  if (line.mode == CommandLine::Mode::kCheckAof) {
+    line.words = std::move(rest);
+    return line;
+  }
   size_t next = 0;
   if (next < rest.size() && rest[next] != "-" && !IsFlag(rest[next])) line.file = rest[next++];
   if (next < rest.size() && rest[next] == "-") {
@@ -130,6 +135,8 @@ std::string HelpText() {
 
   --check-config       read the configuration, say what is wrong, and exit
   --check-rdb          check the file, a snapshot, say what is in it, and exit
+  --check-aof          [--fix | --truncate-to-timestamp SECONDS] FILE: check an append-only file,
+                       or all files of a manifest; cut a bad end; and exit
   --config-reference   print all parameters as Markdown
   --command-reference  print all commands as Markdown
   --metrics-reference  print all metrics as Markdown

@@ -24,11 +24,13 @@ struct CommandLine {
     kCommandReference,
     kMetricsReference,
     kCheckRdb,  // `file` is a snapshot then.
+    kCheckAof,  // `words` are the tool's.
   };
   Mode mode = Mode::kServe;
   std::optional<std::string> file;    // The path of a configuration.
   bool from_stdin = false;            // `-`: more of it on the standard input.
   std::vector<Directive> directives;  // The flags.
+  std::vector<std::string> words;     // Of a tool: what stands behind its name.
 };
 
 // `args` without the program's name. A flag takes the words up to the next one; the word right
