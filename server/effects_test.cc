@@ -21,7 +21,9 @@
 namespace henge::server {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 
@@ -157,6 +159,17 @@ TEST_F(EffectsTest, TellsDeadlinesAsMoments) {
               ElementsAre(MatchesRegex("PEXPIREAT k [0-9]{13}")));
   EXPECT_THAT(Of({"GETEX", "k", "PERSIST"}), ElementsAre("PERSIST k"));
   EXPECT_THAT(Of({"EXPIRE", "k", "-1"}), ElementsAre("DEL k"));
+}
+
+TEST_F(EffectsTest, TellsRestoredValuesWithTheirMoment) {
+  const std::string ten("\x00\xc0\n\n\x00n\x9fWE\x0e\xae\x63\xbb", 13);  // As DUMP gave it.
+  EXPECT_THAT(Of({"RESTORE", "k", "0", ten}), ElementsAre("RESTORE k 0 " + ten));
+  EXPECT_THAT(Of({"RESTORE", "k", "0", ten}), IsEmpty());
+  EXPECT_THAT(Of({"RESTORE", "k", "5000", ten, "REPLACE"}),
+              ElementsAre(AllOf(MatchesRegex("RESTORE k [0-9]{13} (.|\n)*"),
+                                EndsWith(ten + " REPLACE ABSTTL"))));
+  EXPECT_THAT(Of({"RESTORE", "k", "1", ten, "REPLACE", "ABSTTL"}), ElementsAre("DEL k"));
+  EXPECT_THAT(Of({"RESTORE", "k", "1", ten, "REPLACE", "ABSTTL"}), IsEmpty());
 }
 
 TEST_F(EffectsTest, TellsWhatWasTakenOrWorkedOut) {
