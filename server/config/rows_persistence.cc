@@ -15,7 +15,7 @@ constexpr Parameter kRows[] = {
     Bool("rdb-del-sync-files", "persistence.rdb-del-sync-files", At<&Settings::rdb_del_sync_files>, false, kNotYet, "Delete snapshots that only served replication."),
     Bool("rdb-save-incremental-fsync", "persistence.rdb-save-incremental-fsync", At<&Settings::rdb_save_incremental_fsync>, true, 0, "Sync a snapshot to disk in steps."),
     Bool("stop-writes-on-bgsave-error", "persistence.stop-writes-on-bgsave-error", At<&Settings::stop_writes_on_bgsave_error>, true, 0, "Refuse writes after a snapshot failed."),
-    OneOf("sanitize-dump-payload", "persistence.sanitize-dump-payload", At<&Settings::sanitize_dump_payload>, kSanitizeDumpNames, "no", kNotYet, "Check foreign data in depth when loading it."),
+    OneOf("sanitize-dump-payload", "persistence.sanitize-dump-payload", At<&Settings::sanitize_dump_payload>, kSanitizeDumpNames, "no", kCompatOnly, "Check foreign data in depth when loading it: Henge always does."),
     Bool("appendonly", "persistence.appendonly", At<&Settings::appendonly>, false, kDenyLoading | kNotYet | kOnlyDefault, "Log every write to the append-only file."),
     String("appendfilename", "persistence.appendfilename", At<&Settings::appendfilename>, "appendonly.aof", kImmutable | kNotYet, "Base name of the append-only files."),
     String("appenddirname", "persistence.appenddirname", At<&Settings::appenddirname>, "appendonlydir", kImmutable | kNotYet, "Directory of the append-only files."),
