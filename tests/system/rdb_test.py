@@ -7,6 +7,7 @@ random keyspace, compared key by key.
 """
 import os
 import random
+import shutil
 import subprocess
 
 import harness
@@ -103,6 +104,46 @@ class RdbTest(harness.TestCase):
             self.assertEqual(checked.returncode, 0, checked.stdout)
             redis.start()
             self.assert_same(henge, redis.client(), version)
+
+    def move_file(self, source, target, version=10):
+        """Saves at the source and starts the target on that file."""
+        source.client().save()
+        target.kill()
+        shutil.copy(os.path.join(source.folder, "dump.rdb"), target.folder)
+        target.start()
+        self.assert_same(source.client(), target.client(), version)
+
+    def test_redis_loads_our_file(self):
+        henge = self.henge()
+        fill(henge.client(), self.random, KEYS)
+        for version in VERSIONS_FOR_REDIS_7_0:
+            henge.client().config_set("rdb-version", version)
+            self.move_file(henge, self.redis(), version)
+            checked = subprocess.run(
+                ["redis-check-rdb", os.path.join(henge.folder, "dump.rdb")], capture_output=True,
+                check=False)
+            self.assertEqual(checked.returncode, 0, checked.stdout)
+
+    def test_we_load_the_file_of_redis(self):
+        redis = self.redis()
+        fill(redis.client(), self.random, KEYS)
+        self.move_file(redis, self.henge())
+
+    def test_fields_keep_their_deadlines_in_a_file(self):
+        henge = self.henge()
+        client = henge.client()
+        for name, fields in (("small", 5), ("large", 2000)):
+            client.hset(name, mapping={f"f{i}": i for i in range(fields)})
+            client.execute_command("HPEXPIREAT", name, 4_000_000_000_000, "FIELDS", 2, "f1", "f3")
+        before = picture(client)
+        client.save()
+        henge.kill()
+        client = henge.start().client()
+        self.assertEqual(picture(client), before)
+        for name in ("small", "large"):
+            self.assertEqual(
+                client.execute_command("HPEXPIRETIME", name, "FIELDS", 3, "f0", "f1", "f3"),
+                [-1, 4_000_000_000_000, 4_000_000_000_000])
 
     def check(self, path):
         return subprocess.run([harness.henge_binary(), "--check-rdb", path], capture_output=True,
