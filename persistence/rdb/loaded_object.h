@@ -4,6 +4,7 @@
 // reader has failed. For value_reader.cc and its parts.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -58,6 +59,12 @@ LoadedObject ReadSet(RdbReader& reader, RdbType form, const EncodingLimits& limi
 LoadedObject ReadSortedSet(RdbReader& reader, RdbType form, const EncodingLimits& limits);
 LoadedObject ReadHash(RdbReader& reader, RdbType form, const EncodingLimits& limits);
 LoadedObject ReadStream(RdbReader& reader, RdbType form);
+
+// For how many of `count` announced elements room is made at once: four bytes of input speak for
+// one, so that an announcement costs little more than the input itself.
+inline size_t RoomFor(const RdbReader& reader, uint64_t count) {
+  return std::min<uint64_t>(count, reader.left() / 4);
+}
 
 inline size_t LimitOf(const std::atomic<int64_t>& limit) {
   const int64_t value = limit.load(std::memory_order_relaxed);

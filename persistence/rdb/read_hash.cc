@@ -39,7 +39,9 @@ class PairReader {
  public:
   PairReader(RdbReader& reader, uint64_t count, const EncodingLimits& limits)
       : reader_(reader), longest_(LimitOf(limits.hash_max_listpack_value)) {
-    if (count > LimitOf(limits.hash_max_listpack_entries)) table_ = std::make_unique<FieldTable>();
+    if (count <= LimitOf(limits.hash_max_listpack_entries)) return;
+    table_ = std::make_unique<FieldTable>();
+    table_->Reserve(RoomFor(reader, count));
   }
   void Add(std::string_view field, std::string_view value) {
     if (table_ == nullptr) {
@@ -133,7 +135,9 @@ class DeadlineReader {
  public:
   DeadlineReader(RdbReader& reader, uint64_t count, const EncodingLimits& limits)
       : reader_(reader), longest_(LimitOf(limits.hash_max_listpack_value)) {
-    if (count > LimitOf(limits.hash_max_listpack_entries)) table_ = std::make_unique<FieldTable>();
+    if (count <= LimitOf(limits.hash_max_listpack_entries)) return;
+    table_ = std::make_unique<FieldTable>();
+    table_->Reserve(RoomFor(reader, count));
   }
   void Add(std::string_view name, std::string_view value, UnixMillis deadline) {
     constexpr size_t kOverhead = 64;
@@ -205,6 +209,7 @@ LoadedObject ReadPackedPairs(RdbReader& reader, PackForm form, const EncodingLim
   }
   if (fits) return {Type::kHash, Encoding::kListpack, rows.pack.Release()};
   auto table = std::make_unique<FieldTable>();
+  table->Reserve(rows.count);
   for (auto at = pack.First(); at != Listpack::kNone; at = pack.Next(at)) {
     ListpackElement::Digits field_digits;
     ListpackElement::Digits value_digits;

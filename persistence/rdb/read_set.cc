@@ -19,7 +19,6 @@ using store::ListpackElement;
 using store::Type;
 
 constexpr std::string_view kTwice = "a set that has a member twice";
-constexpr size_t kMostReserved = size_t{1} << 20;
 
 size_t MaxIntsetEntries(const EncodingLimits& limits) {
   return std::min(LimitOf(limits.set_max_intset_entries), size_t{1} << 30);
@@ -60,7 +59,7 @@ class SetReader {
  private:
   void MakeTable(uint64_t count) {
     table_ = std::make_unique<LargeSet>();
-    table_->Reserve(std::min<uint64_t>(count, kMostReserved));
+    table_->Reserve(RoomFor(reader_, count));
   }
   void LeaveIntegers() {
     integers_only_ = false;

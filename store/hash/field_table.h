@@ -40,6 +40,7 @@ class FieldTable {
   // As Table's Prefetch and PrefetchItem.
   void PrefetchBucket(uint64_t hash) const { table_.Prefetch(hash); }
   void PrefetchRecord(uint64_t hash) const { table_.PrefetchItem(hash); }
+  void Reserve(size_t fields) { table_.Reserve(fields); }  // As Table's. REQUIRES: empty.
   // REQUIRES: the field is absent.
   void Add(std::string_view field, std::string_view value, UnixMillis deadline);
   // One look-up: the field's deadline before (0 where it was absent), which `deadline_of` turns
