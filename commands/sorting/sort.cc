@@ -22,6 +22,7 @@ namespace {
 using store::Entry;
 using store::Type;
 
+constexpr size_t kStoredAtOnce = 256;
 constexpr store::Event kSortStore{store::EventClass::kList, "sortstore"};
 
 class Sorting {
@@ -175,9 +176,16 @@ class Sorting {
     Entry* entry = Entry::NewCollection(destination.bytes, Type::kList);
     {
       store::List list(*entry, ctx_.keyspace.store());
+      // Elements stay where they are, and so can wait for each other; what patterns found can't.
+      const size_t at_once = request_.get.empty() ? kStoredAtOnce : 1;
+      std::vector<std::string_view> waiting;
       ForEachResult([&](std::optional<std::string_view> text) {
-        list.Push(store::ListEnd::kTail, text.value_or(std::string_view()));
+        waiting.push_back(text.value_or(std::string_view()));
+        if (!list.packed() && waiting.size() < at_once) return;
+        list.Push(store::ListEnd::kTail, waiting);
+        waiting.clear();
       });
+      list.Push(store::ListEnd::kTail, waiting);
     }
     const size_t stored = Results();
     ctx_.keyspace.SetCollection(destination, entry, kSortStore);

@@ -117,10 +117,8 @@ void ForEachPending(const ConsumerGroup& group, const Consumer* consumer, const 
   const auto& pending = group.pending();
   auto at = pending.LowerBound(call.from);
   if (consumer == nullptr) {
-    while (at != pending.End() && pending.At(at).id <= call.to && fn(pending.At(at))) {
-      at = pending.Next(at);
-    }
-    return;
+    return pending.ForEachFrom(
+        at, [&](const Pending& record) { return record.id <= call.to && fn(record); });
   }
   // The consumer's IDs lead through the group's records, which are in the same order: the next one
   // is mostly near, and else looked up.

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "store/encoding/find_bytes.h"
+
 namespace henge::store {
 namespace {
 
@@ -235,6 +237,17 @@ Listpack::At Listpack::Find(std::string_view text, At from, uint32_t skip) const
     for (uint32_t i = 0; i < skip && *p != kEnd; ++i) p += ElementBytes(p);
   }
   return kNone;
+}
+
+std::string Listpack::Pattern::BytesOf(const Encoded& encoded) {
+  constexpr size_t kEnough = 256;
+  std::string bytes(reinterpret_cast<const char*>(encoded.head), encoded.head_size);
+  bytes += encoded.text.substr(0, kEnough);
+  return bytes;
+}
+
+bool Listpack::MayMatch(const Pattern& pattern) const {
+  return HoldsBytes(view().substr(kHeader, End() - kHeader), pattern.bytes_);
 }
 
 uint32_t Listpack::CountMatches(const Pattern& pattern) const {

@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/memory.h"
@@ -83,6 +84,8 @@ class Listpack {
   class Pattern;
   bool Matches(At at, const Pattern& pattern) const;
   uint32_t CountMatches(const Pattern& pattern) const;
+  // False only if no element matches; much quicker than looking at each.
+  bool MayMatch(const Pattern& pattern) const;
 
   // --- Changing: the block may move
   // --------------------------------------------------------------- Each returns where the new
@@ -191,11 +194,13 @@ class ListpackRun {
 
 class Listpack::Pattern {
  public:
-  explicit Pattern(std::string_view text) : encoded_(Encode(text)) {}
+  explicit Pattern(std::string_view text) : encoded_(Encode(text)), bytes_(BytesOf(encoded_)) {}
 
  private:
   friend class Listpack;
+  static std::string BytesOf(const Encoded& encoded);
   Encoded encoded_;
+  std::string bytes_;  // What an element that matches begins with.
 };
 
 }  // namespace henge::store

@@ -165,6 +165,31 @@ TEST_F(ListpackTest, BehavesAsAVectorOfStrings) {
   }
 }
 
+TEST_F(ListpackTest, KnowsAtAGlanceWhatItDoesNotHold) {
+  Random random(11);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::string> model;
+    std::free(pack_.block());
+    pack_ = Listpack::New();
+    for (uint64_t n = random.Below(40); n > 0; --n) {
+      model.push_back(random.Below(2) == 0 ? AnyText(random) : "element:" + std::to_string(n));
+      pack_.Append(model.back());
+    }
+    for (const std::string& text : model) {
+      EXPECT_TRUE(pack_.MayMatch(Listpack::Pattern(text)));
+      const std::string other = text + "x";
+      const bool there = std::find(model.begin(), model.end(), other) != model.end();
+      if (there) {
+        EXPECT_TRUE(pack_.MayMatch(Listpack::Pattern(other)));
+      }
+    }
+    for (const std::string_view absent :
+         {"element:77", "12345678901", "\xf1\x01 and more", "-7x"}) {
+      EXPECT_FALSE(pack_.MayMatch(Listpack::Pattern(absent))) << absent;
+    }
+  }
+}
+
 TEST_F(ListpackTest, RefusesDamage) {
   for (const std::string_view text : {"hello", "12345", "7"}) pack_.Append(text);
   pack_.Append(std::string(200, 'x'));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/list/list.h"
 
+#include <algorithm>
 #include <string>
 
 #include "store/store.h"
@@ -143,6 +144,10 @@ bool FindInNode(const ListNode& node, std::string_view text, const Listpack::Pat
     return (node.text() != text || fn(at)) && looked_at < most;
   }
   const Listpack pack = node.pack();
+  if (!pack.MayMatch(pattern)) {
+    looked_at += std::min<uint64_t>(node.count, most - looked_at);
+    return looked_at < most;
+  }
   auto at = forward ? pack.First() : pack.Last();
   for (; at != Listpack::kNone && looked_at < most; ++looked_at) {
     if (pack.Matches(at, pattern) && !fn(looked_at)) return false;
@@ -168,6 +173,7 @@ void ListView::FindEach(std::string_view text, ListEnd from, uint64_t most,
   const NodeIndex& index = quicklist()->index();
   Position at = forward ? index.First() : index.Last();
   do {
+    if (!forward) index.PrefetchPrevious(at);
     if (!FindInNode(index.At(at), text, pattern, forward, most, looked_at, report)) return;
   } while (forward ? index.Next(at) : index.Previous(at));
 }
@@ -181,6 +187,7 @@ void List::Push(ListEnd end, std::span<const std::string_view> texts) {
     BeforeGrowth(bytes, texts.size());
   }
   if (!packed()) {
+    if (end == ListEnd::kTail && texts.size() > 1) return nodes().Append(texts, large());
     for (const std::string_view text : texts) nodes().Push(end, text, large());
     return;
   }

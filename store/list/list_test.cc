@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -123,6 +124,71 @@ TEST_F(ListTest, RemovesFromEitherEnd) {
   EXPECT_EQ(Handle().Remove("a", 1, ListEnd::kHead), 1u);
   EXPECT_THAT(Texts(), ElementsAre("b", "a", "c"));
   EXPECT_EQ(Handle().Remove("x", 9, ListEnd::kHead), 0u);
+}
+
+TEST_F(ListTest, ManyPushedAtOnceStandAsIfOneByOne) {
+  Random random(3);
+  for (const int64_t fill : {-2, -1, 5, 100}) {
+    SetFill(fill);
+    SetLarge(5000);
+    Entry* one_by_one = Entry::NewCollection("k", Type::kList);
+    Entry::Free(std::exchange(entry_, Entry::NewCollection("k", Type::kList)));
+    for (int round = 0; round < 40; ++round) {
+      std::vector<std::string> texts;
+      for (uint64_t n = random.Below(300); n > 0; --n) {
+        const uint64_t size = random.Below(50) == 0 ? random.Below(9000) : random.Below(60);
+        texts.push_back(random.Below(3) == 0 ? std::to_string(random.Next() >> random.Below(64))
+                                             : std::string(size, 'e'));
+      }
+      const std::vector<std::string_view> views(texts.begin(), texts.end());
+      if (packed()) {  // What many make of a listpack is another matter.
+        for (const std::string_view text : views) Handle().Push(ListEnd::kTail, text);
+      } else {
+        Handle().Push(ListEnd::kTail, views);
+      }
+      for (const std::string_view text : views)
+        List(*one_by_one, store_).Push(ListEnd::kTail, text);
+    }
+    const std::vector<uint32_t> sizes = NodeSizes();
+    std::swap(entry_, one_by_one);
+    EXPECT_EQ(sizes, NodeSizes());
+    const std::vector<std::string> texts = Texts();
+    std::swap(entry_, one_by_one);
+    EXPECT_EQ(texts, Texts());
+    EXPECT_EQ(entry_->MemoryBytes(), one_by_one->MemoryBytes());
+    Entry::Free(one_by_one);
+  }
+}
+
+TEST_F(ListTest, FindsWhatStandsAnywhere) {
+  List list = Handle();
+  constexpr uint64_t kElements = 5000;
+  for (uint64_t i = 0; i < kElements; ++i) {
+    const std::string text = i % 7 == 0 ? std::to_string(i * 1000) : "element:" + std::to_string(i);
+    list.Push(ListEnd::kTail, text);
+  }
+  const auto find = [&](std::string_view text, ListEnd from, uint64_t most) {
+    std::optional<uint64_t> found;
+    list.FindEach(text, from, most, [&](uint64_t index) {
+      found = index;
+      return false;
+    });
+    return found;
+  };
+  for (const uint64_t i : {uint64_t{1}, uint64_t{2000}, kElements - 1}) {
+    const std::string text = "element:" + std::to_string(i);
+    for (const ListEnd from : {ListEnd::kHead, ListEnd::kTail}) {
+      const uint64_t passed = from == ListEnd::kHead ? i : kElements - 1 - i;
+      EXPECT_EQ(find(text, from, UINT64_MAX), i);
+      EXPECT_EQ(find(text, from, passed + 1), i);
+      EXPECT_EQ(find(text, from, passed), std::nullopt);
+    }
+  }
+  EXPECT_EQ(find("4900000", ListEnd::kTail, UINT64_MAX), 4900u);
+  // Part of an element, or of two, is none.
+  for (const std::string_view text : {"element:", "lement:1", "element:1000000", "49000001", ""}) {
+    EXPECT_EQ(find(text, ListEnd::kHead, UINT64_MAX), std::nullopt) << text;
+  }
 }
 
 TEST_F(ListTest, CopiesWithItsEncoding) {

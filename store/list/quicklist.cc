@@ -48,10 +48,10 @@ uint64_t Quicklist::ContentBytes() const {
   return bytes;
 }
 
-bool Quicklist::HasRoomFor(const ListNode& node, std::string_view text, size_t large) const {
-  if (node.plain || IsLarge(text, large)) return false;
-  const size_t bytes = node.bytes + text.size() + kElementOverhead;
-  return ListNodeLimit::Of(fill_).Allows(bytes, node.count + 1);
+bool Quicklist::HasRoomFor(size_t bytes, uint64_t count, std::string_view text,
+                           size_t large) const {
+  if (IsLarge(text, large)) return false;
+  return ListNodeLimit::Of(fill_).Allows(bytes + text.size() + kElementOverhead, count + 1);
 }
 
 bool Quicklist::CanJoin(const ListNode& left, const ListNode& right) const {
@@ -126,6 +126,29 @@ void Quicklist::Push(ListEnd end, std::string_view text, size_t large) {
   const ListNode node = MakeNode(text, IsLarge(text, large));
   Add(node);
   head ? index_.PushFront(node) : index_.PushBack(node);
+}
+
+void Quicklist::Append(std::span<const std::string_view> texts, size_t large) {
+  while (!texts.empty()) {
+    if (nodes() == 0 || !HasRoomFor(index_.At(index_.Last()), texts[0], large)) {
+      Push(ListEnd::kTail, texts[0], large);
+      texts = texts.subspan(1);
+      continue;
+    }
+    const Position last = index_.Last();
+    const ListNode node = index_.At(last);
+    ListpackRun run;
+    size_t n = 0;
+    while (n < texts.size() &&
+           HasRoomFor(node.bytes + run.bytes(), node.count + n, texts[n], large)) {
+      run.Add(texts[n++]);
+    }
+    Change(last, [&](Listpack& pack) {
+      pack.Append(run);
+      return static_cast<int64_t>(n);
+    });
+    texts = texts.subspan(n);
+  }
 }
 
 void Quicklist::Pop(ListEnd end) {
@@ -313,7 +336,7 @@ uint64_t Quicklist::RemoveIn(Position at, const Listpack::Pattern& pattern, std:
   const ListNode& node = index_.At(at);
   if (node.plain) return node.text() == text ? 1 : 0;
   const Listpack pack = node.pack();
-  const uint32_t matches = pack.CountMatches(pattern);
+  const uint32_t matches = pack.MayMatch(pattern) ? pack.CountMatches(pattern) : 0;
   if (matches == 0) return 0;
   const auto removed = static_cast<uint32_t>(std::min<uint64_t>(matches, limit));
   if (removed == node.count) return removed;  // The caller drops the node.
@@ -332,6 +355,7 @@ uint64_t Quicklist::Remove(std::string_view text, uint64_t limit, ListEnd from, 
   Position at = forward ? index_.First() : index_.Last();
   while (nodes() > 0 && removed < limit) {
     const uint32_t count = index_.At(at).count;
+    if (!forward) index_.PrefetchPrevious(at);
     const uint64_t here = RemoveIn(at, pattern, text, limit - removed, from);
     removed += here;
     if (here < count) {

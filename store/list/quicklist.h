@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -49,6 +50,8 @@ class Quicklist {
 
   // Elements of `large` bytes or more become plain nodes.
   void Push(ListEnd end, std::string_view text, size_t large);
+  // Pushes them to the tail in this order, many at once.
+  void Append(std::span<const std::string_view> texts, size_t large);
   // Removes the first or last element. REQUIRES: there is one.
   void Pop(ListEnd end);
   void Insert(const Found& place, bool after, std::string_view text, size_t large);
@@ -67,7 +70,11 @@ class Quicklist {
   static constexpr int kLeastFill = -5;
   static constexpr int kMostFill = (1 << 15) - 1;
 
-  bool HasRoomFor(const ListNode& node, std::string_view text, size_t large) const;
+  bool HasRoomFor(const ListNode& node, std::string_view text, size_t large) const {
+    return !node.plain && HasRoomFor(node.bytes, node.count, text, large);
+  }
+  // In a listpack of so many bytes and elements.
+  bool HasRoomFor(size_t bytes, uint64_t count, std::string_view text, size_t large) const;
   bool CanJoin(const ListNode& left, const ListNode& right) const;
   // Calls change(Listpack&) on a packed node; keeps block, count and memory.
   template <class F>

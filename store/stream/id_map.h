@@ -104,6 +104,16 @@ class IdMap {
     if (cursor.slot == 0) return End();
     return {cursor.slot - 1, slot(cursor.slot - 1).chunk->size - size_t{1}};
   }
+  // fn(record) from the cursor on, until it returns false.
+  template <class F>
+  void ForEachFrom(Cursor from, F fn) const {
+    for (; from.slot < count_; from = {from.slot + 1, 0}) {
+      Chunk* chunk = slot(from.slot).chunk;
+      for (size_t i = from.index; i < chunk->size; ++i) {
+        if (!fn(std::as_const(chunk->at(i)))) return;
+      }
+    }
+  }
   template <class F>
   void ForEach(F fn) const {
     for (size_t s = 0; s < count_; ++s) {
