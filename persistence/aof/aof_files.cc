@@ -167,9 +167,13 @@ absl::Status AofFiles::DeleteHistory() {
 }
 
 void AofFiles::RemoveLeftovers() {
-  for (const std::string& path :
-       {PathOf(TemporaryManifestName(filename_)), ApartPath(), TemporaryBasePath()}) {
-    files_.Remove(path).IgnoreError();
+  const absl::StatusOr<std::vector<std::string>> names = files_.List(directory_);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    const bool ours = name.starts_with("temp-rewriteaof-" + filename_) ||
+                      name == "temp-" + filename_ + ".incr" ||
+                      name == TemporaryManifestName(filename_);
+    if (ours && !manifest_.Names(name)) RemoveFile(name);
   }
 }
 

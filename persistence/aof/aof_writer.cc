@@ -19,7 +19,9 @@ AofWriter::AofWriter(AofFiles files, Journal& journal, CommitGate* gate, const C
       gate_(gate),
       clock_(clock),
       temporary_base_(files_.TemporaryBasePath()),
-      options_(options) {}
+      options_(options),
+      policy_(options.policy),
+      timestamps_(options.timestamps) {}
 
 AofWriter::~AofWriter() { Stop().IgnoreError(); }
 
@@ -29,9 +31,14 @@ std::unique_ptr<JournalReader> AofWriter::NewReader() {
 
 void AofWriter::Attach(std::unique_ptr<JournalReader> reader, AofFiles::Increment increment) {
   appender_.emplace(files_, gate_, clock_, std::move(reader), std::move(increment));
-  appender_->SetPolicy(options_.policy);
-  appender_->SetTimestamps(options_.timestamps);
+  ApplyOptions();
+  PublishStatus();
   attached_.store(true, std::memory_order_release);
+}
+
+void AofWriter::ApplyOptions() {
+  appender_->SetPolicy(policy_.load(std::memory_order_relaxed));
+  appender_->SetTimestamps(timestamps_.load(std::memory_order_relaxed));
 }
 
 absl::Status AofWriter::Start() {
@@ -43,7 +50,9 @@ absl::Status AofWriter::Start() {
   absl::StatusOr<AofFiles::Increment> increment = files_.OpenLastIncrement();
   if (!increment.ok()) return increment.status();
   Attach(NewReader(), *std::move(increment));
-  base_bytes_ = files_.LoadedBytes();
+  CountFiles();
+  base_bytes_ = other_bytes_ + appender_->size();
+  PublishStatus();
   StartThreads();
   return absl::OkStatus();
 }
@@ -54,6 +63,7 @@ absl::Status AofWriter::StartApart() {
   if (!increment.ok()) return increment.status();
   apart_ = *std::move(increment);
   journal_.Prepare();
+  PublishStatus();
   StartThreads();
   return absl::OkStatus();
 }
@@ -99,9 +109,15 @@ absl::Status AofWriter::FinishRewrite(BaseFormat format) {
       files_.InstallBase(temporary_base_, format, appender_->sequence());
   if (!sequence.ok()) return sequence.status();
   appender_->Join(*sequence);
-  base_bytes_ = files_.LoadedBytes();
-  if (keep_history_) return absl::OkStatus();
-  // To delete a large file takes long: not with the lock that the writer needs.
+  CountFiles();
+  base_bytes_ = other_bytes_ + appender_->size();
+  PublishStatus();
+  if (!keep_history_) PurgeHistory(lock);
+  return absl::OkStatus();
+}
+
+// To delete a large file takes long: not with the lock that the writer needs.
+void AofWriter::PurgeHistory(Guard& lock) {
   const std::vector<std::string> history = files_.HistoryNames();
   lock.unlock();
   for (const std::string& name : history) files_.RemoveFile(name);
@@ -110,7 +126,11 @@ absl::Status AofWriter::FinishRewrite(BaseFormat format) {
     LogWarning("The manifest still names files that are deleted",
                {{"error", Std(status.message())}});
   }
-  return absl::OkStatus();
+}
+
+void AofWriter::CountFiles() {
+  const uint64_t bytes = files_.LoadedBytes();
+  other_bytes_ = appender_->apart() ? bytes : bytes - std::min(bytes, appender_->size());
 }
 
 void AofWriter::AbandonRewrite() {
@@ -120,28 +140,23 @@ void AofWriter::AbandonRewrite() {
 }
 
 void AofWriter::SetPolicy(FsyncPolicy policy) {
-  const Guard lock(mutex_);
-  options_.policy = policy;
-  if (appender_) appender_->SetPolicy(policy);
+  policy_.store(policy, std::memory_order_relaxed);
   bell_.Ring();
 }
 
-void AofWriter::SetTimestamps(bool on) {
-  const Guard lock(mutex_);
-  options_.timestamps = on;
-  if (appender_) appender_->SetTimestamps(on);
-}
+void AofWriter::SetTimestamps(bool on) { timestamps_.store(on, std::memory_order_relaxed); }
 
 void AofWriter::SetKeepHistory(bool keep) {
-  const Guard lock(mutex_);
-  keep_history_ = keep;
-  if (!keep) files_.DeleteHistory().IgnoreError();  // Or with the next rewrite.
+  if (!keep_history_.exchange(keep) || keep) return;
+  purge_.store(true);
+  bell_.Ring();
 }
 
 std::string AofWriter::error_reason() const {
-  const Guard lock(mutex_);
-  const size_t colon = error_.rfind(": ");
-  return colon == std::string::npos ? error_ : error_.substr(colon + 2);
+  const std::lock_guard lock(published_mutex_);
+  const std::string& error = published_.error;
+  const size_t colon = error.rfind(": ");
+  return colon == std::string::npos ? error : error.substr(colon + 2);
 }
 
 AofManifest AofWriter::manifest() const {
@@ -150,33 +165,42 @@ AofManifest AofWriter::manifest() const {
 }
 
 AofStatus AofWriter::status() const {
-  const Guard lock(mutex_);
-  AofStatus status{.healthy = healthy(),
-                   .error = error_,
-                   .current_bytes = files_.LoadedBytes(),
-                   .base_bytes = base_bytes_,
-                   .delayed_syncs = delayed_syncs_,
-                   .sync_pending = syncing_};
-  status.apart = apart_.has_value();
-  if (!appender_) return status;
-  status.apart = appender_->apart();
-  if (status.apart) status.current_bytes += appender_->size();
-  status.buffer_bytes = journal_.end() - appender_->written();
-  status.durable = appender_->synced();
+  const std::lock_guard lock(published_mutex_);
+  AofStatus status = published_;
+  status.healthy = healthy();
+  if (published_attached_) status.buffer_bytes = journal_.end() - published_lsn_;
   return status;
+}
+
+void AofWriter::PublishStatus() {
+  const std::lock_guard lock(published_mutex_);
+  published_.current_bytes = other_bytes_;
+  published_.base_bytes = base_bytes_;
+  published_.delayed_syncs = delayed_syncs_;
+  published_.sync_pending = syncing_;
+  published_.apart = apart_.has_value();
+  if (!appender_) return;
+  published_.apart = appender_->apart();
+  published_.current_bytes += appender_->size();
+  published_.durable = appender_->synced();
+  published_lsn_ = appender_->written();
+  published_attached_ = true;
 }
 
 void AofWriter::RunWriter() {
   const ThreadMemory memory;
   Guard lock(mutex_);
   while (!stopping_) {
+    if (purge_.exchange(false)) PurgeHistory(lock);
     const Micros pause = Round(lock);
+    PublishStatus();
     if (pause == Micros(0)) continue;
     lock.unlock();
     bell_.Wait(pause);
     lock.lock();
   }
   final_status_ = Ending(lock);
+  PublishStatus();
   stopped_ = true;
   changed_.notify_all();
 }
@@ -184,11 +208,15 @@ void AofWriter::RunWriter() {
 // One turn of the writer; how long it may sleep behind it.
 AofWriter::Micros AofWriter::Round(Guard& lock) {
   if (!appender_) return std::chrono::seconds(1);
+  ApplyOptions();
   const bool marked = appender_->marked();
   const absl::StatusOr<bool> wrote = appender_->Write();
   Note(wrote.status());
   if (!wrote.ok()) return options_.retry;
-  if (marked && !appender_->marked()) changed_.notify_all();
+  if (marked && !appender_->marked()) {
+    CountFiles();
+    changed_.notify_all();
+  }
   const Instant now = steady_clock::now();
   switch (appender_->policy()) {
     case FsyncPolicy::kAlways:
@@ -267,16 +295,21 @@ void AofWriter::EndSync(const AofAppender::SyncJob& job, const absl::Status& sta
   syncing_ = false;
   sync_failed_ = !status.ok();
   Note(appender_->EndSync(job, status));
+  PublishStatus();
   changed_.notify_all();
 }
 
 void AofWriter::Note(const absl::Status& status) {
   const bool was_healthy = healthy();
-  if (!status.ok()) error_ = std::string(status.message());
+  if (!status.ok()) {
+    const std::lock_guard lock(published_mutex_);
+    published_.error = std::string(status.message());
+  }
   const bool is_healthy = status.ok() && !sync_failed_;
   healthy_.store(is_healthy, std::memory_order_relaxed);
   if (was_healthy && !is_healthy) {
-    LogWarning("The append-only file can't be written; trying on", {{"error", error_}});
+    LogWarning("The append-only file can't be written; trying on",
+               {{"error", Std(status.message())}});
   } else if (!was_healthy && is_healthy) {
     LogNotice("The append-only file can be written again");
   }

@@ -10,6 +10,9 @@
 // Errors are a state: healthy() is false, nothing is lost (the journal keeps it, until it has no
 // room), and the writer tries again each retry interval until the disk lets it.
 //
+// No call but Start, StartApart, Stop, FinishRewrite, AbandonRewrite and manifest ever waits for
+// the disk: the others are for workers, and may come under shard locks.
+//
 // A rewrite is: BeginRewrite under all shard locks; a snapshot to temporary_base(); FinishRewrite,
 // or AbandonRewrite. One at a time.
 #pragma once
@@ -70,7 +73,9 @@ class AofWriter {
   AofWriter(const AofWriter&) = delete;
   AofWriter& operator=(const AofWriter&) = delete;
 
-  // After recovery, before there are writes: goes on with the last increment.
+  // After recovery, before there are writes: goes on with the last increment, or makes the first.
+  // A node without a base installs one before (AofFiles::InstallBase), so that its parts are
+  // numbered as Redis's.
   absl::Status Start();
   // At run time: prepares an increment that stands apart. The next BeginRewrite attaches it.
   absl::Status StartApart();
@@ -93,11 +98,10 @@ class AofWriter {
   // aof-disable-auto-gc: history stays until it is turned off.
   void SetKeepHistory(bool keep);
 
-  // Whether what was written last got through. Any thread, one load.
+  // Whether what was written last got through. One load.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   // What MISCONF tells: "No space left on device".
   std::string error_reason() const;
-  // Any thread; may wait for a write under way: for INFO, not for each command.
   AofStatus status() const;
   AofManifest manifest() const;
 
@@ -108,6 +112,7 @@ class AofWriter {
 
   void Attach(std::unique_ptr<JournalReader> reader, AofFiles::Increment increment);
   std::unique_ptr<JournalReader> NewReader();
+  void ApplyOptions();
   void StartThreads();
   void RunWriter();
   void RunSyncer();
@@ -118,6 +123,9 @@ class AofWriter {
   absl::Status Ending(Guard& lock);
   void EndSync(const AofAppender::SyncJob& job, const absl::Status& status);
   void Note(const absl::Status& status);
+  void PurgeHistory(Guard& lock);
+  void CountFiles();
+  void PublishStatus();
   Instant SyncDue() const;
 
   AofFiles files_;
@@ -125,8 +133,12 @@ class AofWriter {
   CommitGate* const gate_;
   const Clock& clock_;
   const std::string temporary_base_;
-  AofWriterOptions options_;
-  Doorbell bell_;  // Wakes the writer.
+  const AofWriterOptions options_;
+  std::atomic<FsyncPolicy> policy_;
+  std::atomic<bool> timestamps_;
+  std::atomic<bool> keep_history_{false};
+  std::atomic<bool> purge_{false};  // History need not be kept any more.
+  Doorbell bell_;                   // Wakes the writer.
 
   // Under mutex_, which no worker takes on a command's way.
   mutable std::mutex mutex_;
@@ -136,15 +148,21 @@ class AofWriter {
   std::optional<AofAppender::SyncJob> job_;   // For the syncer to take.
   bool syncing_ = false;                      // Anyone.
   bool sync_failed_ = false;                  // Until one gets through.
-  bool keep_history_ = false;
   bool stopping_ = false;
   bool stopped_ = false;
   Instant last_sync_{};
   bool delay_counted_ = false;
   uint64_t delayed_syncs_ = 0;
+  uint64_t other_bytes_ = 0;  // Of the files that are loaded before the one that is written.
   uint64_t base_bytes_ = 0;
-  std::string error_;
   absl::Status final_status_;
+
+  // A copy for those who must not wait, and how far the journal was written then. Its lock is held
+  // for a copy only.
+  mutable std::mutex published_mutex_;
+  AofStatus published_;
+  Lsn published_lsn_ = 0;
+  bool published_attached_ = false;
 
   std::atomic<bool> attached_{false};  // appender_ is there, and stays.
   std::atomic<bool> healthy_{true};
