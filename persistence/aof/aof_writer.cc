@@ -209,6 +209,8 @@ void AofWriter::RunWriter() {
 AofWriter::Micros AofWriter::Round(Guard& lock) {
   if (!appender_) return std::chrono::seconds(1);
   ApplyOptions();
+  const Micros gathering = UntilGroup(steady_clock::now());
+  if (gathering > Micros(0)) return gathering;
   const bool marked = appender_->marked();
   const absl::StatusOr<bool> wrote = appender_->Write();
   Note(wrote.status());
@@ -234,6 +236,18 @@ AofWriter::Micros AofWriter::Round(Guard& lock) {
   return Idle(now);
 }
 
+// With `always`, a sync for the first who comes would keep the others waiting for the one after. As
+// many as there were are waited for, but not long; who is alone never waits.
+AofWriter::Micros AofWriter::UntilGroup(Instant now) const {
+  constexpr Micros kSlow(100);  // Faster disks are not worth a sleep.
+  constexpr Micros kShort(20);
+  if (appender_->policy() != FsyncPolicy::kAlways || sync_took_ < kSlow) return Micros(0);
+  const uint64_t waiting = journal_.end() - appender_->written();
+  if (waiting == 0 || waiting >= group_bytes_ - group_bytes_ / 8) return Micros(0);
+  const auto left = std::chrono::duration_cast<Micros>(sync_ended_ + sync_took_ / 2 - now);
+  return left < kShort ? Micros(0) : std::max(left / 4, kShort);
+}
+
 // Until there is more to write, a sync is due, or the time of the next annotation must be known.
 AofWriter::Micros AofWriter::Idle(Instant now) {
   Micros pause = std::chrono::seconds(1);
@@ -253,9 +267,14 @@ void AofWriter::SyncHere(Guard& lock) {
   const auto job = appender_->BeginSync();
   if (!job) return;
   syncing_ = true;
+  const Lsn before = appender_->synced();
+  const Instant began = steady_clock::now();
   lock.unlock();
   const absl::Status status = job->file->Sync();
   lock.lock();
+  sync_ended_ = steady_clock::now();
+  sync_took_ = std::chrono::duration_cast<Micros>(sync_ended_ - began);
+  group_bytes_ = journal_.end() - before;
   EndSync(*job, status);
 }
 

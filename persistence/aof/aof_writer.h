@@ -3,7 +3,8 @@
 // file; the *syncer* calls fdatasync for the policy `everysec`, so that a slow disk does not hold
 // up writing. No worker ever writes or syncs.
 //
-//   always      write ─ sync ─ write ─ sync …: one sync serves all who wait (group commit)
+//   always      write ─ sync ─ write ─ sync …: one sync serves all who wait (group commit); who was
+//               just released has half a sync's time to come back and share the next
 //   everysec    write as it comes; the syncer once a second
 //   no          write as it comes; synced when an increment ends, and at the end
 //
@@ -118,6 +119,7 @@ class AofWriter {
   void RunSyncer();
   Micros Round(Guard& lock);
   Micros Idle(Instant now);
+  Micros UntilGroup(Instant now) const;
   void SyncHere(Guard& lock);
   void SyncApart(Instant now);
   absl::Status Ending(Guard& lock);
@@ -151,6 +153,9 @@ class AofWriter {
   bool stopping_ = false;
   bool stopped_ = false;
   Instant last_sync_{};
+  Instant sync_ended_{};  // Of `always`, as the two below.
+  Micros sync_took_{0};
+  uint64_t group_bytes_ = 0;  // What was under way when it ended: just synced, or waiting.
   bool delay_counted_ = false;
   uint64_t delayed_syncs_ = 0;
   uint64_t other_bytes_ = 0;  // Of the files that are loaded before the one that is written.
