@@ -22,7 +22,16 @@ namespace henge::persistence {
 
 class SampleValues {
  public:
-  SampleValues() : store_({.shards = 1, .databases = 1}) {}
+  // `divisor`: makes large ones, and the limits from which on they are, so many times smaller.
+  explicit SampleValues(int divisor = 1)
+      : store_({.shards = 1, .databases = 1}), divisor_(divisor) {
+    store::EncodingLimits& all = store_.settings().encodings;
+    for (auto* limit : {&all.hash_max_listpack_entries, &all.set_max_intset_entries,
+                        &all.set_max_listpack_entries, &all.zset_max_listpack_entries}) {
+      limit->store(std::max<int64_t>(4, limit->load() / divisor));
+    }
+    if (divisor > 1) all.list_max_listpack_size.store(16);
+  }
   const store::EncodingLimits& limits() { return store_.settings().encodings; }
 
   static store::OwnedEntry String(std::string_view text) {
@@ -104,35 +113,37 @@ class SampleValues {
       all.push_back(String(text));
     }
     std::string large;
-    for (int i = 0; large.size() < 20'000; ++i) large += fmt::format("{:x},", i * 7919);
+    for (int i = 0; large.size() < 20'000 / static_cast<size_t>(divisor_); ++i)
+      large += fmt::format("{:x},", i * 7919);
     all.push_back(String(large));
     all.push_back(List({"a", "1", "", "-5", std::string(300, 'q')}));
-    all.push_back(List(Numbered("element ", 3000)));
+    all.push_back(List(Numbered("element ", 3000 / divisor_)));
     all.push_back(Set({"1", "2", "-3", "40000"}));
     all.push_back(Set({"1", "two", "3"}));
-    all.push_back(Set(Numbered("", 600)));
-    all.push_back(Set(Numbered("member", 500)));
+    all.push_back(Set(Numbered("", 600 / divisor_)));
+    all.push_back(Set(Numbered("member", 500 / divisor_)));
     all.push_back(SortedSet({{"a", 1}, {"b", -2.5}, {"c", 1e300}, {"d", -INFINITY}}));
-    all.push_back(SortedSet(Scored(1000)));
+    all.push_back(SortedSet(Scored(1000 / divisor_)));
     all.push_back(Hash({"one", "2", "drei"}));
-    all.push_back(Hash(Numbered("field", 700)));
+    all.push_back(Hash(Numbered("field", 700 / divisor_)));
     all.push_back(Hash({"long"}, 9000));
     all.push_back(Stream(0, false));
     all.push_back(Stream(10, true));
-    all.push_back(Stream(350, true));
+    all.push_back(Stream(350 / divisor_, true));
     return all;
   }
   std::vector<store::OwnedEntry> WithDeadlines() {
     std::vector<store::OwnedEntry> all;
     all.push_back(Hash({"plain", "t1", "t2", "other", "t3"}));
-    std::vector<std::string> many = Numbered("field", 700);
-    for (int i = 0; i < 100; ++i) many.push_back(fmt::format("timed{}", i));
+    std::vector<std::string> many = Numbered("field", 700 / divisor_);
+    for (int i = 0; i < 100 / divisor_; ++i) many.push_back(fmt::format("timed{}", i));
     all.push_back(Hash(many));
     return all;
   }
 
  private:
   store::Store store_;
+  int divisor_;
 };
 
 namespace sample_internal {

@@ -30,7 +30,7 @@ void Expect(bool holds) {
 }
 
 SampleValues& Samples() {
-  static auto* samples = new SampleValues;
+  static auto* samples = new SampleValues(20);
   return *samples;
 }
 
