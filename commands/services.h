@@ -180,6 +180,9 @@ class PersistenceService {
   // Parks the client until a snapshot is written and replies then; false as above.
   virtual bool Save(ClientState& client) = 0;
   virtual int64_t LastSave() = 0;  // Unix seconds.
+  virtual bool Rewriting() = 0;    // The append-only file.
+  enum class RewriteStart : uint8_t { kStarted, kScheduled, kBusy };
+  virtual RewriteStart StartRewrite() = 0;
   struct ReloadOptions {
     bool save = true;
     bool flush = true;

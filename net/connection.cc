@@ -194,13 +194,14 @@ bool Connection::Send() {
 }
 
 bool Connection::SendOnTheWay() {
-  if (!wants_write_) return Send();
+  if (!wants_write_ && !held_) return Send();
   out_.Seal();
   return true;
 }
 
 bool Connection::Flush() {
   flush_queued_ = false;
+  if (held_) return true;
   const bool was_full = wants_write_;
   if (!Send()) return false;
   handler_->AfterFlush();

@@ -54,6 +54,12 @@ class Connection {
   // Sends what is pending, then closes; nothing more is executed.
   void CloseAfterFlush() { closing_ = true; }
   bool closing() const { return closing_; }
+  // What is in out() and what is added stays there until it is released.
+  void HoldOutput() { held_ = true; }
+  void ReleaseOutput() {
+    held_ = false;
+    FlushSoon();
+  }
   // Something was written to out() outside Execute: have it sent in this round.
   void FlushSoon();
 
@@ -80,6 +86,7 @@ class Connection {
   const bool unix_socket_;
   bool suspended_ = false;
   bool closing_ = false;
+  bool held_ = false;
   bool wants_write_ = false;  // The socket was full.
   bool flush_queued_ = false;
   bool resume_queued_ = false;

@@ -22,8 +22,9 @@ class EffectListener {
   virtual ~EffectListener() = default;
   // The effects of one call, transaction or deletion: all of them or none. Called by any worker,
   // with the shards of all keys locked, so that for each shard the order of these calls is the
-  // order of execution. The words are good during the call only. Quick: no I/O.
-  virtual void OnUnit(std::span<const Effect> effects) = 0;
+  // order of execution. The words are good during the call only. Quick: no I/O. Returns the LSN behind the
+  // unit, where there are such.
+  virtual Lsn OnUnit(std::span<const Effect> effects) = 0;
 };
 
 }  // namespace henge::persistence

@@ -80,6 +80,17 @@ absl::Status ApplySaving(Node& node, const Settings&) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyJournaling(Node& node, const Settings&) {
+  node.journaling().ApplyParameters();
+  return absl::OkStatus();
+}
+
+absl::Status ApplyAppendOnly(Node& node, const Settings& settings) {
+  if (settings.appendonly.load()) return node.journaling().TurnOn();
+  node.journaling().TurnOff();
+  return absl::OkStatus();
+}
+
 struct Row {
   std::string_view name;
   Apply apply;
@@ -186,6 +197,10 @@ constexpr Row kRows[] = {
     {"tcp-keepalive", ApplyKeepalive},
     {"dir", ApplyDirectory},
     {"save", ApplySaving},
+    {"appendonly", ApplyAppendOnly, false},
+    {"appendfsync", ApplyJournaling},
+    {"aof-timestamp-enabled", ApplyJournaling},
+    {"aof-disable-auto-gc", ApplyJournaling},
     {"stop-writes-on-bgsave-error", ApplySaving},
     {"loglevel", ApplyLogLevel},
     {"log-format", ApplyLogFormat},

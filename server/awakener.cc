@@ -176,6 +176,7 @@ void Awakener::Execute(BlockedCall& call, UnixMillis now, commands::ClientState&
       effects_.EndCall(call.db(), call.argv(), context.effects);
     }
     effects_.CloseUnit();
+    served.lsn = effects_.last_lsn();
     blocked = context.blocked;
   }
   if (reply.errors() > 0) served.error = reply.last_error_code();
@@ -208,8 +209,11 @@ void Awakener::Deliver(Served served) {
   dispatcher_.AccountBlocked(call, served.error);
   // Shared, as tasks are copied.
   auto reply = std::make_shared<proto::ReplyBuffer>(std::move(served.reply));
-  call.worker().Post([&node = node_, call = std::move(served.call), reply] {
-    if (Session* session = node.clients().Find(call->client())) session->Answer(*call, *reply);
+  call.worker().Post([&node = node_, call = std::move(served.call), reply, lsn = served.lsn] {
+    Session* session = node.clients().Find(call->client());
+    if (session == nullptr) return;
+    session->HoldReplies(lsn);
+    session->Answer(*call, *reply);
   });
 }
 

@@ -53,6 +53,7 @@ class Awakener {
     std::shared_ptr<BlockedCall> call;
     proto::ReplyBuffer reply;
     std::string error;  // The reply's error code; empty if it is none.
+    Lsn lsn = 0;        // Behind what it did.
   };
   using Shards = std::vector<ShardIndex>;
 

@@ -25,7 +25,7 @@ using ::testing::ElementsAre;
 
 class Units final : public persistence::EffectListener {
  public:
-  void OnUnit(std::span<const persistence::Effect> effects) override {
+  Lsn OnUnit(std::span<const persistence::Effect> effects) override {
     std::string line;
     for (const persistence::Effect& effect : effects) {
       for (const std::string_view word : effect.words) {
@@ -35,6 +35,7 @@ class Units final : public persistence::EffectListener {
     }
     const std::lock_guard lock(mu_);
     lines_.push_back(line);
+    return 0;
   }
   std::vector<std::string> Take() {
     const std::lock_guard lock(mu_);

@@ -40,6 +40,11 @@ void Remember(commands::ClientState& client, const CommandInfo& info) {
   client.last_container.store(info.container, std::memory_order_relaxed);
 }
 
+// EXEC's queue is looked at command by command before.
+bool MayWrite(uint32_t flags) {
+  return (flags & (commands::kWrite | commands::kMayReplicate | commands::kLocksQueued)) != 0;
+}
+
 // Whether the collection's members can be hinted at.
 bool HasMembersTable(const store::Entry& entry) {
   const bool large = entry.encoding() == store::Encoding::kHashtable ||
@@ -54,6 +59,12 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
       effects_(stats_, node.effect_listener()),
+      commits_(node.journaling().gate(), persistence::CommitNeed(persistence::CommitMark::kDurable),
+               [&node, worker_index] {
+                 node.workers()[static_cast<size_t>(worker_index)]->Post([&node, worker_index] {
+                   node.dispatchers()[static_cast<size_t>(worker_index)]->ReleaseReplies();
+                 });
+               }),
       upkeep_(node.store(), effects_, node.latency(), node.debug().pause_cron, worker_index,
               node.options().io_threads, [this] { ServeWaiters(); }),
       locks_(node.store()),
@@ -192,6 +203,10 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
       return Outcome::kHold;
     }
     const uint32_t flags = p.info->spec->flags;
+    if (!node_.journaling().has_room() && MayWrite(flags)) {
+      session.WaitForRoom();
+      return Outcome::kHold;
+    }
     if (client.in_multi.load(std::memory_order_relaxed) && (flags & commands::kRunsInMulti) == 0) {
       Queue(session, p, argv);
     } else {
@@ -258,9 +273,12 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
-  if ((flags & (commands::kWrite | commands::kMayReplicate)) != 0 &&
-      node_.saver().refuses_writes()) {
-    return errors::kCannotSave;
+  if (MayWrite(flags)) {
+    if (node_.saver().refuses_writes()) return errors::kCannotSave;
+    if (!node_.journaling().healthy()) {
+      refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();
+      return refusal_;
+    }
   }
   if ((flags & commands::kLoading) == 0 && node_.loader().loading()) return errors::kLoading;
   return {};
@@ -461,7 +479,7 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   const auto mark = exec.reply.buffer().GetMark();
   command.spec->handler(context, args);
   if (effects_.changes() != changes_before) {
-    effects_.EndCall(keyspace.db(), argv, context.effects);
+    effects_.EndCall(keyspace.db(), argv, context.effects, EffectRecorder::Words::kGo);
   }
   if (client.reply_mode == commands::ReplyMode::kOff) exec.reply.buffer().TruncateTo(mark);
   if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));
@@ -519,7 +537,14 @@ void Dispatcher::Retry(const std::shared_ptr<BlockedCall>& call, UnixMillis now)
   awakener_.Retry(call, now);
 }
 
+void Dispatcher::ReleaseReplies() {
+  commits_.Release([this](uint64_t client) {
+    if (Session* session = node_.clients().Find(client)) session->ReleaseReplies();
+  });
+}
+
 void Dispatcher::ServeWaiters() {
+  node_.journaling().WakeReaders();
   if (!awakener_.unsettled()) return;
   now_ = SystemClock().NowMillis();
   awakener_.Settle(now_);

@@ -18,6 +18,7 @@
 #include "commands/command_table.h"
 #include "commands/context.h"
 #include "net/handler.h"
+#include "persistence/journal/commit_gate.h"
 #include "server/awakener.h"
 #include "server/command_stats.h"
 #include "server/effect_recorder.h"
@@ -46,6 +47,10 @@ class Dispatcher {
   void AccountBlocked(const BlockedCall& call, std::string_view error);
   // See Awakener::Retry.
   void Retry(const std::shared_ptr<BlockedCall>& call, UnixMillis now);
+  // Holds the client's replies until what was journaled before `lsn` is as safe as it must be.
+  persistence::CommitQueue& commits() { return commits_; }
+  // The worker's thread: sends what may go now.
+  void ReleaseReplies();
   // After mutations outside of commands: serves who waits for what they made ready.
   void ServeWaiters();
 
@@ -111,6 +116,7 @@ class Dispatcher {
   const commands::CommandTable& table_;
   ExecutionStats stats_;
   EffectRecorder effects_;
+  persistence::CommitQueue commits_;
   Upkeep upkeep_;
   store::LockSet locks_;
   Awakener awakener_;

@@ -12,7 +12,9 @@
 // a hash that expired are an HDEL.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,8 +30,8 @@ namespace henge::server {
 
 class EffectRecorder final : public store::EffectSink {
  public:
-  // `listener` may be null; it outlives this.
-  EffectRecorder(ExecutionStats& stats, persistence::EffectListener* listener)
+  // Who listens may change, to null and back, while all shards are locked.
+  EffectRecorder(ExecutionStats& stats, const std::atomic<persistence::EffectListener*>& listener)
       : stats_(stats), listener_(listener) {}
 
   void OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
@@ -41,30 +43,43 @@ class EffectRecorder final : public store::EffectSink {
   void OnReady(DbIndex db, std::string_view key) override { ready_.Add(db, key); }
   ReadyKeys& ready() { return ready_; }
 
-  // Whether anyone listens.
-  bool wanted() const { return listener_ != nullptr; }
+  // Whether anyone listens. REQUIRES: a shard is locked.
+  bool wanted() const { return listener_.load(std::memory_order_relaxed) != nullptr; }
+  // The LSN behind the last unit that was told here; 0 before the first.
+  Lsn last_lsn() const { return last_lsn_; }
   // Changes that calls made, so far: a call that leaves it as it was has no effect.
   uint64_t changes() const { return changes_; }
 
+  // Whether the words of a call stay until the unit is closed.
+  enum class Words : uint8_t { kStay, kGo };
   // What happens until CloseUnit is told as one. Outside, each deletion is a unit.
   void OpenUnit() { in_unit_ = true; }
   void EndCall(DbIndex db, std::span<const std::string_view> argv,
-               const commands::CallEffects& effects);
+               const commands::CallEffects& effects, Words words = Words::kStay);
   void CloseUnit();
 
  private:
-  struct Pending {
+  struct Told {
     DbIndex db;
-    commands::CallEffects::Command words;
+    size_t first;  // In words_.
+    size_t count;
   };
-  void Add(DbIndex db, commands::CallEffects::Command words);
+  // `words` stay until the unit is closed.
+  void Add(DbIndex db, std::span<const std::string_view> words);
+  void AddCopy(DbIndex db, const commands::CallEffects::Command& words);
 
   ExecutionStats& stats_;
-  persistence::EffectListener* listener_;
+  const std::atomic<persistence::EffectListener*>& listener_;
   ReadyKeys ready_;
   uint64_t changes_ = 0;
   bool in_unit_ = false;
-  std::vector<Pending> pending_;
+  Lsn last_lsn_ = 0;
+  // The unit so far: effects, their words, and those words that nobody else keeps. Empty between
+  // units, but their memory stays.
+  std::vector<Told> told_;
+  std::vector<std::string_view> words_;
+  std::deque<std::string> copies_;
+  std::vector<persistence::Effect> unit_;
 };
 
 }  // namespace henge::server

@@ -32,12 +32,13 @@ using Words = std::vector<std::string>;
 // Keeps each unit as its commands, and a SELECT before what is not for database 0.
 class Recording final : public persistence::EffectListener {
  public:
-  void OnUnit(std::span<const persistence::Effect> effects) override {
+  Lsn OnUnit(std::span<const persistence::Effect> effects) override {
     const std::lock_guard lock(mu_);
     for (const persistence::Effect& effect : effects) {
       commands_.push_back({effect.db, Words(effect.words.begin(), effect.words.end())});
     }
     units_.push_back(effects.size());
+    return 0;
   }
   struct Told {
     DbIndex db;

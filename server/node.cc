@@ -95,7 +95,7 @@ absl::Status Node::Start() {
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
   }
-  loader_.Start();
+  if (absl::Status status = loader_.Start(); !status.ok()) return status;
   acceptor_.Start();
   workers_[0]->Post([this] { Tick(); });
   for (const auto& worker : workers_) {
@@ -187,6 +187,7 @@ void Node::Tick() {
   server_stats_.first_worker_user_us.store(Micros(thread.ru_utime), std::memory_order_relaxed);
   server_stats_.first_worker_sys_us.store(Micros(thread.ru_stime), std::memory_order_relaxed);
   if (!debug_.pause_cron.load(std::memory_order_relaxed) && !loader_.loading()) {
+    journaling_.Tick(SystemClock().NowMillis());
     saver_.Tick(SystemClock().NowMillis());
   }
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });

@@ -29,6 +29,7 @@
 #include "server/monitors.h"
 #include "server/observability/http_endpoint.h"
 #include "server/persistence/dataset_loader.h"
+#include "server/persistence/journaling.h"
 #include "server/persistence/saver.h"
 #include "server/server_stats.h"
 #include "server/shutdown.h"
@@ -99,9 +100,11 @@ class Node final : public net::HandlerFactory {
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
   Saver& saver() { return saver_; }
+  Journaling& journaling() { return journaling_; }
   DatasetLoader& loader() { return loader_; }
   Shutdown& shutdown() { return shutdown_; }
-  persistence::EffectListener* effect_listener() { return effect_listener_; }
+  // Who hears effects, if anybody; it changes while all shards are locked.
+  std::atomic<persistence::EffectListener*>& effect_listener() { return effect_listener_; }
 
  private:
   // Where the system permits fewer open files than maxclients needs.
@@ -116,7 +119,7 @@ class Node final : public net::HandlerFactory {
 
   std::unique_ptr<Config> config_;
   NodeOptions options_;
-  persistence::EffectListener* effect_listener_;
+  std::atomic<persistence::EffectListener*> effect_listener_;
   commands::CommandSettings settings_;
   commands::DebugSettings debug_;
   store::Store store_;
@@ -130,6 +133,8 @@ class Node final : public net::HandlerFactory {
   ClientLimits limits_;
   ClientRegistry clients_;
   std::unique_ptr<ClusterMember> cluster_;
+  Journaling journaling_{*this};
+  Saver saver_{*this};  // Its thread may rewrite the append-only file: it ends first.
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
   net::Acceptor acceptor_;
@@ -139,7 +144,6 @@ class Node final : public net::HandlerFactory {
   int64_t started_at_us_ = 0;
   uint64_t startup_memory_ = 0;
   uint64_t ticks_ = 0;
-  Saver saver_{*this};
   DatasetLoader loader_{*this};
   std::unique_ptr<HttpEndpoint> http_;
   std::atomic<bool> started_{false};

@@ -257,6 +257,19 @@ class Persistence final : public commands::PersistenceService {
     return true;
   }
 
+  bool Rewriting() override { return node_.journaling().report().rewriting; }
+
+  RewriteStart StartRewrite() override {
+    switch (node_.journaling().StartRewrite()) {
+      case Journaling::RewriteStart::kStarted:
+        return RewriteStart::kStarted;
+      case Journaling::RewriteStart::kScheduled:
+        return RewriteStart::kScheduled;
+      default:
+        return RewriteStart::kBusy;
+    }
+  }
+
   int64_t LastSave() override { return node_.saver().report().last_save; }
 
   std::string Reload(commands::CommandContext& ctx, const ReloadOptions& options) override {

@@ -20,6 +20,8 @@ constexpr std::string_view kQueryBuffer = "query buffer";
 constexpr uint64_t kUnlimitedReply = 16 * 1024;
 
 // Writes the end of a blocked command as a reply.
+constexpr int64_t kRoomCheckMs = 2;
+
 class BlockedEnd final : public commands::BlockedReply {
  public:
   BlockedEnd(proto::ReplyWriter& reply, bool by_error) : reply_(reply), by_error_(by_error) {}
@@ -87,7 +89,12 @@ void Session::ForeseeMore() {
 }
 
 size_t Session::Execute(const net::Batch& batch) {
+  const Lsn before = dispatcher_.effects().last_lsn();
   const size_t taken = dispatcher_.ExecuteBatch(*this, batch);
+  if (const Lsn lsn = dispatcher_.effects().last_lsn(); lsn != before) {
+    node_.journaling().WakeReaders();
+    HoldReplies(lsn);
+  }
   if (state_.close_after_reply) connection_.CloseAfterFlush();
   if (OverLimits()) connection_.worker().Close(connection_);  // Not sent: it would not be read.
   return taken;
@@ -336,6 +343,25 @@ void Session::WaitForUnpause() {
   const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
   const int64_t wait_ms = std::max<int64_t>(1, until - SystemClock().NowMillis());
   StartTimer(wait_ms, &Session::CheckPause);
+}
+
+void Session::HoldReplies(Lsn lsn) {
+  if (!node_.journaling().holds_replies() || dispatcher_.commits().Passed(lsn)) return;
+  connection_.HoldOutput();
+  held_until_ = lsn;
+  dispatcher_.commits().Hold(lsn, state_.id);
+}
+
+void Session::ReleaseReplies() {
+  // Held again meanwhile, for a later one: that one's turn comes.
+  if (!dispatcher_.commits().Passed(held_until_)) return;
+  connection_.ReleaseOutput();
+}
+
+void Session::WaitForRoom() {
+  state_.paused.store(true, std::memory_order_relaxed);
+  connection_.Suspend();
+  StartTimer(kRoomCheckMs, &Session::CheckPause);
 }
 
 void Session::CheckPause() {

@@ -63,6 +63,11 @@ class Session final : public net::ConnectionHandler {
   void Unblock(bool by_error);
   // The worker's thread: sends what is no reply to a command of this client.
   void Push(std::string_view bytes);
+  // Keeps replies until what was journaled before `lsn` is safe, if it must be.
+  void HoldReplies(Lsn lsn);
+  void ReleaseReplies();
+  // Holds the connection back while the journal has no room.
+  void WaitForRoom();
   // Holds the connection back while clients are paused.
   void WaitForUnpause();
   void CheckPause();
@@ -96,6 +101,7 @@ class Session final : public net::ConnectionHandler {
   proto::ReplyWriter reply_;
   std::function<void(commands::BlockedReply&)> blocked_done_;
   std::shared_ptr<BlockedCall> blocked_call_;  // Changed under state_.mu.
+  Lsn held_until_ = 0;
   bool recheck_after_pause_ = false;
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;

@@ -9,6 +9,7 @@ class ArgReader;
 
 void Save(CommandContext& ctx, ArgReader& args);
 void BgSave(CommandContext& ctx, ArgReader& args);
+void BgRewriteAof(CommandContext& ctx, ArgReader& args);
 void LastSave(CommandContext& ctx, ArgReader& args);
 void DebugReload(CommandContext& ctx, ArgReader& args);
 

@@ -18,9 +18,30 @@ void BgSave(CommandContext& ctx, ArgReader& args) {
   bool later = false;
   if (!args.empty() && !(later = args.Accept("SCHEDULE"))) args.FailSyntax();
   if (!args.Done()) return ctx.reply.Error(args.error());
-  if (ctx.in_exec) later = true;  // What else the transaction does belongs to it.
-  if (!ctx.services.persistence().StartSave(later)) return ctx.reply.Error(kSaving);
-  ctx.reply.Simple(ctx.in_exec ? "Background saving scheduled" : "Background saving started");
+  PersistenceService& files = ctx.services.persistence();
+  if (files.Rewriting() && !later && !ctx.in_exec) {
+    return ctx.reply.Error(
+        "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE "
+        "in "
+        "order to schedule a BGSAVE whenever possible.");
+  }
+  if (ctx.in_exec || files.Rewriting()) {  // What else the transaction does belongs to it.
+    files.StartSave(/*later=*/true);
+    return ctx.reply.Simple("Background saving scheduled");
+  }
+  if (!files.StartSave(/*later=*/false)) return ctx.reply.Error(kSaving);
+  ctx.reply.Simple("Background saving started");
+}
+
+void BgRewriteAof(CommandContext& ctx, ArgReader&) {
+  switch (ctx.services.persistence().StartRewrite()) {
+    case PersistenceService::RewriteStart::kStarted:
+      return ctx.reply.Simple("Background append only file rewriting started");
+    case PersistenceService::RewriteStart::kScheduled:
+      return ctx.reply.Simple("Background append only file rewriting scheduled");
+    case PersistenceService::RewriteStart::kBusy:
+      return ctx.reply.Error("ERR Background append only file rewriting already in progress");
+  }
 }
 
 void LastSave(CommandContext& ctx, ArgReader&) {

@@ -27,6 +27,15 @@ void LoadingFields(const DatasetLoader& loader, InfoFields& out) {
       bytes == 0 ? 1 : elapsed * static_cast<int64_t>(total - bytes) / static_cast<int64_t>(bytes));
 }
 
+void AppendOnlyFields(const persistence::AofStatus& file, bool scheduled, InfoFields& out) {
+  out("aof_current_size", file.current_bytes);
+  out("aof_base_size", file.base_bytes);
+  out("aof_pending_rewrite", scheduled ? 1 : 0);
+  out("aof_buffer_length", file.buffer_bytes);
+  out("aof_pending_bio_fsync", file.sync_pending ? 1 : 0);
+  out("aof_delayed_fsync", file.delayed_syncs);
+}
+
 }  // namespace
 
 void PersistenceFields(Node& node, InfoFields& out) {
@@ -53,18 +62,20 @@ void PersistenceFields(Node& node, InfoFields& out) {
   out("rdb_last_cow_size", 0);
   out("rdb_last_load_keys_expired", loader.progress().expired.load());
   out("rdb_last_load_keys_loaded", loader.progress().keys.load());
-  out("aof_enabled", 0);
-  out("aof_rewrite_in_progress", 0);
-  out("aof_rewrite_scheduled", 0);
-  out("aof_last_rewrite_time_sec", -1);
-  out("aof_current_rewrite_time_sec", -1);
-  out("aof_last_bgrewrite_status", "ok");
-  out("aof_rewrites", 0);
-  out("aof_rewrites_consecutive_failures", 0);
-  out("aof_last_write_status", "ok");
+  const Journaling::Report aof = node.journaling().report();
+  out("aof_enabled", node.journaling().enabled() ? 1 : 0);
+  out("aof_rewrite_in_progress", aof.rewriting ? 1 : 0);
+  out("aof_rewrite_scheduled", aof.scheduled ? 1 : 0);
+  out("aof_last_rewrite_time_sec", aof.last_rewrite_seconds);
+  out("aof_current_rewrite_time_sec", aof.current_rewrite_seconds);
+  out("aof_last_bgrewrite_status", aof.last_rewrite_ok ? "ok" : "err");
+  out("aof_rewrites", aof.rewrites);
+  out("aof_rewrites_consecutive_failures", aof.failures_in_row);
+  out("aof_last_write_status", !aof.file || aof.file->healthy ? "ok" : "err");
   out("aof_last_cow_size", 0);
   out("module_fork_in_progress", 0);
   out("module_fork_last_cow_size", 0);
+  if (aof.file) AppendOnlyFields(*aof.file, aof.scheduled, out);
   if (loader.loading()) LoadingFields(loader, out);
 }
 

@@ -9,12 +9,21 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
+#include "persistence/aof/aof_parser.h"
 #include "persistence/file.h"
 #include "server/node.h"
 
 namespace henge::server {
 
 using persistence::PosixFileSystem;
+
+namespace {
+
+absl::Status Annotated(std::string_view where, const absl::Status& status) {
+  return {status.code(), fmt::format("{}: {}", where, Std(status.message()))};
+}
+
+}  // namespace
 
 persistence::RdbLoadOptions DatasetLoader::Options() const {
   const Settings& settings = node_.parameters();
@@ -28,46 +37,137 @@ persistence::RdbLoadOptions DatasetLoader::Options() const {
   return options;
 }
 
-void DatasetLoader::Start() {
-  const std::string path = node_.parameters().dbfilename.load();
-  const auto exists = persistence::FileExists(PosixFileSystem(), path);
-  if (exists.ok() && !*exists) return;
-  started_.store(SystemClock().NowMillis());
-  loading_.store(true);
-  thread_ = std::thread([this, path] { Run(path); });
+bool DatasetLoader::IsAnythingThere() const {
+  const Settings& settings = node_.parameters();
+  const auto there = [](const std::string& path) {
+    const auto exists = persistence::FileExists(PosixFileSystem(), path);
+    return !exists.ok() || *exists;  // What can't be told is an error when it is read.
+  };
+  const std::string manifest = persistence::ManifestName(settings.appendfilename.load());
+  return there(settings.dbfilename.load()) ||
+         (settings.appendonly.load() &&
+          (there(settings.appendfilename.load()) ||
+           there(persistence::JoinPath(settings.appenddirname.load(), manifest))));
 }
 
-void DatasetLoader::Run(const std::string& path) {
+absl::Status DatasetLoader::Start() {
+  if (!IsAnythingThere()) return LoadAll();
+  started_.store(SystemClock().NowMillis());
+  loading_.store(true);
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void DatasetLoader::Run() {
   const ThreadMemory memory;
-  const int64_t begin = SystemClock().MonotonicMicros();
-  absl::Status status;
-  const auto contents = PosixFileSystem().Read(path);
-  if (contents.ok()) {
-    const std::string_view bytes = (*contents)->bytes();
-    progress_.total_bytes.store(bytes.size());
-    LogNotice("Loading RDB", {{"file", path}, {"bytes", bytes.size()}});
-    const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
-    status = loaded.status();
-    if (loaded.ok()) {
-      for (const std::string& what : loaded->skipped) {
-        LogWarning("Left out while loading", {{"what", what}});
-      }
-    }
-  } else {
-    status = contents.status();
-  }
-  if (!status.ok()) {
+  if (const absl::Status status = LoadAll(); !status.ok()) {
     LogError("Fatal error loading the DB, check server logs. Exiting.",
-             {{"file", path}, {"error", Std(status.message())}});
+             {{"error", Std(status.message())}});
     node_.shutdown().Request({.reason = "what is on disk can't be loaded", .exit_code = 1});
     return;
   }
   node_.saver().NoteLoaded();
-  LogNotice("DB loaded from disk",
-            {{"seconds", static_cast<double>(SystemClock().MonotonicMicros() - begin) / 1e6},
-             {"keys", progress_.keys.load()},
-             {"expired", progress_.expired.load()}});
   loading_.store(false);
+}
+
+absl::Status DatasetLoader::LoadAll() {
+  const Settings& settings = node_.parameters();
+  const int64_t begin = SystemClock().MonotonicMicros();
+  persistence::AofFiles files(PosixFileSystem(), settings.appenddirname.load(),
+                              settings.appendfilename.load());
+  const bool append_only = settings.appendonly.load();
+  bool found = false;
+  if (append_only) {
+    absl::Status status = PosixFileSystem().MakeDirectory(files.directory());
+    if (status.ok()) status = files.AdoptOldFile(settings.appendfilename.load()).status();
+    if (status.ok()) status = files.Load();
+    if (!status.ok()) return status;
+    found = !files.manifest().Loaded().empty();
+    if (found) status = LoadAof(files);
+    if (!status.ok()) return status;
+  }
+  const std::string rdb = settings.dbfilename.load();
+  if (!found) {
+    const auto exists = persistence::FileExists(PosixFileSystem(), rdb);
+    found = !exists.ok() || *exists;  // What can't be told is an error when it is read.
+    if (found) {
+      if (const absl::Status status = LoadRdbFile(rdb); !status.ok()) return status;
+    }
+  }
+  if (found) {
+    const double seconds = static_cast<double>(SystemClock().MonotonicMicros() - begin) / 1e6;
+    LogNotice("DB loaded from disk", {{"seconds", seconds},
+                                      {"keys", progress_.keys.load()},
+                                      {"expired", progress_.expired.load()}});
+  }
+  if (!append_only) return absl::OkStatus();
+  files.RemoveLeftovers();
+  return node_.journaling().Start(std::move(files));
+}
+
+absl::Status DatasetLoader::LoadRdbFile(const std::string& path) {
+  const auto contents = PosixFileSystem().Read(path);
+  if (!contents.ok()) return contents.status();
+  const std::string_view bytes = (*contents)->bytes();
+  progress_.total_bytes.fetch_add(bytes.size());
+  LogNotice("Loading RDB", {{"file", path}, {"bytes", bytes.size()}});
+  const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
+  if (!loaded.ok()) return Annotated(path, loaded.status());
+  for (const std::string& what : loaded->skipped)
+    LogWarning("Left out while loading", {{"what", what}});
+  return absl::OkStatus();
+}
+
+absl::Status DatasetLoader::LoadAof(persistence::AofFiles& files) {
+  const std::vector<persistence::AofPart> parts = files.manifest().Loaded();
+  progress_.total_bytes.store(files.LoadedBytes());
+  EffectApplier applier(node_);
+  for (const persistence::AofPart& part : parts) {
+    const bool last = part.name == parts.back().name;
+    if (const absl::Status status = LoadPart(files, part.name, last, applier); !status.ok()) {
+      return Annotated(part.name, status);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DatasetLoader::LoadPart(persistence::AofFiles& files, const std::string& name,
+                                     bool last, EffectApplier& applier) {
+  const std::string path = files.PathOf(name);
+  auto contents = PosixFileSystem().Read(path);
+  if (!contents.ok()) return contents.status();
+  const std::string_view bytes = (*contents)->bytes();
+  const uint64_t before = progress_.bytes.load();
+  LogNotice("Loading AOF part", {{"file", name}, {"bytes", bytes.size()}});
+  uint64_t offset = 0;
+  if (persistence::HasRdbPreamble(bytes)) {
+    const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
+    if (!loaded.ok()) return loaded.status();
+    offset = loaded->bytes;
+  }
+  using Result = persistence::AofParser::Result;
+  persistence::AofParser parser(bytes, offset);
+  Result result;
+  while ((result = parser.Next()) <= Result::kAnnotation) {
+    for (size_t i = 0; result == Result::kUnit && i < parser.commands(); ++i) {
+      if (const absl::Status status = applier.Apply(parser.command(i)); !status.ok()) {
+        return Annotated(fmt::format("offset {}", parser.begin()), status);
+      }
+    }
+    progress_.bytes.store(before + parser.good_until(), std::memory_order_relaxed);
+  }
+  if (result == Result::kEnd) return absl::OkStatus();
+  if (result == Result::kDamaged || !last || !node_.parameters().aof_load_truncated.load()) {
+    return absl::DataLossError(
+        fmt::format("offset {}: {}", parser.error_offset(), parser.reason()));
+  }
+  const uint64_t good = parser.good_until();
+  contents->reset();  // What is mapped may not be cut.
+  const auto kept = persistence::CutTail(PosixFileSystem(), path, good);
+  if (!kept.ok()) return kept.status();
+  LogWarning("The append-only file's end was torn; it is cut, and kept beside it",
+             {{"file", name}, {"offset", good}, {"kept", *kept}});
+  return absl::OkStatus();
 }
 
 absl::Status DatasetLoader::LoadLocked(const store::LockSet& held, bool merge) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DatasetLoader: what the node finds on disk when it starts, into the store.
+// DatasetLoader: what the node finds on disk when it starts, into the store: the append-only file
+// if that is on and there is one, else the RDB file.
 //
 // A thread of its own drives it and ends with it; commands are refused meanwhile (-LOADING). What
 // can't be loaded ends the process, and nothing on disk is touched.
@@ -11,7 +12,9 @@
 #include <thread>
 
 #include "base/types.h"
+#include "persistence/aof/aof_files.h"
 #include "persistence/load/rdb_loader.h"
+#include "server/persistence/effect_applier.h"
 
 namespace henge::server {
 
@@ -26,8 +29,9 @@ class DatasetLoader {
   DatasetLoader(const DatasetLoader&) = delete;
   DatasetLoader& operator=(const DatasetLoader&) = delete;
 
-  // Begins, if there is anything to load. REQUIRES: nobody is served yet. Once.
-  void Start();
+  // Begins. Where there is nothing to load, it is over when this returns. REQUIRES: nobody is
+  // served yet. Once.
+  absl::Status Start();
   // Loads the RDB file while the caller holds every shard's lock, for DEBUG RELOAD. With `merge`,
   // keys that are there give way.
   absl::Status LoadLocked(const store::LockSet& held, bool merge);
@@ -37,7 +41,13 @@ class DatasetLoader {
   UnixMillis started() const { return started_.load(std::memory_order_relaxed); }
 
  private:
-  void Run(const std::string& path);
+  bool IsAnythingThere() const;
+  void Run();
+  absl::Status LoadAll();
+  absl::Status LoadRdbFile(const std::string& path);
+  absl::Status LoadAof(persistence::AofFiles& files);
+  absl::Status LoadPart(persistence::AofFiles& files, const std::string& name, bool last,
+                        EffectApplier& applier);
   persistence::RdbLoadOptions Options() const;
 
   Node& node_;

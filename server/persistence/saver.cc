@@ -40,7 +40,7 @@ Saver::~Saver() {
   if (last.joinable()) last.join();
 }
 
-persistence::SnapshotOptions Saver::OptionsFromParameters() const {
+persistence::SnapshotOptions Saver::SnapshotOptions(bool aof_base) const {
   const Settings& settings = node_.parameters();
   persistence::SnapshotOptions options;
   options.rdb.version = static_cast<int>(settings.rdb_version.load());
@@ -50,7 +50,7 @@ persistence::SnapshotOptions Saver::OptionsFromParameters() const {
                  {"redis-bits", std::to_string(8 * sizeof(void*))},
                  {"ctime", std::to_string(SystemClock().NowMillis() / 1000)},
                  {"used-mem", std::to_string(UsedMemory())},
-                 {"aof-base", "0"}};
+                 {"aof-base", aof_base ? "1" : "0"}};
   return options;
 }
 
@@ -58,18 +58,33 @@ uint64_t Saver::Changes() const { return SumOver(node_, &ExecutionStats::dirty);
 
 bool Saver::Start(Done done) {
   const std::lock_guard lock(mu_);
-  if (running_) return false;
+  if (occupied_) return false;
   if (thread_.joinable()) thread_.join();  // It has ended, or is about to.
-  running_ = true;
+  occupied_ = running_ = true;
   scheduled_ = false;
   started_ = tried_ = SystemClock().NowMillis();
   thread_ = std::thread([this, done = std::move(done)] { Run(done); });
   return true;
 }
 
+bool Saver::StartOther(std::function<void()> job) {
+  const std::lock_guard lock(mu_);
+  if (occupied_) return false;
+  if (thread_.joinable()) thread_.join();
+  occupied_ = true;
+  thread_ = std::thread([this, job = std::move(job)] {
+    const ThreadMemory memory;
+    job();
+    const std::lock_guard finished(mu_);
+    occupied_ = false;
+  });
+  return true;
+}
+
 void Saver::Run(const Done& done) {
   const ThreadMemory memory;
-  auto snapshot = std::make_shared<persistence::Snapshot>(node_.store(), OptionsFromParameters());
+  auto snapshot =
+      std::make_shared<persistence::Snapshot>(node_.store(), SnapshotOptions(/*aof_base=*/false));
   uint64_t changes;
   {
     store::LockSet locks(node_.store());
@@ -107,7 +122,7 @@ void Saver::Finish(const absl::Status& status, uint64_t changes) {
     const std::lock_guard lock(mu_);
     progress = snapshot_->progress();
     snapshot_ = nullptr;
-    running_ = false;
+    occupied_ = running_ = false;
     ms = now - started_;
     Note(status, changes, now);
   }
@@ -143,7 +158,7 @@ absl::Status Saver::SaveAndWait() {
 
 absl::Status Saver::SaveLocked() {
   const UnixMillis now = SystemClock().NowMillis();
-  persistence::Snapshot snapshot(node_.store(), OptionsFromParameters());
+  persistence::Snapshot snapshot(node_.store(), SnapshotOptions(/*aof_base=*/false));
   const absl::Status status =
       persistence::WriteSnapshotFileLocked(snapshot, persistence::PosixFileSystem(),
                                            FileOptions(node_.parameters(), "temp-reload"), now);
@@ -163,7 +178,7 @@ bool Saver::IsDue(UnixMillis now) const {
 void Saver::Tick(UnixMillis now) {
   {
     const std::lock_guard lock(mu_);
-    if (running_ || !IsDue(now)) return;
+    if (occupied_ || !IsDue(now)) return;
   }
   LogNotice("Changes are due to be saved. Saving...", {{"changes", report().changes}});
   Start({});

@@ -34,6 +34,8 @@ class Saver {
   // False, and `done` is not called, while another snapshot is under way. `done` (which may be
   // empty) is called by the snapshot's thread.
   bool Start(Done done);
+  // Another job that takes a snapshot, by the snapshots' thread; false as above.
+  bool StartOther(std::function<void()> job);
   // As soon as what is under way has ended. No shard may be locked by the caller in any of these.
   void Schedule();
   absl::Status SaveAndWait();
@@ -55,6 +57,8 @@ class Saver {
     persistence::SnapshotProgress progress;
   };
   Report report() const;
+  // What the parameters say of a file that is written now.
+  persistence::SnapshotOptions SnapshotOptions(bool aof_base) const;
   // Whether writes are to be refused, as what they change could not be saved.
   bool refuses_writes() const { return refuses_writes_.load(std::memory_order_relaxed); }
   // The data set was replaced by what is in the file.
@@ -66,7 +70,6 @@ class Saver {
   void ApplyParameters();  // Of stop-writes-on-bgsave-error and `save`.
 
  private:
-  persistence::SnapshotOptions OptionsFromParameters() const;
   void Run(const Done& done);
   void Finish(const absl::Status& status, uint64_t changes);
   // With the mutex held.
@@ -80,7 +83,8 @@ class Saver {
   std::thread thread_;
   std::shared_ptr<persistence::Snapshot> snapshot_;  // Under way, once it has begun.
   persistence::SavePoints save_points_;
-  bool running_ = false;
+  bool occupied_ = false;  // By any job;
+  bool running_ = false;   // by one that writes the RDB file.
   bool scheduled_ = false;
   bool last_ok_ = true;
   UnixMillis started_ = 0;

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/persistence/journaling.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "persistence/snapshot/snapshot_file.h"
+#include "server/node.h"
+
+namespace henge::server {
+
+using persistence::AofWriter;
+using persistence::CommitMark;
+
+namespace {
+
+constexpr int kTurnOffMs = 2000;
+constexpr int64_t kRetryMs = 60'000;  // After a rewrite failed, where only growth asks for one.
+
+persistence::FsyncPolicy PolicyOf(AppendFsync when) {
+  if (when == AppendFsync::kAlways) return persistence::FsyncPolicy::kAlways;
+  return when == AppendFsync::kNever ? persistence::FsyncPolicy::kNo
+                                     : persistence::FsyncPolicy::kEverySecond;
+}
+
+persistence::AofWriterOptions WriterOptions(const Settings& settings) {
+  persistence::AofWriterOptions options;
+  options.policy = PolicyOf(settings.appendfsync.load());
+  options.timestamps = settings.aof_timestamp_enabled.load();
+  return options;
+}
+
+absl::Status WriteBase(persistence::Snapshot& snapshot, const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string name = path.substr(slash + 1);
+  return persistence::WriteSnapshotFile(
+      snapshot, persistence::PosixFileSystem(),
+      {.directory = path.substr(0, slash), .name = name, .temporary_name = name + ".part"});
+}
+
+}  // namespace
+
+Journaling::Journaling(Node& node) : node_(node), journal_(persistence::JournalLimits{}) {
+  gate_.Publish(CommitMark::kDurable, persistence::CommitGate::kEverything);
+}
+
+Journaling::~Journaling() {
+  if (turning_off_.joinable()) turning_off_.join();
+  Stop();
+}
+
+persistence::AofFiles Journaling::Files() const {
+  const Settings& settings = node_.parameters();
+  return {persistence::PosixFileSystem(), settings.appenddirname.load(),
+          settings.appendfilename.load()};
+}
+
+std::unique_ptr<AofWriter> Journaling::NewWriter(persistence::AofFiles files) {
+  auto writer = std::make_unique<AofWriter>(std::move(files), journal_, &gate_, SystemClock(),
+                                            WriterOptions(node_.parameters()));
+  writer->SetKeepHistory(node_.parameters().aof_disable_auto_gc.load());
+  return writer;
+}
+
+void Journaling::Listen(bool on) {
+  persistence::EffectListener* const before = node_.effect_listener().exchange(on ? this : nullptr);
+  if (on && before == nullptr) gate_.Reset(CommitMark::kDurable, journal_.end());
+  enabled_.store(on);
+  ApplyParameters();
+}
+
+absl::Status Journaling::Start(persistence::AofFiles files) {
+  const bool has_base = files.manifest().base.has_value();
+  std::shared_ptr<AofWriter> writer = NewWriter(std::move(files));
+  if (absl::Status status = writer->Start(); !status.ok()) return status;
+  {
+    const std::lock_guard lock(mu_);
+    writer_ = writer;
+  }
+  Listen(true);
+  return has_base ? absl::OkStatus() : Rewrite();
+}
+
+absl::Status Journaling::TurnOn() {
+  if (enabled()) return absl::OkStatus();
+  // In a transaction its own locks may be what the other thread waits for: so not for ever.
+  for (int waited = 0; !turned_off_.load(); ++waited) {
+    if (waited == kTurnOffMs) return absl::UnavailableError("It is being turned off");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  persistence::AofFiles files = Files();
+  if (absl::Status status = persistence::PosixFileSystem().MakeDirectory(files.directory());
+      !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = files.Load(); !status.ok()) return status;
+  std::shared_ptr<AofWriter> writer = NewWriter(std::move(files));
+  if (absl::Status status = writer->StartApart(); !status.ok()) return status;
+  {
+    const std::lock_guard lock(mu_);
+    writer_ = std::move(writer);
+    scheduled_ = true;
+  }
+  enabled_.store(true);
+  Tick(SystemClock().NowMillis());
+  return absl::OkStatus();
+}
+
+void Journaling::TurnOff() {
+  if (!enabled_.exchange(false)) return;
+  const std::lock_guard lock(mu_);
+  if (turning_off_.joinable()) turning_off_.join();
+  scheduled_ = false;
+  turned_off_.store(false);
+  turning_off_ = std::thread([this, writer = std::exchange(writer_, nullptr)] {
+    {
+      store::LockSet locks(node_.store());
+      locks.AddAll();
+      locks.Lock();
+      Listen(false);
+    }
+    StopWriter(writer.get());
+    turned_off_.store(true);
+  });
+}
+
+void Journaling::Stop() {
+  std::shared_ptr<AofWriter> writer;
+  {
+    const std::lock_guard lock(mu_);
+    writer = std::move(writer_);
+    scheduled_ = false;
+  }
+  StopWriter(writer.get());
+}
+
+void Journaling::StopWriter(AofWriter* writer) {
+  if (writer == nullptr) return;
+  if (const absl::Status status = writer->Stop(); !status.ok()) {
+    LogError("The append-only file lacks its end", {{"error", Std(status.message())}});
+  }
+  gate_.Publish(CommitMark::kDurable, persistence::CommitGate::kEverything);
+}
+
+std::string Journaling::error_reason() const {
+  const std::lock_guard lock(mu_);
+  return writer_ == nullptr ? "" : writer_->error_reason();
+}
+
+Journaling::RewriteStart Journaling::StartRewrite() {
+  {
+    const std::lock_guard lock(mu_);
+    if (rewriting_) return RewriteStart::kBusy;
+    scheduled_ = true;
+  }
+  Tick(SystemClock().NowMillis());
+  const std::lock_guard lock(mu_);
+  return scheduled_ ? RewriteStart::kScheduled : RewriteStart::kStarted;
+}
+
+absl::Status Journaling::Rewrite() {
+  std::shared_ptr<AofWriter> writer;
+  const UnixMillis began = SystemClock().NowMillis();
+  {
+    const std::lock_guard lock(mu_);
+    writer = writer_;
+    rewriting_ = true;
+    began_ = tried_ = began;
+  }
+  LogNotice("Background append only file rewriting started");
+  const absl::Status status = writer != nullptr ? RewriteAttached(*writer) : RewriteDetached();
+  NoteRewrite(status, began);
+  return status;
+}
+
+absl::Status Journaling::RewriteAttached(AofWriter& writer) {
+  persistence::Snapshot snapshot(node_.store(), node_.saver().SnapshotOptions(/*aof_base=*/true));
+  {
+    store::LockSet locks(node_.store());
+    locks.AddAll();
+    locks.Lock();
+    snapshot.Begin(SystemClock().NowMillis());
+    writer.BeginRewrite();
+    if (node_.effect_listener().load() == nullptr) Listen(true);
+  }
+  absl::Status status = WriteBase(snapshot, writer.temporary_base());
+  if (status.ok()) return writer.FinishRewrite(persistence::BaseFormat::kRdb);
+  writer.AbandonRewrite();
+  return status;
+}
+
+// While the file is off a base is written all the same, as Redis does.
+absl::Status Journaling::RewriteDetached() {
+  persistence::AofFiles files = Files();
+  absl::Status status = persistence::PosixFileSystem().MakeDirectory(files.directory());
+  if (status.ok()) status = files.Load();
+  if (!status.ok()) return status;
+  persistence::Snapshot snapshot(node_.store(), node_.saver().SnapshotOptions(/*aof_base=*/true));
+  {
+    store::LockSet locks(node_.store());
+    locks.AddAll();
+    locks.Lock();
+    snapshot.Begin(SystemClock().NowMillis());
+  }
+  status = WriteBase(snapshot, files.TemporaryBasePath());
+  if (!status.ok()) return status;
+  const auto installed = files.InstallBase(files.TemporaryBasePath(), persistence::BaseFormat::kRdb,
+                                           files.manifest().increment_sequence + 1);
+  return installed.ok() ? files.DeleteHistory() : installed.status();
+}
+
+void Journaling::NoteRewrite(const absl::Status& status, UnixMillis began) {
+  const UnixMillis now = SystemClock().NowMillis();
+  {
+    const std::lock_guard lock(mu_);
+    rewriting_ = false;
+    last_ok_ = status.ok();
+    last_seconds_ = (now - began) / 1000;
+    failures_in_row_ = status.ok() ? 0 : failures_in_row_ + 1;
+    if (status.ok()) ++rewrites_;
+  }
+  if (status.ok()) {
+    LogNotice("Background AOF rewrite finished successfully", {{"ms", now - began}});
+  } else {
+    LogWarning("Background AOF rewrite terminated with an error",
+               {{"error", Std(status.message())}});
+  }
+}
+
+bool Journaling::IsRewriteDue() const {
+  if (scheduled_) return true;
+  if (writer_ == nullptr || rewriting_) return false;
+  if (!last_ok_ && SystemClock().NowMillis() - tried_ < kRetryMs) return false;
+  const Settings& settings = node_.parameters();
+  const int64_t percentage = settings.auto_aof_rewrite_percentage.load();
+  if (percentage == 0) return false;
+  const persistence::AofStatus status = writer_->status();
+  if (status.apart) return true;  // Its first base could not be written.
+  const auto least = static_cast<uint64_t>(settings.auto_aof_rewrite_min_size.load());
+  const uint64_t base = std::max<uint64_t>(1, status.base_bytes);
+  return status.current_bytes > least && status.current_bytes > base &&
+         (status.current_bytes - base) * 100 / base >= static_cast<uint64_t>(percentage);
+}
+
+void Journaling::Tick(UnixMillis) {
+  const std::lock_guard lock(mu_);
+  healthy_.store(writer_ == nullptr || writer_->healthy(), std::memory_order_relaxed);
+  if (!IsRewriteDue() || rewriting_) return;
+  if (!node_.saver().StartOther([this] { Rewrite().IgnoreError(); })) return;
+  scheduled_ = false;
+  rewriting_ = true;
+  began_ = tried_ = SystemClock().NowMillis();
+}
+
+void Journaling::ApplyParameters() {
+  const Settings& settings = node_.parameters();
+  const std::lock_guard lock(mu_);
+  const persistence::FsyncPolicy policy = PolicyOf(settings.appendfsync.load());
+  holds_replies_.store(enabled() && policy == persistence::FsyncPolicy::kAlways);
+  if (writer_ == nullptr) return;
+  writer_->SetPolicy(policy);
+  writer_->SetTimestamps(settings.aof_timestamp_enabled.load());
+  writer_->SetKeepHistory(settings.aof_disable_auto_gc.load());
+}
+
+Journaling::Report Journaling::report() const {
+  const UnixMillis now = SystemClock().NowMillis();
+  const std::lock_guard lock(mu_);
+  Report report;
+  report.rewriting = rewriting_;
+  report.scheduled = scheduled_;
+  report.last_rewrite_ok = last_ok_;
+  report.last_rewrite_seconds = last_seconds_;
+  report.current_rewrite_seconds = rewriting_ ? (now - began_) / 1000 : -1;
+  report.rewrites = rewrites_;
+  report.failures_in_row = failures_in_row_;
+  if (writer_ != nullptr) report.file = writer_->status();
+  return report;
+}
+
+}  // namespace henge::server

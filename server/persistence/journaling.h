@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Journaling: the node's journal and its append-only file: who listens to effects, what a reply
+// waits for, when the file is rewritten.
+//
+//   workers ── OnUnit ──> Journal ──> AofWriter ──> files
+//                                        └── CommitGate ──> each worker's CommitQueue ──> replies
+//
+// Turning the file on or off happens under all shard locks. Rewrites share the one place for
+// snapshots with BGSAVE (Saver). Any thread; nothing here waits for the disk but Start and Stop,
+// which no worker calls.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/types.h"
+#include "persistence/aof/aof_writer.h"
+#include "persistence/effect_listener.h"
+#include "persistence/journal/commit_gate.h"
+#include "persistence/journal/journal.h"
+
+namespace henge::server {
+
+class Node;
+
+class Journaling final : public persistence::EffectListener {
+ public:
+  explicit Journaling(Node& node);
+  ~Journaling() override;
+
+  // --- For workers ---
+  Lsn OnUnit(std::span<const persistence::Effect> effects) override {
+    return enabled() ? journal_.Append(effects) : journal_.end();
+  }
+  persistence::CommitGate& gate() { return gate_; }
+  // Whether replies wait for the disk (appendfsync always).
+  bool holds_replies() const { return holds_replies_.load(std::memory_order_relaxed); }
+  // Behind the locks, once for what was appended.
+  void WakeReaders() { journal_.WakeReaders(); }
+  // Whether those who are about to write may.
+  bool has_room() const { return journal_.HasRoom(); }
+  // Whether the file takes what is written; else why not.
+  bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
+  std::string error_reason() const;
+
+  // --- The append-only file ---
+  bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
+  // What was loaded from `files` goes on there. REQUIRES: nobody is served yet.
+  absl::Status Start(persistence::AofFiles files);
+  // At run time: the file is in use once its base is written, which follows.
+  absl::Status TurnOn();
+  // At once; what is in the journal goes to the disk by a thread of its own, which needs all shards
+  // for a moment.
+  void TurnOff();
+  // What is in the journal is on the disk afterwards.
+  void Stop();
+  // Rewrites the base from a snapshot: on the snapshots' thread.
+  absl::Status Rewrite();
+  // False: refused, as one is under way. Scheduled if a snapshot is.
+  enum class RewriteStart : uint8_t { kStarted, kScheduled, kBusy };
+  RewriteStart StartRewrite();
+  void Tick(UnixMillis now);  // Each 100 ms.
+  void ApplyParameters();
+
+  struct Report {
+    bool rewriting = false;
+    bool scheduled = false;
+    bool last_rewrite_ok = true;
+    int64_t last_rewrite_seconds = -1;
+    int64_t current_rewrite_seconds = -1;
+    uint64_t rewrites = 0;
+    uint64_t failures_in_row = 0;
+    std::optional<persistence::AofStatus> file;
+  };
+  Report report() const;
+
+ private:
+  persistence::AofFiles Files() const;
+  std::unique_ptr<persistence::AofWriter> NewWriter(persistence::AofFiles files);
+  void StopWriter(persistence::AofWriter* writer);
+  void Listen(bool on);  // With all shards locked, or before anybody is served.
+  bool IsRewriteDue() const;
+  absl::Status RewriteAttached(persistence::AofWriter& writer);
+  absl::Status RewriteDetached();
+  void NoteRewrite(const absl::Status& status, UnixMillis began);
+
+  Node& node_;
+  persistence::Journal journal_;
+  persistence::CommitGate gate_;
+  std::atomic<bool> enabled_{false};
+  std::atomic<bool> holds_replies_{false};
+  std::atomic<bool> healthy_{true};
+  mutable std::mutex mu_;  // Of all below.
+  std::shared_ptr<persistence::AofWriter> writer_;
+  std::thread turning_off_;
+  std::atomic<bool> turned_off_{true};  // It has ended.
+  bool scheduled_ = false;
+  bool rewriting_ = false;
+  bool last_ok_ = true;
+  UnixMillis began_ = 0;
+  UnixMillis tried_ = 0;
+  int64_t last_seconds_ = -1;
+  uint64_t rewrites_ = 0;
+  uint64_t failures_in_row_ = 0;
+};
+
+}  // namespace henge::server

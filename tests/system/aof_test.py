@@ -1,0 +1,242 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The append-only file of a server at work: what it holds after kill -9, rewrites, turning it on and
+off, torn ends, errors of the disk, and Debian's Redis reading it and being read.
+
+    aof_test.py [SERVER]
+"""
+import glob
+import os
+import random
+import threading
+
+import harness
+import redis
+from rdb_keyspace import fill, picture, set_limits
+
+SEED = int(os.environ.get("HENGE_SEED", "20261121"))
+KILLS = int(os.environ.get("HENGE_KILLS", "5"))
+KEYS = 200
+
+
+def contents(client):
+    """Without what groups count and consumers that own nothing: Redis's log does not keep them."""
+    return {key: facts[:2] for key, facts in picture(client).items()}
+
+
+class AofCase(harness.TestCase):
+    def setUp(self):
+        self.random = random.Random(SEED)
+
+    def appending(self, **settings):
+        return self.henge({"appendonly": "yes", "appendfsync": "always",
+                           **{name.replace("_", "-"): value for name, value in settings.items()}})
+
+    def restarted(self, server):
+        server.start()
+        harness.wait_until(lambda: server.client().info("persistence")["loading"] == 0,
+                           what="the end of loading")
+        return server.client()
+
+    def parts(self, server):
+        with open(os.path.join(server.folder, "appendonlydir", "appendonly.aof.manifest"),
+                  encoding="ascii") as manifest:
+            return [line.split()[1] for line in manifest]
+
+    def last_part(self, server):
+        return os.path.join(server.folder, "appendonlydir", self.parts(server)[-1])
+
+    def wait_rewritten(self, client, count):
+        harness.wait_until(lambda: client.info("persistence")["aof_rewrites"] >= count and
+                           client.info("persistence")["aof_rewrite_in_progress"] == 0,
+                           what="the end of the rewrite")
+
+
+class RecoveryTest(AofCase):
+    def test_everything_is_there_after_kill_9(self):
+        server = self.appending()
+        fill(server.client(), self.random, KEYS)
+        expected = contents(server.client())
+        server.kill()
+        client = self.restarted(server)
+        self.assertEqual(contents(client), expected)
+        client.flushall()
+        fill(client, self.random, KEYS)
+        client.bgrewriteaof()
+        self.wait_rewritten(client, 1)
+        client.flushdb()
+        fill(client, self.random, KEYS // 2)
+        expected = contents(client)
+        server.kill()
+        self.assertEqual(contents(self.restarted(server)), expected)
+
+    def test_a_torn_end_is_cut_and_kept(self):
+        server = self.appending()
+        client = server.client()
+        for i in range(20):
+            client.set(f"key{i}", i)
+        server.kill()
+        path = self.last_part(server)
+        for torn in (b"*3\r\n$3\r\nSET\r\n$4\r\nkey2", b"\0" * 500):
+            with open(path, "ab") as file:
+                file.write(torn)
+            client = self.restarted(server)
+            self.assertEqual(client.dbsize(), 20)
+            kept = glob.glob(path + ".cut-*")
+            with open(kept[0], "rb") as file:
+                self.assertEqual(file.read(), torn)
+            os.remove(kept[0])
+            server.kill()
+
+    def test_damage_ends_the_start(self):
+        server = self.appending()
+        for i in range(20):
+            server.client().set(f"key{i}", i)
+        server.kill()
+        path = self.last_part(server)
+        with open(path, "rb") as file:
+            content = file.read()
+        damaged = content.replace(b"$4\r\nkey7", b"$5\r\nkey7", 1)
+        with open(path, "wb") as file:
+            file.write(damaged)
+        with self.assertRaisesRegex(AssertionError, "ended with 1"):
+            server.start()
+        self.assertRegex(server.log(), "offset [0-9]+")
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), damaged)
+
+    def test_the_rdb_file_is_read_where_there_is_no_aof(self):
+        server = self.henge()
+        server.client().set("a", 1)
+        server.client().save()
+        server.kill()
+        server.settings["appendonly"] = "yes"
+        client = self.restarted(server)
+        self.assertEqual(client.get("a"), b"1")
+        client.set("a", 2)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.restarted(server).get("a"), b"2")
+
+    def test_redis_reads_ours_and_we_read_its(self):
+        ours = self.appending(rdb_version=10)
+        theirs = self.redis({"appendonly": "yes", "appendfsync": "always"})
+        fill(ours.client(), self.random, KEYS)
+        ours.client().bgrewriteaof()
+        self.wait_rewritten(ours.client(), 2)
+        ours.client().flushall()
+        fill(ours.client(), self.random, KEYS)
+        expected = contents(ours.client())
+        self.assertEqual(ours.stop(), 0)
+        theirs.kill()
+        self.move(ours, theirs)
+        client = self.restarted(theirs)
+        set_limits(client)
+        self.assertEqual(contents(client), expected)
+        client.set("theirs", 1)
+        expected = contents(client)
+        theirs.kill()
+        self.move(theirs, ours)
+        here = self.restarted(ours)
+        set_limits(here)
+        self.assertEqual(contents(here), expected)
+
+    def move(self, source, target):
+        folder = os.path.join(target.folder, "appendonlydir")
+        for path in glob.glob(os.path.join(folder, "*")):
+            os.remove(path)
+        for path in glob.glob(os.path.join(source.folder, "appendonlydir", "*")):
+            os.replace(path, os.path.join(folder, os.path.basename(path)))
+
+
+class RunningTest(AofCase):
+    def test_it_is_turned_on_and_off_at_run_time(self):
+        server = self.henge()
+        client = server.client()
+        fill(client, self.random, KEYS)
+        client.config_set("appendonly", "yes")
+        self.wait_rewritten(client, 1)
+        client.set("later", 1)
+        expected = contents(client)
+        client.config_set("appendonly", "no")
+        client.set("unseen", 1)
+        self.assertEqual(server.stop(), 0)
+        server.settings["appendonly"] = "yes"
+        self.assertEqual(contents(self.restarted(server)), expected)
+
+    def test_it_rewrites_itself_when_it_has_grown(self):
+        server = self.appending(auto_aof_rewrite_min_size="50kb")
+        client = server.client()
+        for i in range(300):
+            client.set("key", "x" * 1000 + str(i))
+        self.wait_rewritten(client, 2)
+        client.set("key", "short")
+        server.kill()
+        self.assertEqual(self.restarted(server).get("key"), b"short")
+
+    def test_transactions_come_back_whole(self):
+        server = self.appending()
+        client = server.client()
+        with client.pipeline() as pipe:
+            pipe.set("a", 1).incr("a").rpush("l", 1, 2, 3).expire("l", 1000)
+            pipe.execute()
+        server.kill()
+        with open(self.last_part(server), "rb") as file:
+            content = file.read()
+        self.assertIn(b"MULTI", content)
+        with open(self.last_part(server), "wb") as file:
+            file.write(content[:-20])
+        self.assertEqual(self.restarted(server).dbsize(), 0)
+
+
+class KillTest(AofCase):
+    """Counters that each have one writer: what was acknowledged must be there, and nothing that was
+    never sent."""
+
+    def play(self, server, rewriting):
+        sent, acknowledged = [0] * 6, [0] * 6
+        base = [int(server.client().get(f"counter{i}") or 0) for i in range(6)]
+
+        def write(which):
+            client = server.client()
+            try:
+                while True:
+                    sent[which] += 1
+                    if which % 2:
+                        client.incr(f"counter{which}")
+                    else:
+                        with client.pipeline() as pipe:
+                            pipe.incr(f"counter{which}")
+                            pipe.lpush(f"list{which}", sent[which])
+                            pipe.execute()
+                    acknowledged[which] += 1
+            except redis.exceptions.RedisError:
+                pass
+
+        threads = [threading.Thread(target=write, args=(i,)) for i in range(6)]
+        for thread in threads:
+            thread.start()
+        harness.wait_until(lambda: min(acknowledged) > self.random.randrange(5, 60))
+        if rewriting:
+            server.client().bgrewriteaof()
+        harness.let_pass(self.random.random() * 0.1)
+        server.kill()
+        for thread in threads:
+            thread.join()
+        client = self.restarted(server)
+        for i in range(6):
+            found = int(client.get(f"counter{i}")) - base[i]
+            self.assertGreaterEqual(found, acknowledged[i], f"counter{i}, seed {SEED}")
+            self.assertLessEqual(found, sent[i])
+            if i % 2 == 0:
+                self.assertEqual(client.llen(f"list{i}"), base[i] + found)
+
+    def test_nothing_acknowledged_is_lost(self):
+        server = self.appending(io_threads=2)
+        for i in range(6):
+            server.client().set(f"counter{i}", 0)
+        for kill in range(KILLS):
+            self.play(server, rewriting=kill % 2 == 1)
+
+
+if __name__ == "__main__":
+    harness.main()
