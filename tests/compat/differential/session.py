@@ -104,6 +104,7 @@ class Session:
         self._forgiven = forgiven if forgiven is not None else collections.Counter()
         self._observe = observe
         self._at = 0
+        self._parted = False  # Whether only one server did what a transaction said.
         self._timed = False  # Whether entries were made that are named by their time.
         self._waiting = {}  # By connection, the call that its client waits in: (at, words).
         self.calls = 0
@@ -149,6 +150,11 @@ class Session:
                     batch = []
                 if rules.stored_in(words) is None or self._is_there(rules.stored_in(words)):
                     continue  # What follows from it would not show here, but later.
+            if self._waiting and words and words[0].upper() == b"EXEC":
+                if batch:
+                    self._play(client, batch)
+                    batch = []
+                self._end_choices(index)
             if special:
                 self._block(at, index, words[1:]) if words else self._check(at)
                 continue
@@ -163,6 +169,14 @@ class Session:
 
     def _waited_for(self, key):
         return any(key in words[1:] for _, words in self._waiting.values())
+
+    def _end_choices(self, client):
+        """Ends the waits for several keys of which a transaction names more than one: of those 7.0 serves
+        the first that was filled, 7.2 the first that the client named."""
+        named = {word for words in self._queued.get(client, ()) for word in words[1:]} & set(self._keys)
+        for other, (_, words) in sorted(self._waiting.items()):
+            if len(named.intersection(words[1:])) > 1:
+                self._finish(other)
 
     def _is_there(self, key):
         return self._pair.control([(b"EXISTS", key)], ends=(1,))[0] != [0]
@@ -260,7 +274,6 @@ class Session:
         transaction = name == b"EXEC" and queued and isinstance(reference, list)
         if self._observe:
             self._observe(client, words, henge, reference)
-        forgiven = sum(self._forgiven.values())
         if transaction:
             agree = self._transaction_agrees(queued, henge, reference)
         else:
@@ -268,7 +281,8 @@ class Session:
         if not agree:
             raise Found(Difference(at, words, henge, reference, ""))
         if transaction:
-            if sum(self._forgiven.values()) > forgiven or any(rules.rule_of(words).changes for words in queued):
+            if self._parted or any(rules.rule_of(words).changes for words in queued):
+                self._parted = False
                 self._forget(client, [(at, words) for words in queued])
         elif rule.settle and not is_queued(reference) and not is_error(reference):
             complaint = rule.settle(self._pair, words, henge, reference)
@@ -280,9 +294,11 @@ class Session:
             return False
         for words, mine, theirs in zip(queued, henge, reference):
             rule = rules.rule_of(words)
-            if not rule.agree(words, mine, theirs) and not self._forgive(words, mine, theirs):
-                return False
-            if rule.changes:
+            if not rule.agree(words, mine, theirs):
+                if not self._forgive(words, mine, theirs):
+                    return False
+                self._parted = is_error(mine) != is_error(theirs)
+            if rule.changes or self._parted:
                 return True
         return True
 
