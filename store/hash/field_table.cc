@@ -11,7 +11,6 @@ FieldTable::~FieldTable() {
 
 FieldTable* FieldTable::Copy() const {
   auto* copy = new FieldTable();
-  copy->Reserve(size());
   copy->table_.CopyFrom(table_, [&](const FieldRecord* record) {
     FieldRecord* own = FieldRecord::Copy(record);
     copy->record_bytes_ += own->MemoryBytes();

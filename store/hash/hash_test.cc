@@ -258,6 +258,7 @@ TEST_P(HashModelTest, AgreesWithAMap) {
     // A copy is equal and its own.
     OwnedEntry copy(Entry::Copy(entry_.get(), "copy", kNoExpiry));
     EXPECT_EQ(copy->member_deadline(), entry_->member_deadline());
+    EXPECT_LE(copy->MemoryBytes(), entry_->MemoryBytes() + 16);  // The key is another.
     std::swap(copy, entry_);
     ASSERT_NO_FATAL_FAILURE(Check());
   }
