@@ -36,6 +36,8 @@ class Life {
     units_ = Recover();
     EXPECT_GE(units_, durable_units_);
     EXPECT_LE(units_, started_units_);
+    files_->RemoveLeftovers();
+    files_->DeleteHistory().IgnoreError();
     durable_units_ = started_units_ = units_;
     limits_.chunk_bytes = 100 + random_.Below(300);
     limits_.backlog_bytes = 0;
@@ -44,8 +46,15 @@ class Life {
     unit_ends_.assign(1, 0);
     first_unit_ = units_;
     snapshot_.reset();
-    absl::StatusOr<AofFiles::Increment> increment = files_->OpenLastIncrement();
+    // Or the AOF is off at first: some units are in no file.
+    const bool apart = random_.Below(4) == 0;
+    absl::StatusOr<AofFiles::Increment> increment =
+        apart ? files_->StartApart() : files_->OpenLastIncrement();
     if (!increment.ok()) return false;
+    if (apart) {
+      snapshot_ = units_ += random_.Below(10);
+      first_unit_ = started_units_ = units_;
+    }
     appender_.emplace(*files_, &*gate_, clock_, journal_->AttachAtEnd({.mandatory = true}),
                       *std::move(increment));
     appender_->SetPolicy(random_.Below(4) == 0 ? FsyncPolicy::kNo : FsyncPolicy::kAlways);
@@ -88,6 +97,7 @@ class Life {
     }
     Note();
     if (!disk_.powered()) return;
+    if (appender_->apart()) return;
     EXPECT_EQ(durable_units_, units_);
     EXPECT_EQ(appender_->held(), journal_->end());
   }
@@ -113,6 +123,8 @@ class Life {
 
   // What the gate promises.
   void Note() {
+    if (appender_->apart()) return;
+    durable_units_ = std::max(durable_units_, first_unit_);
     const Lsn durable = gate_->at(CommitMark::kDurable);
     while (first_unit_ + unit_ends_.size() - 1 > durable_units_ &&
            unit_ends_[durable_units_ - first_unit_ + 1] <= durable) {
@@ -137,9 +149,11 @@ class Life {
       const std::string_view pieces[] = {text};
       if (!file.ok() || !(*file)->Append(pieces).status.ok() || !(*file)->Sync().ok()) return;
     }
-    if (files_->InstallBase(path, BaseFormat::kAof, appender_->sequence()).ok()) {
-      files_->DeleteHistory().IgnoreError();
-    }
+    const auto sequence = files_->InstallBase(path, BaseFormat::kAof, appender_->sequence());
+    if (!sequence.ok()) return;
+    appender_->Join(*sequence);
+    Note();
+    files_->DeleteHistory().IgnoreError();
   }
 
   void Trouble() {

@@ -102,6 +102,8 @@ absl::StatusOr<AofFiles::Increment> AofFiles::StartApart() {
   if (absl::Status status = files_.MakeDirectory(directory_); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<File>> file = files_.Open(ApartPath(), Opening::kCreateOrEmpty);
   if (!file.ok()) return file.status();
+  // What an earlier one held must not come back under the name that this one gets.
+  if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
   return Increment{*std::move(file), 0, 0};
 }
 
@@ -140,8 +142,10 @@ AofFiles::Replaced AofFiles::InstallFiles(const AofManifest& manifest, const std
   return ReplaceManifest(manifest);
 }
 
-std::vector<std::string> AofFiles::HistoryNames() const {
+absl::StatusOr<std::vector<std::string>> AofFiles::HistoryNames() const {
   std::vector<std::string> names;
+  if (manifest_.history.empty()) return names;
+  if (absl::Status status = files_.SyncDirectory(directory_); !status.ok()) return status;
   for (const AofPart& part : manifest_.history) names.push_back(part.name);
   return names;
 }
@@ -158,12 +162,13 @@ absl::Status AofFiles::ForgetHistory(std::span<const std::string> names) {
 }
 
 absl::Status AofFiles::DeleteHistory() {
-  const std::vector<std::string> names = HistoryNames();
-  for (const std::string& name : names) {
+  const absl::StatusOr<std::vector<std::string>> names = HistoryNames();
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
     const absl::Status status = files_.Remove(PathOf(name));
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
-  return ForgetHistory(names);
+  return ForgetHistory(*names);
 }
 
 void AofFiles::RemoveLeftovers() {

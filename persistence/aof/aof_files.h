@@ -68,8 +68,9 @@ class AofFiles {
   absl::StatusOr<int64_t> InstallBase(const std::string& temporary, BaseFormat format,
                                       int64_t first_kept);
   // History goes in two steps, as deleting large files takes long: the files, which needs nothing
-  // of this object, then their names in the manifest.
-  std::vector<std::string> HistoryNames() const;
+  // of this object, then their names in the manifest. Names are given once it is safe that they are
+  // history: a manifest before, in which they are not, must not come back.
+  absl::StatusOr<std::vector<std::string>> HistoryNames() const;
   absl::Status ForgetHistory(std::span<const std::string> names);
   // Any thread.
   void RemoveFile(const std::string& name) const { files_.Remove(PathOf(name)).IgnoreError(); }

@@ -105,10 +105,12 @@ absl::Status AofWriter::FinishRewrite(BaseFormat format) {
   Guard lock(mutex_);
   changed_.wait(lock, [&] { return stopped_ || !appender_->marked(); });
   if (stopped_) return absl::CancelledError("the append-only file was turned off");
+  const std::optional<AofPart> before = files_.manifest().base;
   const absl::StatusOr<int64_t> sequence =
       files_.InstallBase(temporary_base_, format, appender_->sequence());
+  if (files_.manifest().base != before)
+    appender_->Join(files_.manifest().increments.back().sequence);
   if (!sequence.ok()) return sequence.status();
-  appender_->Join(*sequence);
   CountFiles();
   base_bytes_ = other_bytes_ + appender_->size();
   PublishStatus();
@@ -118,11 +120,12 @@ absl::Status AofWriter::FinishRewrite(BaseFormat format) {
 
 // To delete a large file takes long: not with the lock that the writer needs.
 void AofWriter::PurgeHistory(Guard& lock) {
-  const std::vector<std::string> history = files_.HistoryNames();
+  const absl::StatusOr<std::vector<std::string>> history = files_.HistoryNames();
+  if (!history.ok()) return;  // Next time.
   lock.unlock();
-  for (const std::string& name : history) files_.RemoveFile(name);
+  for (const std::string& name : *history) files_.RemoveFile(name);
   lock.lock();
-  if (const absl::Status status = files_.ForgetHistory(history); !status.ok()) {
+  if (const absl::Status status = files_.ForgetHistory(*history); !status.ok()) {
     LogWarning("The manifest still names files that are deleted",
                {{"error", Std(status.message())}});
   }
