@@ -181,6 +181,10 @@ class PersistenceService {
   virtual bool Save(ClientState& client) = 0;
   virtual int64_t LastSave() = 0;  // Unix seconds.
   virtual bool Rewriting() = 0;    // The append-only file.
+  // Whether all that the client wrote is on the disk.
+  virtual bool IsDurable(ClientState& client) = 0;
+  // Ends the client's Block when it is.
+  virtual void UnblockWhenDurable(ClientState& client) = 0;
   enum class RewriteStart : uint8_t { kStarted, kScheduled, kBusy };
   virtual RewriteStart StartRewrite() = 0;
   struct ReloadOptions {

@@ -259,6 +259,13 @@ class Persistence final : public commands::PersistenceService {
 
   bool Rewriting() override { return node_.journaling().report().rewriting; }
 
+  bool IsDurable(ClientState& client) override {
+    return node_.journaling().enabled() && Session::Of(client).wrote_durably();
+  }
+  void UnblockWhenDurable(ClientState& client) override {
+    Session::Of(client).UnblockWhenDurable();
+  }
+
   RewriteStart StartRewrite() override {
     switch (node_.journaling().StartRewrite()) {
       case Journaling::RewriteStart::kStarted:

@@ -353,9 +353,25 @@ void Session::HoldReplies(Lsn lsn) {
 }
 
 void Session::ReleaseReplies() {
+  if (unblock_when_durable_ && wrote_durably()) {
+    unblock_when_durable_ = false;
+    Unblock(false);
+  }
   // Held again meanwhile, for a later one: that one's turn comes.
   if (!dispatcher_.commits().Passed(held_until_)) return;
   connection_.ReleaseOutput();
+}
+
+bool Session::wrote_durably() const {
+  return dispatcher_.commits().Passed(dispatcher_.effects().last_lsn());
+}
+
+void Session::UnblockWhenDurable() {
+  unblock_when_durable_ = true;
+  node_.journaling().WakeReaders();
+  dispatcher_.commits().Hold(dispatcher_.effects().last_lsn(), state_.id);
+  // Released at once if it has passed meanwhile, behind this command.
+  connection_.worker().Post([&dispatcher = dispatcher_] { dispatcher.ReleaseReplies(); });
 }
 
 void Session::WaitForRoom() {

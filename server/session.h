@@ -66,6 +66,9 @@ class Session final : public net::ConnectionHandler {
   // Keeps replies until what was journaled before `lsn` is safe, if it must be.
   void HoldReplies(Lsn lsn);
   void ReleaseReplies();
+  // Whether what its worker has journaled, so also what it wrote, is on the disk.
+  bool wrote_durably() const;
+  void UnblockWhenDurable();
   // Holds the connection back while the journal has no room.
   void WaitForRoom();
   // Holds the connection back while clients are paused.
@@ -102,6 +105,7 @@ class Session final : public net::ConnectionHandler {
   std::function<void(commands::BlockedReply&)> blocked_done_;
   std::shared_ptr<BlockedCall> blocked_call_;  // Changed under state_.mu.
   Lsn held_until_ = 0;
+  bool unblock_when_durable_ = false;
   bool recheck_after_pause_ = false;
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;

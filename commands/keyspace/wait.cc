@@ -41,14 +41,19 @@ void WaitAof(CommandContext& ctx, ArgReader& args) {
     return ctx.reply.Error(
         "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
   }
-  if ((local == 0 && replicas == 0) || ctx.in_exec) {
+  PersistenceService& files = ctx.services.persistence();
+  const auto synced = [&files](ClientState& client) {
+    return int64_t{files.IsDurable(client) ? 1 : 0};
+  };
+  if (ctx.in_exec || (replicas == 0 && local <= synced(ctx.client))) {
     ctx.reply.Array(2);
-    ctx.reply.Integer(0);
+    ctx.reply.Integer(synced(ctx.client));
     return ctx.reply.Integer(0);
   }
-  ctx.services.Block(ctx.client, timeout_ms, [](BlockedReply& reply) {
-    if (!reply.by_error()) reply.Integers({0, 0});
+  ctx.services.Block(ctx.client, timeout_ms, [synced, &client = ctx.client](BlockedReply& reply) {
+    if (!reply.by_error()) reply.Integers({synced(client), 0});
   });
+  if (replicas == 0) files.UnblockWhenDurable(ctx.client);
 }
 
 }  // namespace henge::commands

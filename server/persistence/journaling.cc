@@ -71,6 +71,7 @@ void Journaling::Listen(bool on) {
   persistence::EffectListener* const before = node_.effect_listener().exchange(on ? this : nullptr);
   if (on && before == nullptr) gate_.Reset(CommitMark::kDurable, journal_.end());
   enabled_.store(on);
+  node_.settings().append_only.store(on, std::memory_order_relaxed);
   ApplyParameters();
 }
 
@@ -113,6 +114,7 @@ absl::Status Journaling::TurnOn() {
 
 void Journaling::TurnOff() {
   if (!enabled_.exchange(false)) return;
+  node_.settings().append_only.store(false, std::memory_order_relaxed);
   const std::lock_guard lock(mu_);
   if (turning_off_.joinable()) turning_off_.join();
   scheduled_ = false;

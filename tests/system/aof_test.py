@@ -173,6 +173,17 @@ class RunningTest(AofCase):
         server.kill()
         self.assertEqual(self.restarted(server).get("key"), b"short")
 
+    def test_waitaof_waits_for_the_disk(self):
+        for policy in ("always", "everysec"):
+            client = self.appending(appendfsync=policy).client()
+            client.set("a", 1)
+            self.assertEqual(client.execute_command("WAITAOF", 1, 0, 0), [1, 0])
+            client.set("a", 2)
+            self.assertEqual(client.execute_command("WAITAOF", 1, 1, 1500), [1, 0])
+        client.config_set("appendonly", "no")
+        with self.assertRaisesRegex(redis.exceptions.ResponseError, "appendonly is disabled"):
+            client.execute_command("WAITAOF", 1, 0, 0)
+
     def test_transactions_come_back_whole(self):
         server = self.appending()
         client = server.client()
