@@ -33,10 +33,7 @@ class AofCase(harness.TestCase):
                            **{name.replace("_", "-"): value for name, value in settings.items()}})
 
     def restarted(self, server):
-        server.start()
-        harness.wait_until(lambda: server.client().info("persistence")["loading"] == 0,
-                           what="the end of loading")
-        return server.client()
+        return server.start().client()
 
     def parts(self, server):
         with open(os.path.join(server.folder, "appendonlydir", "appendonly.aof.manifest"),

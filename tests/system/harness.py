@@ -101,25 +101,28 @@ class Server:
                                     else [str(value)])]
         return line
 
-    def start(self):
+    def start(self, loaded=True):
+        """Until it answers; with `loaded`, until what was on disk is loaded, too."""
         with open(self.log_path(), "ab") as log:
             self.process = subprocess.Popen(
                 self.command_line(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 cwd=self.folder,
                 preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         try:
-            wait_until(self._answers, START_SECONDS, f"{self.name} on port {self.port}")
+            wait_until(lambda: self._answers(loaded), START_SECONDS, f"{self.name} on port {self.port}")
         except AssertionError as error:
             raise AssertionError(f"{error}; its log:\n{self.log()}") from None
         return self
 
-    def _answers(self):
+    def _answers(self, loaded):
         if self.process.poll() is not None:
             raise AssertionError(f"{self.name} ended with {self.process.returncode}")
         try:
             with self.client() as client:
                 return client.ping()
-        except (redis.exceptions.BusyLoadingError, redis.exceptions.AuthenticationError):
+        except redis.exceptions.BusyLoadingError:
+            return not loaded
+        except redis.exceptions.AuthenticationError:
             return True
 
     def alive(self):

@@ -30,13 +30,7 @@ class SnapshotCase(harness.TestCase):
     def restarted(self, server, **settings):
         """A new process over the same folder."""
         server.settings.update({name.replace("_", "-"): value for name, value in settings.items()})
-        server.start()
-        self.wait_loaded(server)
-        return server.client()
-
-    def wait_loaded(self, server):
-        harness.wait_until(lambda: server.client().info("persistence")["loading"] == 0,
-                           what="the end of loading")
+        return server.start().client()
 
     def wait_saved(self, client):
         harness.wait_until(lambda: client.info("persistence")["rdb_bgsave_in_progress"] == 0,
@@ -92,7 +86,7 @@ class RestartTest(SnapshotCase):
         client.save()
         server.kill()
         server.settings["key-load-delay"] = 2000
-        server.start()
+        server.start(loaded=False)
         client = server.client()
         loading = client.info("persistence")
         self.assertEqual(loading["loading"], 1)
