@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a newcomer types. Every target works on a fresh Debian 12: `deps` installs what is missing.
 # Arguments for the targets below that take some: make bench ARGS='--pipeline 64'
-.PHONY: help deps configure build run stop test transcripts differential fuzz bench format format-check lint clean
+.PHONY: help deps configure build run stop test transcripts differential fuzz bench kills format format-check lint clean
 
 help:
 	@echo 'make build   the release build, in build/release/bin'
@@ -10,6 +10,7 @@ help:
 	@echo 'make lint    the house rules; make format applies the code style'
 	@echo 'make transcripts   what clients see, against Henge and the redis-server of Debian'
 	@echo 'make differential  random calls to both for five minutes, until replies differ'
+	@echo 'make kills   two hundred times kill -9 under load, and what is there afterwards'
 	@echo 'make fuzz    each fuzzer for a minute; make bench measures beside redis-server'
 	@echo 'make clean   removes what was built'
 
@@ -43,6 +44,9 @@ differential: build
 
 fuzz: deps
 	scripts/fuzz $(ARGS)
+
+kills: build
+	HENGE_KILLS=200 /usr/bin/python3 tests/system/aof_test.py build/release/bin/henge-server KillTest
 
 bench: build
 	scripts/bench $(ARGS)

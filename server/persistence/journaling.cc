@@ -186,6 +186,7 @@ absl::Status Journaling::RewriteAttached(AofWriter& writer) {
     store::LockSet locks(node_.store());
     locks.AddAll();
     locks.Lock();
+    if (!enabled()) return absl::CancelledError("the append-only file was turned off");
     snapshot.Begin(SystemClock().NowMillis());
     writer.BeginRewrite();
     if (node_.effect_listener().load() == nullptr) Listen(true);

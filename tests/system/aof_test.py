@@ -8,6 +8,8 @@ off, torn ends, errors of the disk, and Debian's Redis reading it and being read
 import glob
 import os
 import random
+import subprocess
+import tempfile
 import threading
 
 import harness
@@ -194,6 +196,44 @@ class RunningTest(AofCase):
         with open(self.last_part(server), "wb") as file:
             file.write(content[:-20])
         self.assertEqual(self.restarted(server).dbsize(), 0)
+
+
+class FullDiskTest(AofCase):
+    """On a file system of its own, of a few megabytes."""
+
+    def small_disk(self):
+        folder = tempfile.mkdtemp(prefix="henge-test-disk-")
+        self.addCleanup(os.rmdir, folder)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder],
+                          capture_output=True, check=False).returncode != 0:
+            self.skipTest("may not mount")
+        self.addCleanup(subprocess.run, ["umount", "-l", folder], check=True)
+        return folder
+
+    def test_writes_are_refused_until_there_is_room_again(self):
+        folder = self.small_disk()
+        server = self.appending(dir=folder, io_threads=2)
+        writer = server.client(socket_timeout=1)
+        stored = 0
+        # The one that finds the disk full waits for its acknowledgement; those after it are refused.
+        with self.assertRaises((redis.exceptions.TimeoutError, redis.exceptions.ResponseError)):
+            while True:
+                writer.set(f"key{stored}", "x" * 100_000)
+                stored += 1
+        client = server.client()
+        harness.wait_until(lambda: client.info("persistence")["aof_last_write_status"] == "err")
+        with self.assertRaisesRegex(redis.exceptions.ResponseError,
+                                    "MISCONF Errors writing to the AOF file: No space left"):
+            client.set("refused", 1)
+        self.assertEqual(len(client.get("key0")), 100_000)
+        subprocess.run(["mount", "-o", "remount,size=30m", folder], check=True)
+        harness.wait_until(lambda: client.info("persistence")["aof_last_write_status"] == "ok")
+        harness.wait_until(lambda: client.set("accepted", 1))
+        server.kill()
+        client = self.restarted(server)
+        self.assertEqual(client.get("accepted"), b"1")
+        self.assertGreaterEqual(client.dbsize(), stored + 1)
+        self.assertIsNone(client.get("refused"))
 
 
 class KillTest(AofCase):
