@@ -436,7 +436,7 @@ class ConnectionsTest(LimitsCase):
         observer = self.wire()
         self.assert_clients(observer, 301)
         uneven = self.connections_by_worker()
-        self.assertGreater(max(uneven) - min(uneven), 50, uneven)
+        self.assertGreater(max(uneven) - min(uneven), 20, uneven)
         self.converse(self.crowd(100), b"PING\r\n", b"+PONG\r\n")
         again = self.connections_by_worker()
         self.assertLessEqual(max(again) - min(again), 4, again)
