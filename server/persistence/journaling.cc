@@ -76,7 +76,9 @@ void Journaling::Listen(bool on) {
 }
 
 absl::Status Journaling::Start(persistence::AofFiles files) {
-  const bool has_base = files.manifest().base.has_value();
+  if (!files.manifest().base) {
+    if (absl::Status status = ReplaceAll(files); !status.ok()) return status;
+  }
   std::shared_ptr<AofWriter> writer = NewWriter(std::move(files));
   if (absl::Status status = writer->Start(); !status.ok()) return status;
   {
@@ -84,7 +86,7 @@ absl::Status Journaling::Start(persistence::AofFiles files) {
     writer_ = writer;
   }
   Listen(true);
-  return has_base ? absl::OkStatus() : Rewrite();
+  return absl::OkStatus();
 }
 
 absl::Status Journaling::TurnOn() {
@@ -203,6 +205,10 @@ absl::Status Journaling::RewriteDetached() {
   absl::Status status = persistence::PosixFileSystem().MakeDirectory(files.directory());
   if (status.ok()) status = files.Load();
   if (!status.ok()) return status;
+  return ReplaceAll(files);
+}
+
+absl::Status Journaling::ReplaceAll(persistence::AofFiles& files) {
   persistence::Snapshot snapshot(node_.store(), node_.saver().SnapshotOptions(/*aof_base=*/true));
   {
     store::LockSet locks(node_.store());
@@ -210,7 +216,7 @@ absl::Status Journaling::RewriteDetached() {
     locks.Lock();
     snapshot.Begin(SystemClock().NowMillis());
   }
-  status = WriteBase(snapshot, files.TemporaryBasePath());
+  absl::Status status = WriteBase(snapshot, files.TemporaryBasePath());
   if (!status.ok()) return status;
   const auto installed = files.InstallBase(files.TemporaryBasePath(), persistence::BaseFormat::kRdb,
                                            files.manifest().increment_sequence + 1);

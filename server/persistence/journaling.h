@@ -88,6 +88,8 @@ class Journaling final : public persistence::EffectListener {
   bool IsRewriteDue() const;
   absl::Status RewriteAttached(persistence::AofWriter& writer);
   absl::Status RewriteDetached();
+  // A base of what the store holds, which takes the place of all there was.
+  absl::Status ReplaceAll(persistence::AofFiles& files);
   void NoteRewrite(const absl::Status& status, UnixMillis began);
 
   Node& node_;

@@ -69,6 +69,15 @@ class RecoveryTest(AofCase):
         server.kill()
         self.assertEqual(contents(self.restarted(server)), expected)
 
+    def test_its_files_are_named_as_redis_names_them(self):
+        server, reference = self.appending(), self.redis({"appendonly": "yes"})
+        self.assertEqual(self.parts(server), self.parts(reference))
+        for one in (server, reference):
+            one.client().bgrewriteaof()
+            harness.wait_until(lambda one=one: ".2.base." in self.parts(one)[0] and
+                               len(self.parts(one)) == 2)
+        self.assertEqual(self.parts(server), self.parts(reference))
+
     def test_a_torn_end_is_cut_and_kept(self):
         server = self.appending()
         client = server.client()
@@ -121,7 +130,7 @@ class RecoveryTest(AofCase):
         theirs = self.redis({"appendonly": "yes", "appendfsync": "always"})
         fill(ours.client(), self.random, KEYS)
         ours.client().bgrewriteaof()
-        self.wait_rewritten(ours.client(), 2)
+        self.wait_rewritten(ours.client(), 1)
         ours.client().flushall()
         fill(ours.client(), self.random, KEYS)
         expected = contents(ours.client())
@@ -167,7 +176,7 @@ class RunningTest(AofCase):
         client = server.client()
         for i in range(300):
             client.set("key", "x" * 1000 + str(i))
-        self.wait_rewritten(client, 2)
+        self.wait_rewritten(client, 1)
         client.set("key", "short")
         server.kill()
         self.assertEqual(self.restarted(server).get("key"), b"short")
