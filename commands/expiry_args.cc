@@ -24,7 +24,8 @@ std::optional<UnixMillis> Deadline(int64_t value, TimeUnit unit, UnixMillis now,
 }
 
 void MoveDeadline(CommandContext& ctx, const store::Key& key, store::Entry* entry, UnixMillis at) {
-  if (at <= ctx.keyspace.now()) {
+  // Where effects are applied the key stays until one deletes it.
+  if (at <= ctx.keyspace.visible_now()) {
     ctx.keyspace.Delete(key, store::events::kDel);
     return ctx.effects.Instead({"DEL", key.bytes});
   }

@@ -49,7 +49,7 @@ class Units final : public persistence::EffectListener {
 
 std::unique_ptr<Config> TwoWorkers() {
   auto config = std::make_unique<Config>();
-  EXPECT_TRUE(config->LoadText("port 0\nio-threads 2\n", "test").ok());
+  EXPECT_TRUE(config->LoadText("port 0\nio-threads 2\nsave \"\"\ndbfilename none.rdb\n", "test").ok());
   return config;
 }
 

@@ -66,7 +66,7 @@ std::unique_ptr<Config> SmallConfig() {
                   ->LoadText("port 0\nio-threads 1\nenable-debug-command yes\n"
                              "hash-max-listpack-entries 12\nset-max-listpack-entries 12\n"
                              "set-max-intset-entries 8\nzset-max-listpack-entries 12\n"
-                             "list-max-listpack-size 10\n",
+                             "list-max-listpack-size 10\nsave \"\"\ndbfilename none.rdb\n",
                              "test")
                   .ok());
   return config;

@@ -138,7 +138,8 @@ int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file
   pthread_kill(waiter.native_handle(), SIGTERM);
   waiter.join();
   node.reset();
-  henge::LogWarning("Henge is now ready to exit, bye bye...");
+  // The reason for another end is the log's last line.
+  if (code == 0) henge::LogWarning("Henge is now ready to exit, bye bye...");
   return code;
 }
 

@@ -29,7 +29,9 @@ int Shutdown::Wait() {
       requested_.wait(lock, [this] { return request_.has_value(); });
       request = *request_;
     }
-    LogNotice("User requested shutdown...", {{"reason", request.reason}});
+    if (request.exit_code == 0) {
+      LogNotice("User requested shutdown...", {{"reason", request.reason}});
+    }
     if (Prepare(request)) return request.exit_code;
     LogError("Error trying to save the DB, can't exit.");
     node_.services().clients().Unpause();

@@ -124,8 +124,8 @@ absl::Status DatasetLoader::LoadAof(persistence::AofFiles& files) {
   EffectApplier applier(node_);
   for (const persistence::AofPart& part : parts) {
     const bool last = part.name == parts.back().name;
-    if (const absl::Status status = LoadPart(files, part.name, last, applier); !status.ok()) {
-      return Annotated(part.name, status);
+    if (absl::Status status = LoadPart(files, part.name, last, applier); !status.ok()) {
+      return status;
     }
   }
   return absl::OkStatus();
@@ -135,14 +135,16 @@ absl::Status DatasetLoader::LoadPart(persistence::AofFiles& files, const std::st
                                      bool last, EffectApplier& applier) {
   const std::string path = files.PathOf(name);
   auto contents = PosixFileSystem().Read(path);
-  if (!contents.ok()) return contents.status();
+  if (!contents.ok()) {
+    return Annotated(fmt::format("The append only file {} can't be read", name), contents.status());
+  }
   const std::string_view bytes = (*contents)->bytes();
   const uint64_t before = progress_.bytes.load();
   LogNotice("Loading AOF part", {{"file", name}, {"bytes", bytes.size()}});
   uint64_t offset = 0;
   if (persistence::HasRdbPreamble(bytes)) {
     const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
-    if (!loaded.ok()) return loaded.status();
+    if (!loaded.ok()) return Annotated(name, loaded.status());
     offset = loaded->bytes;
   }
   using Result = persistence::AofParser::Result;
@@ -151,15 +153,18 @@ absl::Status DatasetLoader::LoadPart(persistence::AofFiles& files, const std::st
   while ((result = parser.Next()) <= Result::kAnnotation) {
     for (size_t i = 0; result == Result::kUnit && i < parser.commands(); ++i) {
       if (const absl::Status status = applier.Apply(parser.command(i)); !status.ok()) {
-        return Annotated(fmt::format("offset {}", parser.begin()), status);
+        return {status.code(), fmt::format("{} reading the append only file {}, offset {}",
+                                           Std(status.message()), name, parser.begin())};
       }
     }
     progress_.bytes.store(before + parser.good_until(), std::memory_order_relaxed);
   }
   if (result == Result::kEnd) return absl::OkStatus();
   if (result == Result::kDamaged || !last || !node_.parameters().aof_load_truncated.load()) {
-    return absl::DataLossError(
-        fmt::format("offset {}: {}", parser.error_offset(), parser.reason()));
+    const bool torn = result == Result::kTorn;
+    return absl::DataLossError(fmt::format("{} reading the append only file {}: offset {}: {}",
+                                           torn ? "Unexpected end of file" : "Bad file format",
+                                           name, parser.error_offset(), parser.reason()));
   }
   const uint64_t good = parser.good_until();
   contents->reset();  // What is mapped may not be cut.

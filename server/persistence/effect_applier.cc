@@ -22,7 +22,7 @@ EffectApplier::EffectApplier(Node& node) : node_(node), writer_(replies_) {}
 absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
   const auto [info, unknown_subcommand] = commands::CommandTable::Get().Resolve(command);
   if (info == nullptr || unknown_subcommand || info->spec->handler == nullptr) {
-    return absl::UnimplementedError(fmt::format("unknown command '{}'", command[0]));
+    return absl::UnimplementedError(fmt::format("Unknown command '{}'", command[0]));
   }
   const commands::CommandSpec& spec = *info->spec;
   const auto count = static_cast<int>(command.size());

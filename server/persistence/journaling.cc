@@ -76,7 +76,7 @@ void Journaling::Listen(bool on) {
 }
 
 absl::Status Journaling::Start(persistence::AofFiles files) {
-  if (!files.manifest().base) {
+  if (files.manifest().Loaded().empty()) {
     if (absl::Status status = ReplaceAll(files); !status.ok()) return status;
   }
   std::shared_ptr<AofWriter> writer = NewWriter(std::move(files));

@@ -25,10 +25,11 @@ namespace {
 using henge::commands::CommandInfo;
 using henge::commands::CommandTable;
 
-// Ends the process, or would hang the fuzzer.
+// Ends the process, would hang the fuzzer, or writes files.
 bool Excluded(std::string_view name) {
   for (const std::string_view bad : {"shutdown", "debug", "wait", "waitaof", "client|pause",
-                                     "client|reply", "monitor", "quit", "config|rewrite"}) {
+                                     "client|reply", "monitor", "quit", "config|rewrite", "save",
+                                     "bgsave", "bgrewriteaof"}) {
     if (name == bad) return true;
   }
   return false;
@@ -100,7 +101,7 @@ std::string Encode(const std::vector<std::string>& args) {
 // One worker, and no port: the fuzzer hands it its sockets.
 std::unique_ptr<henge::server::Config> SmallConfig() {
   auto config = std::make_unique<henge::server::Config>();
-  if (!config->LoadText("port 0\nio-threads 1\n", "fuzzer").ok()) std::abort();
+  if (!config->LoadText("port 0\nio-threads 1\nsave \"\"\ndbfilename none.rdb\n", "fuzzer").ok()) std::abort();
   return config;
 }
 
@@ -130,7 +131,11 @@ class Harness {
       while (args.size() < static_cast<size_t>(arity) + more) {
         args.push_back(RandomArgument(in, options));
       }
+      // In a transaction nobody waits.
+      const bool waits = (info.spec->flags & henge::commands::kBlocking) != 0;
+      if (waits) stream += Encode({"MULTI"});
       stream += Encode(args);
+      if (waits) stream += Encode({"EXEC"});
     }
     stream += Encode({"QUIT"});
     Exchange(fds[0], stream);

@@ -15,6 +15,7 @@ import threading
 import harness
 import redis
 from rdb_keyspace import fill, picture, set_limits
+from wire import encode
 
 SEED = int(os.environ.get("HENGE_SEED", "20261121"))
 KILLS = int(os.environ.get("HENGE_KILLS", "5"))
@@ -112,6 +113,16 @@ class RecoveryTest(AofCase):
         self.assertRegex(server.log(), "offset [0-9]+")
         with open(path, "rb") as file:
             self.assertEqual(file.read(), damaged)
+
+    def test_what_had_expired_when_it_was_written_is_not_seen(self):
+        server = self.appending()
+        server.kill()
+        with open(self.last_part(server), "ab") as file:
+            for words in (("rpush", "list", "foo"), ("pexpireat", "list", "1000"),
+                          ("rpush", "list", "bar"), ("set", "kept", "1"), ("expire", "kept", "-1")):
+                file.write(encode(*words))
+        client = self.restarted(server)
+        self.assertEqual((client.llen("list"), client.get("kept")), (0, None))
 
     def test_the_rdb_file_is_read_where_there_is_no_aof(self):
         server = self.henge()
