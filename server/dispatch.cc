@@ -40,9 +40,13 @@ void Remember(commands::ClientState& client, const CommandInfo& info) {
   client.last_container.store(info.container, std::memory_order_relaxed);
 }
 
-// EXEC's queue is looked at command by command before.
-bool MayWrite(uint32_t flags) {
-  return (flags & (commands::kWrite | commands::kMayReplicate | commands::kLocksQueued)) != 0;
+// Whether the call may change data; EXEC as its queue does.
+bool MayWrite(const commands::ClientState& client, const commands::CommandSpec& spec) {
+  constexpr uint32_t kWrites = commands::kWrite | commands::kMayReplicate;
+  if ((spec.flags & commands::kLocksQueued) == 0) return (spec.flags & kWrites) != 0;
+  return std::any_of(client.queue.begin(), client.queue.end(), [](const QueuedCommand& queued) {
+    return (queued.spec->flags & kWrites) != 0;
+  });
 }
 
 // Whether the collection's members can be hinted at.
@@ -203,7 +207,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
       return Outcome::kHold;
     }
     const uint32_t flags = p.info->spec->flags;
-    if (!node_.journaling().has_room() && MayWrite(flags)) {
+    if (!node_.journaling().has_room() && MayWrite(client, *p.info->spec)) {
       session.WaitForRoom();
       return Outcome::kHold;
     }
@@ -273,7 +277,7 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
-  if (MayWrite(flags)) {
+  if (MayWrite(client, *p.info->spec)) {
     if (node_.saver().refuses_writes()) return errors::kCannotSave;
     if (!node_.journaling().healthy()) {
       refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();
@@ -291,13 +295,7 @@ bool Dispatcher::Paused(const commands::ClientState& client,
   if (client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica) {
     return false;
   }
-  if (pause.all.load(std::memory_order_relaxed)) return true;
-  constexpr uint32_t kWrites = commands::kWrite | commands::kMayReplicate;
-  if ((spec.flags & commands::kLocksQueued) == 0) return (spec.flags & kWrites) != 0;
-  for (const QueuedCommand& queued : client.queue) {
-    if ((queued.spec->flags & kWrites) != 0) return true;
-  }
-  return false;
+  return pause.all.load(std::memory_order_relaxed) || MayWrite(client, spec);
 }
 
 bool Dispatcher::Paused(const commands::CommandSpec& spec, UnixMillis now) const {

@@ -18,6 +18,7 @@
 #include "server/node.h"
 #include "server/session.h"
 #include "server/totals.h"
+#include "store/unheard.h"
 
 namespace henge::server {
 namespace {
@@ -222,11 +223,6 @@ class ConfigAccess final : public commands::ConfigService {
   Node& node_;
 };
 
-class Unheard final : public store::EffectSink {
- public:
-  void OnEffect(DbIndex, const store::Key&, const store::Event&, store::Change) override {}
-};
-
 class Persistence final : public commands::PersistenceService {
  public:
   explicit Persistence(Node& node) : node_(node) {}
@@ -289,7 +285,7 @@ class Persistence final : public commands::PersistenceService {
     }
     if (options.save && !node_.saver().SaveLocked().ok()) return "ERR";
     if (options.flush) {
-      Unheard unheard;
+      store::Unheard unheard;
       store::Keyspace(store, held, unheard, 0, ctx.keyspace.now())
           .FlushDatabases(0, static_cast<DbIndex>(store.databases() - 1), store::FlushMode::kLazy);
     }

@@ -16,6 +16,7 @@
 #include "persistence/rdb/value_reader.h"
 #include "store/access_clock.h"
 #include "store/keyspace.h"
+#include "store/unheard.h"
 
 namespace henge::persistence {
 namespace {
@@ -24,12 +25,6 @@ constexpr size_t kBatchRecords = 256;
 constexpr size_t kBatchBytes = 64 * 1024;
 constexpr size_t kBatchesAhead = 4;         // For each thread.
 constexpr uint64_t kParseAtOnce = 1 << 20;  // Between reports of progress.
-
-// Nobody is told of what is loaded.
-class Unheard final : public store::EffectSink {
- public:
-  void OnEffect(DbIndex, const store::Key&, const store::Event&, store::Change) override {}
-};
 
 // A record whose key may have stood in the parser's scratch.
 struct Record {
@@ -176,7 +171,7 @@ absl::Status Loader::LoadOne(const Record& record) {
     locks.Add(key.slot);
     locks.Lock();
   }
-  Unheard unheard;
+  store::Unheard unheard;
   // At time 0: what has expired is still there.
   store::Keyspace keyspace(store_, options_.held == nullptr ? locks : *options_.held, unheard,
                            record.db, 0);

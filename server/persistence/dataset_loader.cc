@@ -152,7 +152,12 @@ absl::Status DatasetLoader::LoadPart(persistence::AofFiles& files, const std::st
   Result result;
   while ((result = parser.Next()) <= Result::kAnnotation) {
     for (size_t i = 0; result == Result::kUnit && i < parser.commands(); ++i) {
-      if (const absl::Status status = applier.Apply(parser.command(i)); !status.ok()) {
+      const absl::Status status = applier.Apply(parser.command(i));
+      if (status.code() == absl::StatusCode::kFailedPrecondition) {
+        // As Redis: it may have been refused when it was written, too.
+        LogWarning("A command of the append-only file was refused",
+                   {{"file", name}, {"offset", parser.begin()}, {"error", Std(status.message())}});
+      } else if (!status.ok()) {
         return {status.code(), fmt::format("{} reading the append only file {}, offset {}",
                                            Std(status.message()), name, parser.begin())};
       }

@@ -6,17 +6,9 @@
 #include "base/clock.h"
 #include "commands/context.h"
 #include "server/node.h"
+#include "store/unheard.h"
 
 namespace henge::server {
-namespace {
-
-class Unheard final : public store::EffectSink {
- public:
-  void OnEffect(DbIndex, const store::Key&, const store::Event&, store::Change) override {}
-};
-
-}  // namespace
-
 EffectApplier::EffectApplier(Node& node) : node_(node), writer_(replies_) {}
 
 absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
@@ -44,7 +36,7 @@ absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
   if (incomplete) locks.AddAll();
   if ((spec.flags & commands::kWalks) == 0) locks.Lock();
 
-  Unheard unheard;
+  store::Unheard unheard;
   store::Keyspace keyspace(node_.store(), locks, unheard,
                            client_.db.load(std::memory_order_relaxed), SystemClock().NowMillis());
   keyspace.set_sees_expired(true);

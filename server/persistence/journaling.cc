@@ -246,10 +246,10 @@ bool Journaling::IsRewriteDue() const {
   if (writer_ == nullptr || rewriting_) return false;
   if (!last_ok_ && SystemClock().NowMillis() - tried_ < kRetryMs) return false;
   const Settings& settings = node_.parameters();
-  const int64_t percentage = settings.auto_aof_rewrite_percentage.load();
-  if (percentage == 0) return false;
   const persistence::AofStatus status = writer_->status();
   if (status.apart) return true;  // Its first base could not be written.
+  const int64_t percentage = settings.auto_aof_rewrite_percentage.load();
+  if (percentage == 0) return false;
   const auto least = static_cast<uint64_t>(settings.auto_aof_rewrite_min_size.load());
   const uint64_t base = std::max<uint64_t>(1, status.base_bytes);
   return status.current_bytes > least && status.current_bytes > base &&

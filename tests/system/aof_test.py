@@ -119,7 +119,8 @@ class RecoveryTest(AofCase):
         server.kill()
         with open(self.last_part(server), "ab") as file:
             for words in (("rpush", "list", "foo"), ("pexpireat", "list", "1000"),
-                          ("rpush", "list", "bar"), ("set", "kept", "1"), ("expire", "kept", "-1")):
+                          ("rpush", "list", "bar"), ("set", "kept", "1"), ("lpush", "kept", "refused"),
+                          ("expire", "kept", "-1")):
                 file.write(encode(*words))
         client = self.restarted(server)
         self.assertEqual((client.llen("list"), client.get("kept")), (0, None))
@@ -246,6 +247,8 @@ class FullDiskTest(AofCase):
                                     "MISCONF Errors writing to the AOF file: No space left"):
             client.set("refused", 1)
         self.assertEqual(len(client.get("key0")), 100_000)
+        with client.pipeline() as reads:
+            self.assertEqual(reads.strlen("key0").exists("key1").execute(), [100_000, 1])
         subprocess.run(["mount", "-o", "remount,size=30m", folder], check=True)
         harness.wait_until(lambda: client.info("persistence")["aof_last_write_status"] == "ok")
         harness.wait_until(lambda: client.set("accepted", 1))
