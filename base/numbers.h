@@ -36,6 +36,8 @@ std::optional<int64_t> ParseMemory(std::string_view s);
 inline constexpr size_t kInt64Chars = 20;
 size_t FormatInt64(int64_t value, char* out);
 size_t FormatUint64(uint64_t value, char* out);
+// How many those are.
+size_t CountDigits(uint64_t value);
 
 // The shortest digits that read back as the same value, laid out as Redis 7.2 prints scores:
 // 3, 0.1, 1e+30, 1.5e-9, inf, -inf, nan, -0. (Redis's Grisu2 gives a longer or a neighbouring digit

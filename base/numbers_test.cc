@@ -38,6 +38,17 @@ TEST(ParseInt64, ReadsBackWhatFormatWrites) {
     ASSERT_EQ(ParseInt64(Int(-value)), -value);
     ASSERT_EQ(Int(value), std::to_string(value));
   }
+  // Where a digit is added, and the ends.
+  for (uint64_t power = 1; power <= 1'000'000'000'000'000'000; power *= 10) {
+    for (const uint64_t near : {power - 1, power, power + 1}) {
+      const auto value = static_cast<int64_t>(near);
+      ASSERT_EQ(Int(value), std::to_string(value));
+      ASSERT_EQ(Int(-value), std::to_string(-value));
+      ASSERT_EQ(CountDigits(near), std::to_string(near).size());
+    }
+  }
+  ASSERT_EQ(Int(std::numeric_limits<int64_t>::min()), "-9223372036854775808");
+  ASSERT_EQ(CountDigits(std::numeric_limits<uint64_t>::max()), 20u);
   EXPECT_EQ(Int(std::numeric_limits<int64_t>::min()), "-9223372036854775808");
 }
 

@@ -129,9 +129,11 @@ void Connection::Parse(std::string_view bytes, Batch& batch, size_t& parsed, boo
         refused = true;
         return;
       case proto::RespParser::Result::kCommand:
-        parsed += parser_.consumed();
         batch.commands_.push_back(
-            {first, static_cast<uint32_t>(batch.args_.size()) - first, parsed});
+            {first, static_cast<uint32_t>(batch.args_.size()) - first, parsed + parser_.consumed(),
+             parser_.was_canonical() ? bytes.substr(parsed, parser_.consumed())
+                                     : std::string_view()});
+        parsed += parser_.consumed();
         if (parser_.was_inline()) return;  // Its arguments live only until the next is parsed.
         break;
     }

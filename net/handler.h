@@ -25,6 +25,8 @@ class Batch {
     const Range& range = commands_[i];
     return std::span(args_).subspan(range.first, range.count);
   }
+  // Command `i` as it came, if that is exactly how Henge would write it; otherwise empty.
+  std::string_view wire(size_t i) const { return commands_[i].wire; }
   // Offset in the read buffer behind command `i`.
   size_t end(size_t i) const { return commands_[i].end; }
 
@@ -34,6 +36,7 @@ class Batch {
     uint32_t first;
     uint32_t count;
     size_t end;
+    std::string_view wire;
   };
   static constexpr size_t kKeptArgs = 64 * 1024;  // Room for more is given back.
   void Clear() {

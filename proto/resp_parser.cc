@@ -43,9 +43,14 @@ HeaderLine ReadHeader(std::string_view bytes, size_t from) {
 
 constexpr size_t kShortHeader = 6;  // Up to four digits, CR, LF.
 
+// What is not a line's end there: zero if it is. Redis's parser passes over any two bytes.
+unsigned NotEndOfLine(const char* p) {
+  return static_cast<unsigned>(p[0] ^ '\r') | static_cast<unsigned>(p[1] ^ '\n');
+}
+
 // The number of a header line that has up to four digits; `p` moves behind the line. Negative, and
 // `p` moves nowhere, if it is another line. REQUIRES: kShortHeader bytes at p.
-int ReadShortHeader(const char*& p) {
+int ReadShortHeader(const char*& p, unsigned& odd) {
   int value = *p - '0';
   if (value < 0 || value > 9) return -1;
   size_t digits = 1;
@@ -54,6 +59,7 @@ int ReadShortHeader(const char*& p) {
     if (digit < 0 || digit > 9 || value == 0 || digits == kShortHeader - 2) return -1;
     value = value * 10 + digit;
   }
+  odd |= NotEndOfLine(p + digits);
   p += digits + 2;
   return value;
 }
@@ -161,6 +167,7 @@ RespParser::Result RespParser::Fail(std::string text) {
 RespParser::Result RespParser::Next(std::string_view bytes, const ParserLimits& limits,
                                     std::vector<std::string_view>& args) {
   consumed_ = 0;
+  was_canonical_ = false;
   if (bytes.empty()) return Result::kNeedMore;
   was_inline_ = bytes[0] != '*';
   return was_inline_ ? ParseInline(bytes, args) : ParseMultibulk(bytes, limits, args);
@@ -235,20 +242,23 @@ bool RespParser::ParseWhole(std::string_view bytes, const ParserLimits& limits,
   const char* p = bytes.data() + 1;
   const char* const end = bytes.data() + bytes.size();
   if (end - p < static_cast<ptrdiff_t>(kShortHeader)) return false;
-  const int count = ReadShortHeader(p);
+  unsigned odd = 0;
+  const int count = ReadShortHeader(p, odd);
   if (count <= 0 || count > limits.max_multibulk) return false;
   const size_t args_before = args.size();
   for (int i = 0; i < count; ++i) {
     const char* header = p + 1;
     const bool fits = end - p > static_cast<ptrdiff_t>(kShortHeader) && *p == '$';
-    const int size = fits ? ReadShortHeader(header) : -1;
+    const int size = fits ? ReadShortHeader(header, odd) : -1;
     if (size < 0 || size > limits.max_bulk || end - header < size + 2) {
       args.resize(args_before);
       return false;
     }
     args.emplace_back(header, static_cast<size_t>(size));
+    odd |= NotEndOfLine(header + size);
     p = header + size + 2;
   }
+  was_canonical_ = odd == 0;
   consumed_ = static_cast<size_t>(p - bytes.data());
   return true;
 }

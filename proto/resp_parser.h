@@ -33,6 +33,9 @@ class RespParser {
               std::vector<std::string_view>& args);
 
   bool was_inline() const { return was_inline_; }
+  // Whether the consumed bytes are the command exactly as Henge would write it itself; it need not
+  // say so of every one.
+  bool was_canonical() const { return was_canonical_; }
   size_t consumed() const { return consumed_; }
   const std::string& error() const { return error_; }
 
@@ -68,6 +71,7 @@ class RespParser {
   int64_t remaining_ = -1;  // Arguments to come; -1 before the header.
   int64_t bulk_size_ = -1;  // Of the argument under way; -1 before its header.
   bool was_inline_ = false;
+  bool was_canonical_ = false;
 };
 
 // The first argument of the multibulk command at the start of `bytes`; empty where that is not to

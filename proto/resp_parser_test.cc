@@ -27,6 +27,31 @@ Parsed ParseOne(std::string_view bytes, ParserLimits limits = {}) {
   return {result, {args.begin(), args.end()}, parser.consumed(), parser.error()};
 }
 
+std::string Encode(const std::vector<std::string_view>& args) {
+  std::string bytes = "*" + std::to_string(args.size()) + "\r\n";
+  for (const std::string_view arg : args) {
+    bytes += "$" + std::to_string(arg.size()) + "\r\n" + std::string(arg) + "\r\n";
+  }
+  return bytes;
+}
+
+TEST(RespParser, KnowsWhatIsWrittenAsItWouldWriteIt) {
+  const auto canonical = [](std::string_view bytes) {
+    RespParser parser;
+    std::vector<std::string_view> args;
+    EXPECT_EQ(parser.Next(bytes, {}, args), Result::kCommand) << bytes;
+    return parser.was_canonical();
+  };
+  EXPECT_TRUE(canonical("*2\r\n$3\r\nGET\r\n$1\r\na\r\n"));
+  EXPECT_TRUE(canonical("*2\r\n$3\r\nGET\r\n$0\r\n\r\n*1\r\n"));
+  // Two bytes end a line, whatever they are.
+  EXPECT_FALSE(canonical("*2\r\n$3\r\nGETxx$1\r\na\r\n"));
+  EXPECT_FALSE(canonical("*2\r\n$3\r\nGET\r\n$1\r\na\n\r"));
+  EXPECT_FALSE(canonical("*2\rx$3\r\nGET\r\n$1\r\na\r\n"));
+  EXPECT_FALSE(canonical("*2\r\n$3\r!GET\r\n$1\r\na\r\n"));
+  EXPECT_FALSE(canonical("GET a\r\n"));
+}
+
 TEST(RespParser, ReadsAMultibulkCommand) {
   const auto parsed = ParseOne("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$0\r\n\r\n*1\r\n");
   EXPECT_EQ(parsed.result, Result::kCommand);
@@ -152,6 +177,9 @@ TEST(RespParser, SurvivesRandomBytes) {
       const Result result = parser.Next(std::string_view(bytes).substr(at), {}, args);
       if (result == Result::kNeedMore || result == Result::kError) break;
       ASSERT_GT(parser.consumed(), 0u);
+      if (parser.was_canonical()) {
+        ASSERT_EQ(Encode(args), bytes.substr(at, parser.consumed()));
+      }
       at += parser.consumed();
       ASSERT_LE(at, bytes.size());
     }

@@ -173,7 +173,8 @@ void Awakener::Execute(BlockedCall& call, UnixMillis now, commands::ClientState&
     const uint64_t changes_before = effects_.changes();
     call.spec().handler(context, args);
     if (effects_.changes() != changes_before) {
-      effects_.EndCall(call.db(), call.argv(), context.effects);
+      effects_.EndCall({.db = call.db(), .argv = call.argv(), .keys = call.keys()},
+                       context.effects);
     }
     effects_.CloseUnit();
     served.lsn = effects_.last_lsn();

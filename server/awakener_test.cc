@@ -25,7 +25,7 @@ using ::testing::ElementsAre;
 
 class Units final : public persistence::EffectListener {
  public:
-  Lsn OnUnit(std::span<const persistence::Effect> effects) override {
+  Lsn OnUnit(std::span<const persistence::Effect> effects, Slot) override {
     std::string line;
     for (const persistence::Effect& effect : effects) {
       for (const std::string_view word : effect.words) {

@@ -76,13 +76,26 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
 
 // --- Passes one and two: resolve, hash, prefetch ---
 
+namespace {
+
+// One key many times over, as collections are used, is hashed once.
+void AddKey(std::string_view bytes, std::vector<store::Key>& keys) {
+  if (!keys.empty() && keys.back().bytes == bytes) {
+    keys.push_back({bytes, keys.back().hash, keys.back().slot});
+  } else {
+    keys.push_back(store::Key::Of(bytes));
+  }
+}
+
+}  // namespace
+
 Dispatcher::Prepared Dispatcher::Prepare(std::span<const std::string_view> argv,
                                          std::vector<store::Key>& keys) {
   const auto [info, unknown_subcommand] = table_.Resolve(argv);
   Prepared p{info, unknown_subcommand, static_cast<uint32_t>(keys.size()), 0};
   if (info == nullptr || unknown_subcommand) return p;
   if (info->simple_single_key) {
-    if (argv.size() > 1) keys.push_back(store::Key::Of(argv[1]));
+    if (argv.size() > 1) AddKey(argv[1], keys);
   } else if (info->spec->keys[0].begin != commands::KeySpec::Begin::kNone) {
     positions_.clear();
     if (commands::FindKeys(*info->spec, argv, positions_)) {
@@ -109,6 +122,7 @@ size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
   for (size_t i = 0; i < batch.size(); ++i) {
     // By value: EXEC prepares its queue behind the batch's commands and may move them.
     const Prepared p = prepared_[i];
+    wire_ = batch.wire(i);
     if (Run(session, p, batch.argv(i)) == Outcome::kHold) return i;
     if (session.connection().suspended() || session.state().close_after_reply) return i + 1;
   }
@@ -437,7 +451,12 @@ void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::
   spec.handler(context, args);
   const bool runs_others = (spec.flags & commands::kLocksQueued) != 0;
   if (effects_.changes() != changes_before && !runs_others) {
-    effects_.EndCall(keyspace.db(), argv, context.effects);
+    effects_.EndCall({.db = keyspace.db(),
+                      .argv = argv,
+                      .keys = KeysOf(p),
+                      .wire = wire_,
+                      .names_not_all = p.names_not_all},
+                     context.effects);
   }
   effects_.CloseUnit();
   uint64_t ended = 0;
@@ -477,7 +496,12 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   const auto mark = exec.reply.buffer().GetMark();
   command.spec->handler(context, args);
   if (effects_.changes() != changes_before) {
-    effects_.EndCall(keyspace.db(), argv, context.effects, EffectRecorder::Words::kGo);
+    effects_.EndCall({.db = keyspace.db(),
+                      .argv = argv,
+                      .keys = keys,
+                      .words_go = true,
+                      .names_not_all = p.names_not_all},
+                     context.effects);
   }
   if (client.reply_mode == commands::ReplyMode::kOff) exec.reply.buffer().TruncateTo(mark);
   if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));

@@ -129,6 +129,7 @@ class Dispatcher {
   std::vector<Member> members_;  // Of the batch, that will be looked for.
   std::vector<commands::KeyPosition> positions_;
   std::vector<store::Key> queued_keys_;  // Of the transaction that EXEC is about to run.
+  std::string_view wire_;                // Of the command under way: as it came, or empty.
   std::string refusal_;
   std::string monitor_lines_;  // Of the commands of this call.
   bool redirected_ = false;    // The last refusal was the slot check's.

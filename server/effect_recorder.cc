@@ -18,6 +18,7 @@ void EffectRecorder::OnEffect(DbIndex db, const store::Key& key, const store::Ev
   if (!by_itself) {
     ++changes_;
   } else if (wanted()) {
+    NoteSlot(key.slot);
     AddCopy(db, {"DEL", std::string(key.bytes)});
   }
 }
@@ -28,48 +29,49 @@ void EffectRecorder::OnMembersExpired(DbIndex db, const store::Key& key, const s
   if (!wanted()) return;
   CallEffects::Command words = {"HDEL", std::string(key.bytes)};
   words.insert(words.end(), members.begin(), members.end());
+  NoteSlot(key.slot);
   AddCopy(db, words);
 }
 
 void EffectRecorder::OnFlush(DbIndex, DbIndex, uint64_t) { ++changes_; }
 void EffectRecorder::OnSwap(DbIndex, DbIndex) { ++changes_; }
 
-void EffectRecorder::Add(DbIndex db, std::span<const std::string_view> words) {
-  told_.push_back({db, words_.size(), words.size()});
-  words_.insert(words_.end(), words.begin(), words.end());
-  if (!in_unit_) CloseUnit();
-}
-
 void EffectRecorder::AddCopy(DbIndex db, const CallEffects::Command& words) {
-  told_.push_back({db, words_.size(), words.size()});
-  for (const std::string& word : words) words_.push_back(copies_.emplace_back(word));
-  if (!in_unit_) CloseUnit();
+  told_.push_back({db, {}, copied_words_.size(), words.size(), {}});
+  for (const std::string& word : words) copied_words_.push_back(copies_.emplace_back(word));
+  if (!in_unit_) Tell();
 }
 
-void EffectRecorder::EndCall(DbIndex db, std::span<const std::string_view> argv,
-                             const CallEffects& effects, Words words) {
+void EffectRecorder::EndCall(const Call& call, const CallEffects& effects) {
   if (!wanted()) return;
+  for (const store::Key& key : call.keys) NoteSlot(key.slot);
+  if (call.keys.empty() || call.names_not_all) NoteSlot(persistence::kNoSlot);
   if (effects.replaced()) {
-    for (const CallEffects::Command& command : effects.commands()) AddCopy(db, command);
-  } else if (words == Words::kStay) {
-    Add(db, argv);
+    for (const CallEffects::Command& command : effects.commands()) AddCopy(call.db, command);
+  } else if (call.words_go) {
+    AddCopy(call.db, {call.argv.begin(), call.argv.end()});
   } else {
-    AddCopy(db, {argv.begin(), argv.end()});
+    told_.push_back({call.db, call.argv, 0, 0, call.wire});
+    if (!in_unit_) Tell();
   }
 }
 
-void EffectRecorder::CloseUnit() {
-  in_unit_ = false;
-  if (told_.empty()) return;
-  const std::span<const std::string_view> words(words_);
+void EffectRecorder::Tell() {
+  const std::span<const std::string_view> copied(copied_words_);
   unit_.clear();
   for (const Told& told : told_) {
-    unit_.push_back({told.db, words.subspan(told.first, told.count)});
+    const bool stay = told.copies == 0;
+    unit_.push_back(
+        {told.db, stay ? told.words : copied.subspan(told.first_copy, told.copies), told.wire});
   }
-  last_lsn_ = listener_.load(std::memory_order_relaxed)->OnUnit(unit_);
+  last_lsn_ = listener_.load(std::memory_order_relaxed)->OnUnit(unit_, slot_);
   told_.clear();
-  words_.clear();
-  if (!copies_.empty()) copies_.clear();
+  if (!copies_.empty()) {
+    copied_words_.clear();
+    copies_.clear();
+  }
+  slot_ = persistence::kNoSlot;
+  has_slot_ = false;
 }
 
 }  // namespace henge::server

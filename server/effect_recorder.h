@@ -50,23 +50,38 @@ class EffectRecorder final : public store::EffectSink {
   // Changes that calls made, so far: a call that leaves it as it was has no effect.
   uint64_t changes() const { return changes_; }
 
-  // Whether the words of a call stay until the unit is closed.
-  enum class Words : uint8_t { kStay, kGo };
+  // A call that changed something. Views: good until the unit is closed, or, if the words `go`,
+  // during EndCall only.
+  struct Call {
+    DbIndex db;
+    std::span<const std::string_view> argv;
+    std::span<const store::Key> keys;  // All that it names.
+    std::string_view wire = {};        // As it came, if that is how it would be encoded.
+    bool words_go = false;
+    bool names_not_all = false;  // It may have come to other keys, too.
+  };
   // What happens until CloseUnit is told as one. Outside, each deletion is a unit.
   void OpenUnit() { in_unit_ = true; }
-  void EndCall(DbIndex db, std::span<const std::string_view> argv,
-               const commands::CallEffects& effects, Words words = Words::kStay);
-  void CloseUnit();
+  void EndCall(const Call& call, const commands::CallEffects& effects);
+  void CloseUnit() {
+    in_unit_ = false;
+    if (!told_.empty()) Tell();
+  }
 
  private:
   struct Told {
     DbIndex db;
-    size_t first;  // In words_.
-    size_t count;
+    std::span<const std::string_view> words;  // If they stay until the unit is closed;
+    size_t first_copy;                        // else in copied_words_.
+    size_t copies;
+    std::string_view wire;
   };
-  // `words` stay until the unit is closed.
-  void Add(DbIndex db, std::span<const std::string_view> words);
   void AddCopy(DbIndex db, const commands::CallEffects::Command& words);
+  void NoteSlot(Slot slot) {
+    slot_ = has_slot_ && slot_ != slot ? persistence::kNoSlot : slot;
+    has_slot_ = true;
+  }
+  void Tell();
 
   ExecutionStats& stats_;
   const std::atomic<persistence::EffectListener*>& listener_;
@@ -74,12 +89,14 @@ class EffectRecorder final : public store::EffectSink {
   uint64_t changes_ = 0;
   bool in_unit_ = false;
   Lsn last_lsn_ = 0;
-  // The unit so far: effects, their words, and those words that nobody else keeps. Empty between
-  // units, but their memory stays.
+  // The unit so far: effects, and those words that nobody else keeps. Empty between units, but
+  // their memory stays. The slot is that of all keys so far.
   std::vector<Told> told_;
-  std::vector<std::string_view> words_;
+  std::vector<std::string_view> copied_words_;
   std::deque<std::string> copies_;
   std::vector<persistence::Effect> unit_;
+  Slot slot_ = persistence::kNoSlot;
+  bool has_slot_ = false;
 };
 
 }  // namespace henge::server

@@ -15,6 +15,7 @@
 
 #include "base/random.h"
 #include "base/strings.h"
+#include "persistence/journal/unit_encoding.h"
 #include "server/config/config.h"
 #include "server/node.h"
 
@@ -22,6 +23,7 @@ namespace henge::server {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::IsEmpty;
@@ -32,10 +34,13 @@ using Words = std::vector<std::string>;
 // Keeps each unit as its commands, and a SELECT before what is not for database 0.
 class Recording final : public persistence::EffectListener {
  public:
-  Lsn OnUnit(std::span<const persistence::Effect> effects) override {
+  Lsn OnUnit(std::span<const persistence::Effect> effects, Slot) override {
     const std::lock_guard lock(mu_);
     for (const persistence::Effect& effect : effects) {
       commands_.push_back({effect.db, Words(effect.words.begin(), effect.words.end())});
+      std::string encoded(persistence::MeasureCommand(effect.words), '\0');
+      persistence::EncodeCommand(effect.words, encoded.data());
+      EXPECT_THAT(effect.wire, AnyOf(IsEmpty(), encoded));
     }
     units_.push_back(effects.size());
     return 0;

@@ -21,11 +21,10 @@
 
 #include "base/mutex.h"
 #include "base/types.h"
+#include "persistence/effect_listener.h"
 
 namespace henge::persistence {
 
-// Instead of a slot: of a record without keys, or with keys of several slots.
-inline constexpr Slot kNoSlot = 0xffff;
 // Instead of a slot: of a record that is no effect but a word between nodes (PING, REPLCONF).
 inline constexpr Slot kControlSlot = 0xfffe;
 

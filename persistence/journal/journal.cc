@@ -42,6 +42,10 @@ Journal::Journal(const JournalLimits& limits, Lsn start)
 Journal::~Journal() = default;
 
 Lsn Journal::Append(std::span<const Effect> unit, Slot slot) {
+  if (unit.size() == 1 && !unit[0].wire.empty() &&
+      Chunk::CapacityFor(unit[0].wire.size() + kMaxSelectBytes) <= pool_->chunk_bytes()) {
+    return AppendWire(unit[0], slot);
+  }
   const UnitLayout layout = MeasureUnit(unit);
   if (Chunk::CapacityFor(layout.total()) > pool_->chunk_bytes()) {
     return AppendLarge(unit, layout.opening, layout.select, layout.rest, slot);
@@ -64,6 +68,23 @@ Lsn Journal::Append(std::span<const Effect> unit, Slot slot) {
     }
     chunk.Commit(bytes, {unit.back().db, slot});
     end = Publish(unit.back().db);
+  }
+  after.Run();
+  return end;
+}
+
+Lsn Journal::AppendWire(const Effect& effect, Slot slot) {
+  Aftermath after;
+  Lsn end;
+  {
+    const std::lock_guard lock(mutex_);
+    Chunk& chunk = ChunkWith(effect.wire.size() + kMaxSelectBytes, after);
+    char* const begin = chunk.tail();
+    char* const out = db_ == effect.db ? begin : EncodeSelect(effect.db, begin);
+    std::memcpy(out, effect.wire.data(), effect.wire.size());
+    const auto bytes = static_cast<size_t>(out - begin) + effect.wire.size();
+    chunk.Commit(bytes, {effect.db, slot});
+    end = Publish(effect.db);
   }
   after.Run();
   return end;

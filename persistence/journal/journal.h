@@ -107,6 +107,8 @@ class Journal {
     void Run();
   };
 
+  // An effect that is encoded already.
+  Lsn AppendWire(const Effect& effect, Slot slot);
   Lsn AppendLarge(std::span<const Effect> unit, size_t opening, size_t select, size_t rest,
                   Slot slot);
   void WakeReadersSlow();

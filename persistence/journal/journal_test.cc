@@ -19,13 +19,21 @@ namespace {
 struct Unit {
   std::vector<std::pair<DbIndex, std::string>> effects;  // Each is SET k <text>.
   Slot slot = kNoSlot;
+  bool wire = false;  // As one that came encoded.
 
   template <class F>
   auto With(F&& use) const {
     std::vector<std::vector<std::string_view>> words;
     std::vector<Effect> list;
     for (const auto& [db, text] : effects) words.push_back({"SET", "k", text});
-    for (size_t i = 0; i < words.size(); ++i) list.push_back({effects[i].first, words[i]});
+    std::vector<std::string> encoded;
+    for (const auto& each : words) {
+      encoded.emplace_back(wire ? MeasureCommand(each) : 0, '\0');
+      if (wire) EncodeCommand(each, encoded.back().data());
+    }
+    for (size_t i = 0; i < words.size(); ++i) {
+      list.push_back({effects[i].first, words[i], encoded[i]});
+    }
     return use(std::span<const Effect>(list));
   }
   Lsn AppendTo(Journal& journal) const {
@@ -64,6 +72,7 @@ Unit RandomUnit(Random& random, uint64_t longest) {
         std::string(random.Below(longest), static_cast<char>('a' + random.Below(26))));
   }
   unit.slot = static_cast<Slot>(random.Below(kSlots));
+  unit.wire = random.Below(2) == 0;
   return unit;
 }
 

@@ -13,12 +13,6 @@ namespace {
 constexpr std::string_view kMulti = "*1\r\n$5\r\nMULTI\r\n";
 constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
 
-size_t Digits(size_t n) {
-  size_t digits = 1;
-  for (; n >= 10; n /= 10) ++digits;
-  return digits;
-}
-
 char* Put(std::string_view text, char* out) {
   CopyBytes(out, text);
   return out + text.size();
@@ -48,9 +42,11 @@ struct SelectWords {
 
 }  // namespace
 
+char* EncodeSelect(DbIndex db, char* out) { return EncodeCommand(SelectWords(db).words, out); }
+
 size_t MeasureCommand(std::span<const std::string_view> words) {
-  size_t size = 3 + Digits(words.size());
-  for (const std::string_view word : words) size += 5 + Digits(word.size()) + word.size();
+  size_t size = 3 + CountDigits(words.size());
+  for (const std::string_view word : words) size += 5 + CountDigits(word.size()) + word.size();
   return size;
 }
 
@@ -71,12 +67,12 @@ UnitLayout MeasureUnit(std::span<const Effect> unit) {
     layout.opening = kMulti.size();
     layout.rest = kExec.size();
   }
-  layout.select = 22 + Digits(unit.front().db);
+  layout.select = 22 + CountDigits(unit.front().db);
   DbIndex db = unit.front().db;
   for (const Effect& effect : unit) {
     if (effect.db != db) layout.rest += MeasureCommand(SelectWords(effect.db).words);
     db = effect.db;
-    layout.rest += MeasureCommand(effect.words);
+    layout.rest += effect.wire.empty() ? MeasureCommand(effect.words) : effect.wire.size();
   }
   return layout;
 }
@@ -84,11 +80,11 @@ UnitLayout MeasureUnit(std::span<const Effect> unit) {
 void EncodeUnit(std::span<const Effect> unit, const UnitLayout& layout, char* out) {
   if (layout.opening > 0) out = Put(kMulti, out);
   DbIndex db = unit.front().db;
-  out = EncodeCommand(SelectWords(db).words, out);
+  out = EncodeSelect(db, out);
   for (const Effect& effect : unit) {
-    if (effect.db != db) out = EncodeCommand(SelectWords(effect.db).words, out);
+    if (effect.db != db) out = EncodeSelect(effect.db, out);
     db = effect.db;
-    out = EncodeCommand(effect.words, out);
+    out = effect.wire.empty() ? EncodeCommand(effect.words, out) : Put(effect.wire, out);
   }
   if (layout.opening > 0) Put(kExec, out);
 }

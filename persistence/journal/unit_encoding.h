@@ -32,6 +32,9 @@ UnitLayout MeasureUnit(std::span<const Effect> unit);
 // Writes all three parts, layout.total() bytes.
 void EncodeUnit(std::span<const Effect> unit, const UnitLayout& layout, char* out);
 
+// The SELECT that stands before an effect, at most kMaxSelectBytes; returns its end.
+char* EncodeSelect(DbIndex db, char* out);
+
 // One command as a RESP array.
 size_t MeasureCommand(std::span<const std::string_view> words);
 char* EncodeCommand(std::span<const std::string_view> words, char* out);

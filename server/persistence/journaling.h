@@ -35,8 +35,8 @@ class Journaling final : public persistence::EffectListener {
   ~Journaling() override;
 
   // --- For workers ---
-  Lsn OnUnit(std::span<const persistence::Effect> effects) override {
-    return enabled() ? journal_.Append(effects) : journal_.end();
+  Lsn OnUnit(std::span<const persistence::Effect> effects, Slot slot) override {
+    return enabled() ? journal_.Append(effects, slot) : journal_.end();
   }
   persistence::CommitGate& gate() { return gate_; }
   // Whether replies wait for the disk (appendfsync always).

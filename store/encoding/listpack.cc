@@ -348,6 +348,46 @@ Listpack::At Listpack::Erase(At at, uint32_t count) {
   return Checked(at);
 }
 
+size_t Listpack::PrependInto(size_t room, std::string_view text) {
+  const Encoded encoded = Encode(text);
+  const size_t added = encoded.Bytes();
+  if (added > room) return 0;
+  std::memmove(block_ - added, block_, kHeader);
+  block_ -= added;
+  Put(kHeader, encoded);
+  Store(block_, static_cast<uint32_t>(bytes() + added));
+  AddToCount(1);
+  return added;
+}
+
+size_t Listpack::EraseFirstInPlace() {
+  const size_t erased = ElementBytes(block_ + kHeader);
+  std::memmove(block_ + erased, block_, kHeader);
+  block_ += erased;
+  Store(block_, static_cast<uint32_t>(bytes() - erased));
+  AddToCount(-1);
+  return erased;
+}
+
+size_t Listpack::AppendInto(size_t room, std::string_view text) {
+  const Encoded encoded = Encode(text);
+  const size_t added = encoded.Bytes();
+  if (added > room) return 0;
+  const size_t total = bytes() + added;
+  Put(End(), encoded);
+  block_[total - 1] = kEnd;
+  Store(block_, static_cast<uint32_t>(total));
+  AddToCount(1);
+  return added;
+}
+
+void Listpack::EraseLastInPlace() {
+  const At last = Last();
+  block_[last] = kEnd;
+  Store(block_, last + 1);
+  AddToCount(-1);
+}
+
 void Listpack::Append(const ListpackRun& run) {
   const At end = End();
   Resize(end, 0, run.size_);

@@ -101,6 +101,12 @@ class Listpack {
   // Removes `count` elements from `at` on (fewer if there are no more); returns what stands there
   // then, or kNone at the end.
   At Erase(At at, uint32_t count = 1);
+  // In place, for an owner whose allocation is larger than the block. The first two move the
+  // block's beginning; each returns by how many bytes, 0 if the element needs more than `room`.
+  size_t PrependInto(size_t room, std::string_view text);  // `room` bytes before the block.
+  size_t EraseFirstInPlace();
+  size_t AppendInto(size_t room, std::string_view text);  // `room` bytes behind it.
+  void EraseLastInPlace();
   // Appends many at once: the block moves at most once.
   void Append(const ListpackRun& run);
   // Removes the elements that match, but not the first `skip` of them, and at most `limit`. Returns

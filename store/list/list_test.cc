@@ -209,7 +209,7 @@ TEST_F(ListTest, CountsItsMemory) {
   size_t bytes = AllocationSize(sizeof(Quicklist)) + quicklist().index().MemoryBytes();
   auto at = quicklist().index().First();
   do {
-    bytes += UsableSize(quicklist().index().At(at).block);
+    bytes += UsableSize(quicklist().AllocationOf(at));
   } while (quicklist().index().Next(at));
   EXPECT_EQ(OperationsOf(Type::kList).memory(entry_->encoding(), entry_->object()), bytes);
   Handle().Erase(1, 999);
@@ -339,7 +339,7 @@ class Model : public ListTest, public ::testing::WithParamInterface<uint64_t> {
     do {
       const ListNode& node = index.At(at);
       ASSERT_GT(node.count, 0u);
-      blocks += AllocationSize(node.bytes);
+      blocks += UsableSize(quicklist().AllocationOf(at));
       ++nodes;
       if (node.plain) continue;
       ASSERT_EQ(Listpack::Validate(node.pack().view()), node.count);
@@ -381,6 +381,28 @@ TEST_P(Model, ListsDoWhatADequeDoes) {
     if (step % 50 == 0) Check();
   }
   Check();
+}
+
+// Few elements, so that the first node is often the last, and all ways meet its head room.
+TEST_P(Model, ListsAreQueuesAndStacks) {
+  SetFill(GetParam() % 2 == 0 ? -1 : 8);
+  for (int step = 0; step < 3000; ++step) {
+    const uint64_t wanted = 20 + 200 * (step / 500 % 2);
+    const uint64_t dice = random_.Below(100);
+    if (model_.empty() || dice < (model_.size() < wanted ? 55u : 40u)) {
+      Push();
+    } else if (dice < 95) {
+      Pop();
+    } else if (dice < 97) {
+      Rotate();
+    } else if (dice < 98) {
+      Remove();
+    } else {
+      dice == 98 ? Insert() : Set();
+    }
+    if (HasFatalFailure()) return;
+    if (step % 25 == 0) Check();
+  }
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, Model, ::testing::Range<uint64_t>(0, 24));
 

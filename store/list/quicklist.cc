@@ -8,6 +8,9 @@ namespace {
 
 // What a new element may take beside its text, generously.
 constexpr size_t kElementOverhead = 8;
+constexpr size_t kMostElementOverhead = 10;
+// What pushes at the head may keep before the first node at most.
+constexpr size_t kMostHeadRoom = 1024;
 // Header and end of a listpack, which two that are joined have once.
 constexpr size_t kPackOverhead = Listpack::kHeader + 1;
 
@@ -21,6 +24,7 @@ bool IsLarge(std::string_view text, size_t large) {
 Quicklist::~Quicklist() {
   if (nodes() == 0) return;
   Position at = index_.First();
+  index_.At(at).block -= head_.front;
   do {
     index_.At(at).Free();
   } while (index_.Next(at));
@@ -74,6 +78,7 @@ void Quicklist::Change(Position at, F change) {
 }
 
 void Quicklist::FreeNode(Position at) {
+  if (IsOpen(at)) CloseHead();
   const ListNode node = index_.At(at);
   block_bytes_ -= node.MemoryBytes();
   index_.Erase(at);
@@ -101,10 +106,10 @@ void Quicklist::AppendPlain(std::string_view text) {
 
 std::optional<Listpack> Quicklist::TakeSoleWithin(const ListNodeLimit& limit) {
   if (nodes() != 1) return std::nullopt;
+  const ListNode& first = index_.At(index_.First());
+  if (first.plain || first.bytes > limit.bytes || first.count > limit.count) return std::nullopt;
+  CloseHead();
   const ListNode node = index_.At(index_.First());
-  if (node.plain || node.bytes > limit.bytes || node.count > limit.count) {
-    return std::nullopt;
-  }
   block_bytes_ -= node.MemoryBytes();
   index_.Erase(index_.First());
   return node.pack();
@@ -112,19 +117,99 @@ std::optional<Listpack> Quicklist::TakeSoleWithin(const ListNodeLimit& limit) {
 
 // --- Ends ---------------------------------------------------------------------------------------
 
+// Moves the first node's block to the end of a larger allocation.
+void Quicklist::OpenHead(size_t need) {
+  CloseHead();
+  ListNode& node = index_.At(index_.First());
+  const size_t room = std::max(need, std::min<size_t>(kMostHeadRoom, node.bytes / 4));
+  const size_t capacity = AllocationSize(node.bytes + room);
+  auto* memory = static_cast<uint8_t*>(std::malloc(capacity));
+  if (memory == nullptr) std::abort();
+  block_bytes_ += capacity - node.MemoryBytes();
+  head_ = {.front = capacity - node.bytes, .capacity = capacity};
+  std::memcpy(memory + head_.front, node.block, node.bytes);
+  node.Free();
+  node.block = memory + head_.front;
+}
+
+void Quicklist::CloseHead() {
+  if (!head_.open()) return;
+  ListNode& node = index_.At(index_.First());
+  uint8_t* memory = node.block - head_.front;
+  std::memmove(memory, node.block, node.bytes);
+  block_bytes_ -= head_.capacity;
+  if (AllocationSize(node.bytes) != head_.capacity) {
+    memory = static_cast<uint8_t*>(std::realloc(memory, AllocationSize(node.bytes)));
+    if (memory == nullptr) std::abort();
+  }
+  node.block = memory;
+  block_bytes_ += node.MemoryBytes();
+  head_ = {};
+}
+
+void Quicklist::PushIntoHead(std::string_view text) {
+  const Position first = index_.First();
+  ListNode& node = index_.At(first);
+  Listpack pack = node.pack();
+  size_t added = pack.PrependInto(head_.front, text);
+  if (added == 0) {
+    OpenHead(text.size() + kMostElementOverhead);
+    pack = node.pack();
+    added = pack.PrependInto(head_.front, text);
+  }
+  head_.front -= added;
+  node.block = pack.block();
+  node.bytes += static_cast<uint32_t>(added);
+  index_.Recount(first, 1);
+}
+
+// Whether there was room. REQUIRES: one node.
+bool Quicklist::AppendInOpenHead(std::string_view text) {
+  if (!head_.open()) return false;
+  ListNode& node = index_.At(index_.First());
+  const size_t added = node.pack().AppendInto(head_.capacity - head_.front - node.bytes, text);
+  if (added == 0) return false;
+  node.bytes += static_cast<uint32_t>(added);
+  index_.Recount(index_.First(), 1);
+  return true;
+}
+
+// REQUIRES: a packed node of more than one element; the only one, if its tail is popped.
+void Quicklist::PopInHead(ListEnd end) {
+  const Position first = index_.First();
+  ListNode& node = index_.At(first);
+  if (!head_.open()) head_ = {.front = 0, .capacity = node.MemoryBytes()};
+  Listpack pack = node.pack();
+  if (end == ListEnd::kHead) {
+    head_.front += pack.EraseFirstInPlace();
+    node.block = pack.block();
+  } else {
+    pack.EraseLastInPlace();
+  }
+  node.bytes = static_cast<uint32_t>(pack.bytes());
+  index_.Recount(first, -1);
+  if (2 * node.bytes < head_.capacity) CloseHead();
+}
+
 void Quicklist::Push(ListEnd end, std::string_view text, size_t large) {
   const bool head = end == ListEnd::kHead;
   if (nodes() > 0) {
     const Position outer = head ? index_.First() : index_.Last();
     if (HasRoomFor(index_.At(outer), text, large)) {
+      if (head) return PushIntoHead(text);
+      if (IsOpen(outer)) {
+        if (AppendInOpenHead(text)) return;
+        CloseHead();
+      }
       return Change(outer, [&](Listpack& pack) {
-        head ? pack.Prepend(text) : pack.Append(text);
+        pack.Append(text);
         return 1;
       });
     }
   }
   const ListNode node = MakeNode(text, IsLarge(text, large));
   Add(node);
+  if (head) CloseHead();
   head ? index_.PushFront(node) : index_.PushBack(node);
 }
 
@@ -136,6 +221,7 @@ void Quicklist::Append(std::span<const std::string_view> texts, size_t large) {
       continue;
     }
     const Position last = index_.Last();
+    if (IsOpen(last)) CloseHead();
     const ListNode node = index_.At(last);
     ListpackRun run;
     size_t n = 0;
@@ -155,8 +241,9 @@ void Quicklist::Pop(ListEnd end) {
   const bool head = end == ListEnd::kHead;
   const Position outer = head ? index_.First() : index_.Last();
   if (index_.At(outer).count == 1) return FreeNode(outer);
-  Change(outer, [&](Listpack& pack) {
-    pack.Erase(head ? pack.First() : pack.Last());
+  if (head || IsOpen(outer)) return PopInHead(end);
+  Change(outer, [](Listpack& pack) {
+    pack.Erase(pack.Last());
     return -1;
   });
 }
@@ -177,6 +264,7 @@ ListNode Quicklist::CutTail(Position at, uint32_t keep) {
 }
 
 void Quicklist::Insert(const Found& place, bool after, std::string_view text, size_t large) {
+  CloseHead();
   const Position at = place.position;
   const ListNode& node = index_.At(at);
   if (HasRoomFor(node, text, large)) {
@@ -264,6 +352,7 @@ void Quicklist::ReplaceNode(Position at, std::string_view text, bool plain) {
 }
 
 void Quicklist::Replace(const Found& place, std::string_view text, size_t large) {
+  CloseHead();
   const Position at = place.position;
   const ListNode node = index_.At(at);
   const bool plain = IsLarge(text, large);
@@ -304,6 +393,7 @@ void Quicklist::Replace(const Found& place, std::string_view text, size_t large)
 // --- Removing -----------------------------------------------------------------------------------
 
 void Quicklist::Erase(uint64_t first, uint64_t count, Garbage& garbage) {
+  CloseHead();
   count = std::min(count, size() - first);
   // From the first node's middle, then whole nodes, then from the last node's beginning.
   while (count > 0) {
@@ -349,6 +439,7 @@ uint64_t Quicklist::RemoveIn(Position at, const Listpack::Pattern& pattern, std:
 }
 
 uint64_t Quicklist::Remove(std::string_view text, uint64_t limit, ListEnd from, Garbage& garbage) {
+  CloseHead();
   const bool forward = from == ListEnd::kHead;
   const Listpack::Pattern pattern(text);
   uint64_t removed = 0;

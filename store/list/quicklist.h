@@ -8,6 +8,12 @@
 //             the node is split and the pieces are joined with what is beside them, where it fits
 //   erase     whole nodes go, others shrink; nothing is joined
 //
+// A listpack that is pushed to at its head would have to move with each element. So the first node
+// may have room before it, made by such a push or left by a pop; it is closed before anything else
+// happens to the node:
+//
+//   first node   | room | listpack | spare |     others   | listpack | (size class)
+//
 // What `Garbage` receives is no part of the list any more; its owner frees it, here or on another
 // thread. Not thread-safe.
 #pragma once
@@ -44,6 +50,10 @@ class Quicklist {
   int fill() const { return fill_; }
   uint64_t ContentBytes() const;  // Of all listpacks and plain elements; adds up the nodes.
   const NodeIndex& index() const { return index_; }
+  // Where the memory of a node's block begins.
+  const uint8_t* AllocationOf(Position at) const {
+    return index_.At(at).block - (IsOpen(at) ? head_.front : 0);
+  }
   size_t MemoryBytes() const {
     return AllocationSize(sizeof(*this)) + index_.MemoryBytes() + block_bytes_;
   }
@@ -80,6 +90,19 @@ class Quicklist {
   template <class F>
   void Change(Position at, F change);
   void Add(const ListNode& node) { block_bytes_ += node.MemoryBytes(); }
+
+  // How the first node's block stands in its allocation.
+  struct HeadRoom {
+    size_t front = 0;     // Bytes before the block.
+    size_t capacity = 0;  // Of the allocation; 0: closed, the block begins it.
+    bool open() const { return capacity != 0; }
+  };
+  bool IsOpen(Position at) const { return head_.open() && at.page == 0 && at.slot == 0; }
+  void OpenHead(size_t need);
+  void CloseHead();
+  void PushIntoHead(std::string_view text);
+  bool AppendInOpenHead(std::string_view text);
+  void PopInHead(ListEnd end);
   void FreeNode(Position at);
   static ListNode MakeNode(std::string_view text, bool plain);
   ListNode CutTail(Position at, uint32_t keep);
@@ -92,6 +115,7 @@ class Quicklist {
 
   NodeIndex index_;
   size_t block_bytes_ = 0;
+  HeadRoom head_;
   int fill_;
 };
 
