@@ -46,7 +46,7 @@ fuzz: deps
 	scripts/fuzz $(ARGS)
 
 kills: build
-	HENGE_KILLS=200 /usr/bin/python3 tests/system/aof_test.py build/release/bin/henge-server KillTest
+	HENGE_KILLS=200 /usr/bin/python3 tests/system/kills_test.py build/release/bin/henge-server $(ARGS)
 
 bench: build
 	scripts/bench $(ARGS)

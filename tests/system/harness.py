@@ -89,6 +89,7 @@ class Server:
         self.settings = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": "",
                          "enable-debug-command": "yes", "enable-protected-configs": "yes",
                          "enable-module-command": "yes", **(settings or {})}
+        self.environment = {}  # Besides that of the test.
         self.process = None
 
     def binary(self):
@@ -103,16 +104,20 @@ class Server:
 
     def start(self, loaded=True):
         """Until it answers; with `loaded`, until what was on disk is loaded, too."""
-        with open(self.log_path(), "ab") as log:
-            self.process = subprocess.Popen(
-                self.command_line(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                cwd=self.folder,
-                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+        self.spawn()
         try:
             wait_until(lambda: self._answers(loaded), START_SECONDS, f"{self.name} on port {self.port}")
         except AssertionError as error:
             raise AssertionError(f"{error}; its log:\n{self.log()}") from None
         return self
+
+    def spawn(self):
+        """Does not wait until it answers."""
+        with open(self.log_path(), "ab") as log:
+            self.process = subprocess.Popen(
+                self.command_line(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                cwd=self.folder, env={**os.environ, **self.environment},
+                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
     def _answers(self, loaded):
         if self.process.poll() is not None:
