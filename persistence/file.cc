@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
@@ -48,7 +49,9 @@ int OpenRetrying(const std::string& path, int flags) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
+  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {
+    if (const absl::StatusOr<uint64_t> size = Size(); size.ok()) size_ = forgotten_ = *size;
+  }
 
   Appended Append(std::span<const std::string_view> pieces) override {
     constexpr size_t kMost = 64;
@@ -68,6 +71,7 @@ class PosixFile final : public File {
         return appended;
       }
       appended.bytes += static_cast<uint64_t>(n);
+      size_ += static_cast<uint64_t>(n);
       skip += static_cast<size_t>(n);
       while (!pieces.empty() && skip >= pieces.front().size()) {
         skip -= pieces.front().size();
@@ -78,13 +82,18 @@ class PosixFile final : public File {
   }
 
   absl::Status Sync() override {
-    if (fdatasync(fd_.get()) == 0) return absl::OkStatus();
-    return ErrnoStatus(errno, "sync", path_);
+    const uint64_t size = size_;
+    if (fdatasync(fd_.get()) != 0) return ErrnoStatus(errno, "sync", path_);
+    ForgetUntil(size);
+    return absl::OkStatus();
   }
 
   absl::Status Truncate(uint64_t size) override {
-    if (ftruncate(fd_.get(), static_cast<off_t>(size)) == 0) return absl::OkStatus();
-    return ErrnoStatus(errno, "truncate", path_);
+    if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) {
+      return ErrnoStatus(errno, "truncate", path_);
+    }
+    size_ = size;
+    return absl::OkStatus();
   }
 
   absl::StatusOr<uint64_t> Size() const override {
@@ -94,8 +103,21 @@ class PosixFile final : public File {
   }
 
  private:
+  // What is on the disk is not read again soon: it leaves the kernel's cache to others, and to the
+  // next writes, which are several times cheaper into pages just given up than into fresh ones.
+  void ForgetUntil(uint64_t size) {
+    constexpr uint64_t kStep = uint64_t{1} << 20;
+    forgotten_ = std::min(forgotten_, size);
+    if (size - forgotten_ < kStep) return;
+    posix_fadvise(fd_.get(), static_cast<off_t>(forgotten_), static_cast<off_t>(size - forgotten_),
+                  POSIX_FADV_DONTNEED);
+    forgotten_ = size;
+  }
+
   const Descriptor fd_;
   const std::string path_;
+  std::atomic<uint64_t> size_{0};
+  uint64_t forgotten_ = 0;  // Of the start; Sync's.
 };
 
 class MappedFile final : public FileContents {
