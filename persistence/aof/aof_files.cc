@@ -161,12 +161,16 @@ absl::Status AofFiles::ForgetHistory(std::span<const std::string> names) {
   return replaced.status;
 }
 
+absl::Status AofFiles::RemoveFile(const std::string& name) const {
+  absl::Status status = files_.Remove(PathOf(name));
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
 absl::Status AofFiles::DeleteHistory() {
   const absl::StatusOr<std::vector<std::string>> names = HistoryNames();
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
-    const absl::Status status = files_.Remove(PathOf(name));
-    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    if (absl::Status status = RemoveFile(name); !status.ok()) return status;
   }
   return ForgetHistory(*names);
 }
@@ -178,7 +182,7 @@ void AofFiles::RemoveLeftovers() {
     const bool ours = name.starts_with("temp-rewriteaof-" + filename_) ||
                       name == "temp-" + filename_ + ".incr" ||
                       name == TemporaryManifestName(filename_);
-    if (ours && !manifest_.Names(name)) RemoveFile(name);
+    if (ours && !manifest_.Names(name)) RemoveFile(name).IgnoreError();
   }
 }
 

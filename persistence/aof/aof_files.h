@@ -72,8 +72,8 @@ class AofFiles {
   // history: a manifest before, in which they are not, must not come back.
   absl::StatusOr<std::vector<std::string>> HistoryNames() const;
   absl::Status ForgetHistory(std::span<const std::string> names);
-  // Any thread.
-  void RemoveFile(const std::string& name) const { files_.Remove(PathOf(name)).IgnoreError(); }
+  // Any thread. Fine if it is gone already.
+  absl::Status RemoveFile(const std::string& name) const;
   absl::Status DeleteHistory();
   // What a crash left half made.
   void RemoveLeftovers();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -45,7 +46,9 @@ absl::Status AofWriter::Start() {
   const Guard lock(mutex_);
   files_.RemoveLeftovers();
   if (!keep_history_) {
-    if (absl::Status status = files_.DeleteHistory(); !status.ok()) return status;
+    if (const absl::Status status = files_.DeleteHistory(); !status.ok()) {
+      LogWarning("Old files stay", {{"error", Std(status.message())}});
+    }
   }
   absl::StatusOr<AofFiles::Increment> increment = files_.OpenLastIncrement();
   if (!increment.ok()) return increment.status();
@@ -118,12 +121,17 @@ absl::Status AofWriter::FinishRewrite(BaseFormat format) {
   return absl::OkStatus();
 }
 
-// To delete a large file takes long: not with the lock that the writer needs.
+// To delete a large file takes long: not with the lock that the writer needs. What can't be deleted
+// stays in the manifest, for the next time.
 void AofWriter::PurgeHistory(Guard& lock) {
-  const absl::StatusOr<std::vector<std::string>> history = files_.HistoryNames();
+  absl::StatusOr<std::vector<std::string>> history = files_.HistoryNames();
   if (!history.ok()) return;  // Next time.
   lock.unlock();
-  for (const std::string& name : *history) files_.RemoveFile(name);
+  std::erase_if(*history, [&](const std::string& name) {
+    const absl::Status status = files_.RemoveFile(name);
+    if (!status.ok()) LogWarning("An old file stays", {{"error", Std(status.message())}});
+    return !status.ok();
+  });
   lock.lock();
   if (const absl::Status status = files_.ForgetHistory(*history); !status.ok()) {
     LogWarning("The manifest still names files that are deleted",

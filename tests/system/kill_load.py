@@ -21,13 +21,15 @@ NEVER = float("inf")
 
 class Op:
     """One call or transaction: sent whole, there wholly or not."""
-    __slots__ = ("commands", "shared", "pushed", "counted", "sent", "sent_ms", "acked", "reply")
+    __slots__ = ("commands", "shared", "pushed", "counted", "sent", "sent_ms", "acked", "reply",
+                 "refused")
 
     def __init__(self, commands):
         self.commands = commands  # On the connection's own keys.
         self.shared = self.pushed = None  # What it appends to the shared list, or to the queue.
         self.counted = 0  # How often it increments the shared counter.
         self.acked = NEVER
+        self.refused = False
         self.reply = kill_model.UNKNOWN
 
     def encoded(self, names):
@@ -45,7 +47,8 @@ class Op:
 class Player:
     """A connection with keys of its own, and what it has done since they were last known."""
 
-    def __init__(self, number, seed):
+    def __init__(self, number, seed, refusal):
+        self.refusal = refusal
         self.name = f"p{number}"
         self.random = random.Random(seed)
         self.base = kill_model.State(self.name)
@@ -54,6 +57,7 @@ class Player:
 
     def begin(self):
         self.ops = []
+        self.refusals = 0
         self.error = None
         self.state = kill_model.State(self.name)
         self.state.keys = dict(self.base.keys)
@@ -86,7 +90,8 @@ class Player:
 
     def new_batch(self):
         batch = [self.new_op()]
-        for _ in range(self.random.choice((0, 0, 0, 3, 12))):
+        most = self.random.choice((0, 0, 0, 3, 12))
+        for _ in range(0 if self.refusal else most):
             if batch[-1].commands and batch[-1].commands[0][0] == "SPOP":
                 break  # What comes next depends on its reply.
             batch.append(self.new_op())
@@ -111,13 +116,25 @@ class Player:
         wire.send(b"".join(data for data, _ in parts))
         for op, (_, replies) in zip(batch, parts):
             got = [wire.read() for _ in range(replies)]
-            refused = [reply for reply in got + (got[-1] if replies > 1 else [])
-                       if isinstance(reply, WireError)]
-            if refused:
-                raise AssertionError(f"{op.commands}: {refused}")
+            inside = got[-1] if isinstance(got[-1], list) and replies > 1 else []
+            refused = [reply for reply in got + inside if isinstance(reply, WireError)]
             op.reply, op.acked = got[-1], time.monotonic()
-            if op.commands and op.commands[0][0] == "SPOP":
+            if refused:
+                self.refuse(op, refused)
+            elif op.commands and op.commands[0][0] == "SPOP":
                 self.state.apply(op.commands[0], op.reply, 0)
+
+    def refuse(self, op, errors):
+        """Where a refusal is expected, it must have changed nothing."""
+        if not self.refusal or not any(error.startswith(self.refusal) for error in errors):
+            raise AssertionError(f"{op.commands}: {errors}")
+        op.refused = True
+        self.refusals += 1
+        self.state.keys = dict(self.base.keys)
+        for done in self.ops:
+            for command in [] if done.refused else done.commands:
+                self.state.apply(command, done.reply, done.sent_ms)
+        time.sleep(0.005)
 
     def candidates(self, found, shared, read_ms, at_least):
         """After which numbers of its calls its keys were as they are found, from at_least on."""
@@ -139,6 +156,8 @@ class Player:
             if count == len(self.ops):
                 break
             op = self.ops[count]
+            if op.refused:
+                continue
             for command in op.commands:
                 for key in state.apply(command, op.reply, op.sent_ms, found.get):
                     (wrong.discard if fits(key) else wrong.add)(key)
@@ -157,7 +176,8 @@ class Player:
 class Waiter:
     """Takes from the queue what others push: for good, or to another list."""
 
-    def __init__(self, number):
+    def __init__(self, number, refusal):
+        self.refusal = refusal
         self.number = number
         self.begin()
 
@@ -185,6 +205,8 @@ class Waiter:
         else:
             item = wire.call("BLPOP", names["queue"], "0.2")
         if isinstance(item, WireError):
+            if self.refusal and item.startswith(self.refusal):
+                return
             raise AssertionError(item)
         if item is not None and self.number % 2:
             self.moved[item.decode()] = time.monotonic()
@@ -195,9 +217,12 @@ class Waiter:
 class Load:
     """All connections, and what must be there of what they did."""
 
-    def __init__(self, seed):
-        self.players = [Player(i, seed * 1000 + i) for i in range(PLAYERS)]
-        self.waiters = [Waiter(i) for i in range(WAITERS)]
+    """`refusal`: how errors begin with which calls may be refused meanwhile."""
+
+    def __init__(self, seed, refusal=None):
+        self.refusal = refusal
+        self.players = [Player(i, seed * 1000 + i, refusal) for i in range(PLAYERS)]
+        self.waiters = [Waiter(i, refusal) for i in range(WAITERS)]
         self.round = self.calls = 0
         self.most_lost = 0.0  # Seconds, of what was acknowledged.
 
@@ -258,7 +283,8 @@ class Load:
 
     def there(self, fits, at):
         """The calls that are there by the first or the last number that fits."""
-        return [op for player, fit in zip(self.players, fits) for op in player.ops[:fit[at]]]
+        return [op for player, fit in zip(self.players, fits)
+                for op in player.ops[:fit[at]] if not op.refused]
 
     def check_counter(self, counter, fits):
         low, high = (sum(op.counted for op in self.there(fits, at)) for at in (0, -1))
