@@ -179,6 +179,11 @@ class PersistenceService {
   virtual bool StartSave(bool later) = 0;
   // Parks the client until a snapshot is written and replies then; false as above.
   virtual bool Save(ClientState& client) = 0;
+  // After FLUSHALL: the RDB file is written anew if there are save points. True if `waiting` (who
+  // may be null) is parked until then; it is told OK.
+  virtual bool NoteFlushAll(ClientState* waiting) = 0;
+  enum class SaveCancelled : uint8_t { kRunning, kScheduled, kNothing };
+  virtual SaveCancelled CancelSave() = 0;
   virtual int64_t LastSave() = 0;  // Unix seconds.
   virtual bool Rewriting() = 0;    // The append-only file.
   // Whether all that the client wrote is on the disk.

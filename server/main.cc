@@ -129,8 +129,11 @@ int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file
     for (int caught = 0; sigwait(&signals, &caught) == 0 && !ending.load();) {
       const bool interrupted = caught == SIGINT;
       const auto& wishes = interrupted ? settings.shutdown_on_sigint : settings.shutdown_on_sigterm;
-      node->shutdown().Request({.reason = interrupted ? "Received SIGINT" : "Received SIGTERM",
-                                .wishes = wishes.load()});
+      const bool first =
+          node->shutdown().Request({.reason = interrupted ? "Received SIGINT" : "Received SIGTERM",
+                                    .wishes = wishes.load(),
+                                    .by_signal = true});
+      if (!first && interrupted) node->shutdown().Insist();
     }
   });
   const int code = node->shutdown().Wait();

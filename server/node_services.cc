@@ -118,13 +118,13 @@ class Control final : public commands::ControlService {
     const int64_t wishes = (options.save ? kShutdownSave : 0) |
                            (options.no_save ? kShutdownNoSave : 0) |
                            (options.now ? kShutdownNow : 0) | (options.force ? kShutdownForce : 0);
-    node_.shutdown().Request({"SHUTDOWN", wishes, client.id});
+    node_.shutdown().Request({.reason = "SHUTDOWN", .wishes = wishes, .client = client.id});
     // If it fails, or another one was under way and did; else the connection ends.
     Session::Of(client).Block(0, [](commands::BlockedReply& reply) {
       reply.Error("ERR Errors trying to SHUTDOWN. Check logs.");
     });
   }
-  bool AbortShutdown() override { return false; }
+  bool AbortShutdown() override { return node_.shutdown().Abort(); }
   commands::DebugSettings& debug() override { return node_.debug(); }
   void Stall(int64_t micros) override {
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(micros);
@@ -251,6 +251,31 @@ class Persistence final : public commands::PersistenceService {
       **result ? reply.Ok() : reply.Error("ERR");
     });
     return true;
+  }
+
+  bool NoteFlushAll(ClientState* waiting) override {
+    if (node_.loader().loading()) return false;
+    // With the append-only file the flush is kept by that.
+    if (waiting == nullptr || node_.journaling().enabled()) {
+      node_.saver().NoteFlush([](const absl::Status&) {});
+      return false;
+    }
+    const bool saving = node_.saver().NoteFlush([this, id = waiting->id](const absl::Status&) {
+      node_.clients().RunOn(id, [](Session& session) { session.Unblock(false); });
+    });
+    if (saving) Session::Of(*waiting).Block(0, [](commands::BlockedReply& reply) { reply.Ok(); });
+    return saving;
+  }
+
+  SaveCancelled CancelSave() override {
+    switch (node_.saver().CancelSave()) {
+      case Saver::Cancelled::kRunning:
+        return SaveCancelled::kRunning;
+      case Saver::Cancelled::kScheduled:
+        return SaveCancelled::kScheduled;
+      default:
+        return SaveCancelled::kNothing;
+    }
   }
 
   bool Rewriting() override { return node_.journaling().report().rewriting; }

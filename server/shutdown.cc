@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/shutdown.h"
 
+#include <unistd.h>
+
+#include <chrono>
 #include <latch>
 #include <limits>
 #include <utility>
@@ -8,59 +11,121 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "server/node.h"
+#include "server/observability/log_output.h"
 #include "server/session.h"
 
 namespace henge::server {
+namespace {
+
+constexpr std::chrono::milliseconds kPausedCheck{100};
+
+}  // namespace
 
 bool Shutdown::Request(ShutdownRequest request) {
   const std::lock_guard lock(mu_);
+  if (request.client) clients_.push_back(*request.client);
   if (request_) return false;
   request_ = std::move(request);
   under_way_.store(true);
-  requested_.notify_all();
+  changed_.notify_all();
   return true;
+}
+
+bool Shutdown::Abort() {
+  const std::lock_guard lock(mu_);
+  if (!request_ || request_->exit_code != 0 || decided_) return false;
+  LogNotice("Shutdown manually aborted.");
+  aborted_ = true;
+  node_.saver().CancelAll();
+  changed_.notify_all();
+  return true;
+}
+
+void Shutdown::Insist() {
+  LogWarning("You insist... exiting now.");
+  unlink(node_.saver().TemporaryName().c_str());
+  FlushLog();
+  _exit(1);
+}
+
+ShutdownRequest Shutdown::Next() {
+  std::unique_lock lock(mu_);
+  while (true) {
+    changed_.wait(lock, [this] { return request_.has_value(); });
+    // A signal is looked at by what runs at intervals, which a test may have stopped.
+    const bool paused = request_->by_signal && node_.debug().pause_cron.load();
+    if (!paused || aborted_) return *request_;
+    changed_.wait_for(lock, kPausedCheck);
+  }
 }
 
 int Shutdown::Wait() {
   while (true) {
-    ShutdownRequest request;
-    {
-      std::unique_lock lock(mu_);
-      requested_.wait(lock, [this] { return request_.has_value(); });
-      request = *request_;
-    }
+    const ShutdownRequest request = Next();
     if (request.exit_code == 0) {
       LogNotice("User requested shutdown...", {{"reason", request.reason}});
     }
-    if (Prepare(request)) return request.exit_code;
-    LogError("Error trying to save the DB, can't exit.");
-    node_.services().clients().Unpause();
+    const bool prepared = !aborted() && Prepare(request);
     {
       const std::lock_guard lock(mu_);
-      request_.reset();
-      under_way_.store(false);
+      decided_ = prepared && !aborted_;
+      if (decided_) return request.exit_code;
     }
-    if (!request.client) continue;
-    node_.clients().RunOn(*request.client, [](Session& session) { session.Unblock(false); });
+    GoOn();
+  }
+}
+
+bool Shutdown::aborted() {
+  const std::lock_guard lock(mu_);
+  return aborted_;
+}
+
+void Shutdown::GoOn() {
+  node_.services().clients().Unpause();
+  std::vector<ClientId> clients;
+  {
+    const std::lock_guard lock(mu_);
+    request_.reset();
+    aborted_ = false;
+    under_way_.store(false);
+    clients.swap(clients_);
+  }
+  for (const ClientId client : clients) {
+    node_.clients().RunOn(client, [](Session& session) { session.Unblock(false); });
   }
 }
 
 bool Shutdown::Prepare(const ShutdownRequest& request) {
+  if (request.exit_code != 0) return true;
+  const bool force = (request.wishes & kShutdownForce) != 0;
+  if (!MayLeaveAppendOnlyFile(force)) return false;
+  node_.saver().CancelAll();  // What it holds is older than what is saved now.
   const bool asked = (request.wishes & kShutdownSave) != 0;
   const bool usual = node_.saver().has_save_points() && (request.wishes & kShutdownNoSave) == 0;
-  if (request.exit_code != 0 || node_.loader().loading() || !(asked || usual)) return true;
-  return Save() || (request.wishes & kShutdownForce) != 0;
+  if (node_.loader().loading() || !(asked || usual)) return true;
+  if (Save()) return true;
+  if (aborted()) return false;
+  LogWarning(force ? "Error trying to save the DB. Exit anyway."
+                   : "Error trying to save the DB, can't exit.");
+  return force;
+}
+
+// While its first base is being written the append-only file would come back without the data.
+bool Shutdown::MayLeaveAppendOnlyFile(bool force) {
+  if (!node_.journaling().is_beginning()) return true;
+  LogWarning(force ? "Writing initial AOF. Exit anyway." : "Writing initial AOF, can't exit.");
+  return force;
 }
 
 bool Shutdown::Save() {
   HoldClients();
   LogNotice("Saving the final RDB snapshot before exiting.");
-  return node_.saver().SaveAndWait().ok();
+  return node_.saver().SaveAndWait([this] { return aborted(); }).ok();
 }
 
 // What is acknowledged after the snapshot would be lost.
 void Shutdown::HoldClients() {
-  node_.services().clients().Pause(commands::ClientsService::PauseMode::kAll,
+  node_.services().clients().Pause(commands::ClientsService::PauseMode::kWrite,
                                    std::numeric_limits<UnixMillis>::max());
   // Those already past the gate finish.
   std::latch passed(static_cast<std::ptrdiff_t>(node_.workers().size()));

@@ -23,15 +23,17 @@ void SnapshotWalk::Begin() {
 
 void SnapshotWalk::SaveNow(Shard& shard, const ShardDb& part, Entry& entry) {
   Budget budget{1, 1};
-  SaveOne(IndexOf(shard), part, entry, budget);
+  const size_t made = SaveOne(IndexOf(shard), part, entry, budget);
+  copied_.fetch_add(made, std::memory_order_relaxed);
   saved_early_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void SnapshotWalk::SaveOne(ShardIndex index, const ShardDb& part, Entry& entry, Budget& budget) {
+size_t SnapshotWalk::SaveOne(ShardIndex index, const ShardDb& part, Entry& entry, Budget& budget) {
   entry.set_mark(store_.shard(index).saved_mark);
   const size_t made = sink_.Save(index, part.walk().db, entry);
   budget.bytes -= std::min(budget.bytes, made);
   saved_.fetch_add(1, std::memory_order_relaxed);
+  return made;
 }
 
 void SnapshotWalk::Adopt(Shard& shard, std::unique_ptr<ShardDb> part) {

@@ -54,6 +54,8 @@ class SnapshotWalk {
   uint64_t saved() const { return saved_.load(std::memory_order_relaxed); }
   // Of the saved ones, those that were about to change.
   uint64_t saved_early() const { return saved_early_.load(std::memory_order_relaxed); }
+  // Bytes that these made.
+  uint64_t copied() const { return copied_.load(std::memory_order_relaxed); }
 
   // --- For Keyspace, with the shard's lock held ---
   // Saves an entry that is about to change. REQUIRES: it is unsaved.
@@ -70,7 +72,7 @@ class SnapshotWalk {
   ShardIndex IndexOf(const Shard& shard) const {
     return static_cast<ShardIndex>(&shard - &store_.shard(0));
   }
-  void SaveOne(ShardIndex index, const ShardDb& part, Entry& entry, Budget& budget);
+  size_t SaveOne(ShardIndex index, const ShardDb& part, Entry& entry, Budget& budget);
   bool WalkPart(ShardIndex index, ShardDb& part, Budget& budget);
   std::unique_ptr<ShardDb> NextAdopted(ShardIndex index);
 
@@ -79,6 +81,7 @@ class SnapshotWalk {
   std::atomic<uint64_t> keys_{0};
   std::atomic<uint64_t> saved_{0};
   std::atomic<uint64_t> saved_early_{0};
+  std::atomic<uint64_t> copied_{0};
   std::mutex mu_;
   // By shard: parts that a flush has thrown out.
   std::vector<std::vector<std::unique_ptr<ShardDb>>> adopted_;

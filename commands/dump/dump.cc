@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "base/log.h"
+#include "base/strings.h"
 #include "commands/context.h"
 #include "commands/dump/handlers.h"
 #include "persistence/api.h"
@@ -98,7 +100,11 @@ void Restore(CommandContext& ctx, ArgReader& args) {
   if (!value) return ctx.reply.Error(errors::kDumpSeal);
   store::Store& store = ctx.keyspace.store();
   auto entry = persistence::LoadUnsealed(*value, key.bytes, *at, store.settings().encodings);
-  if (!entry.ok()) return ctx.reply.Error(errors::kDumpFormat);
+  if (!entry.ok()) {
+    LogWarning("Bad payload for RESTORE",
+               {{"key", key.bytes}, {"error", Std(entry.status().message())}});
+    return ctx.reply.Error(errors::kDumpFormat);
+  }
 
   if (*at != kNoExpiry && *at <= ctx.keyspace.visible_now()) {
     if (present) ctx.keyspace.Delete(key, store::events::kDel);

@@ -20,21 +20,29 @@ store::FlushMode ReadMode(CommandContext& ctx, ArgReader& args) {
   return FlushMode::kEager;
 }
 
-void Flush(CommandContext& ctx, ArgReader& args, DbIndex first, DbIndex last) {
+// Whether it was done; else the error is answered.
+bool Flush(CommandContext& ctx, ArgReader& args, DbIndex first, DbIndex last) {
   const store::FlushMode mode = ReadMode(ctx, args);
-  if (!args.Done()) return ctx.reply.Error(args.error());
+  if (!args.Done()) {
+    ctx.reply.Error(args.error());
+    return false;
+  }
   ctx.keyspace.FlushDatabases(first, last, mode);
-  ctx.reply.Ok();
+  return true;
 }
 
 }  // namespace
 
 void FlushAll(CommandContext& ctx, ArgReader& args) {
-  Flush(ctx, args, 0, static_cast<DbIndex>(ctx.keyspace.store().databases() - 1));
+  const auto last = static_cast<DbIndex>(ctx.keyspace.store().databases() - 1);
+  if (!Flush(ctx, args, 0, last)) return;
+  // The file on the disk must not bring back what is gone: the reply follows when it is replaced.
+  if (ctx.services.persistence().NoteFlushAll(ctx.in_exec ? nullptr : &ctx.client)) return;
+  ctx.reply.Ok();
 }
 
 void FlushDb(CommandContext& ctx, ArgReader& args) {
-  Flush(ctx, args, ctx.keyspace.db(), ctx.keyspace.db());
+  if (Flush(ctx, args, ctx.keyspace.db(), ctx.keyspace.db())) ctx.reply.Ok();
 }
 
 void SwapDb(CommandContext& ctx, ArgReader& args) {

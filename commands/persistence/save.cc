@@ -14,10 +14,28 @@ void Save(CommandContext& ctx, ArgReader&) {
   if (!ctx.services.persistence().Save(ctx.client)) ctx.reply.Error(kSaving);
 }
 
+namespace {
+
+void CancelSave(CommandContext& ctx) {
+  using Cancelled = PersistenceService::SaveCancelled;
+  switch (ctx.services.persistence().CancelSave()) {
+    case Cancelled::kRunning:
+      return ctx.reply.Simple("Background saving cancelled");
+    case Cancelled::kScheduled:
+      return ctx.reply.Simple("Scheduled background saving cancelled");
+    case Cancelled::kNothing:
+      return ctx.reply.Error("ERR Background saving is currently not in progress or scheduled");
+  }
+}
+
+}  // namespace
+
 void BgSave(CommandContext& ctx, ArgReader& args) {
-  bool later = false;
-  if (!args.empty() && !(later = args.Accept("SCHEDULE"))) args.FailSyntax();
+  const bool later = args.Accept("SCHEDULE");
+  const bool cancel = !later && args.Accept("CANCEL");
+  if (!args.empty()) args.FailSyntax();
   if (!args.Done()) return ctx.reply.Error(args.error());
+  if (cancel) return CancelSave(ctx);
   PersistenceService& files = ctx.services.persistence();
   if (files.Rewriting() && !later && !ctx.in_exec) {
     return ctx.reply.Error(

@@ -24,6 +24,7 @@ namespace {
 constexpr size_t kBatchRecords = 256;
 constexpr size_t kBatchBytes = 64 * 1024;
 constexpr size_t kBatchesAhead = 4;         // For each thread.
+constexpr size_t kSkippedTold = 1000;       // Of what is left out; the rest is only counted.
 constexpr uint64_t kParseAtOnce = 1 << 20;  // Between reports of progress.
 
 // A record whose key may have stood in the parser's scratch.
@@ -115,7 +116,7 @@ class Loader final : public RdbVisitor {
   absl::Status LoadOne(const Record& record);
   void Skip(std::string what) {
     const std::lock_guard lock(mu_);
-    loaded_.skipped.push_back(std::move(what));
+    if (loaded_.skipped.size() < kSkippedTold) loaded_.skipped.push_back(std::move(what));
   }
 
   store::Store& store_;
@@ -157,7 +158,11 @@ absl::Status Loader::LoadOne(const Record& record) {
   RdbReader reader(record.body, record.offset);
   auto entry =
       ReadValue(reader, record.type, record.key, record.expiry, store_.settings().encodings);
-  if (entry.status().code() == absl::StatusCode::kNotFound) return absl::OkStatus();  // Empty.
+  if (entry.status().code() == absl::StatusCode::kNotFound) {
+    progress_.empty.fetch_add(1, std::memory_order_relaxed);
+    Skip(fmt::format("skipping empty key: {}", record.key));
+    return absl::OkStatus();
+  }
   if (entry.status().code() == absl::StatusCode::kUnimplemented) {
     Skip(fmt::format("key '{}': {}", record.key, Std(entry.status().message())));
     return absl::OkStatus();

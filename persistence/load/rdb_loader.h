@@ -27,7 +27,8 @@ struct LoadProgress {
   std::atomic<uint64_t> total_bytes{0};  // Of all files.
   std::atomic<uint64_t> bytes{0};        // Parsed.
   std::atomic<uint64_t> keys{0};         // Put into the store.
-  std::atomic<uint64_t> expired{0};      // Left out, as their time was up.
+  std::atomic<uint64_t> expired{0};      // Left out, as their time was up;
+  std::atomic<uint64_t> empty{0};        // as collections without elements.
 };
 
 struct RdbLoadOptions {
@@ -47,7 +48,7 @@ struct RdbLoaded {
   int version = 0;
   std::vector<std::pair<std::string, std::string>> aux;
   std::vector<std::string> functions;
-  std::vector<std::string> skipped;  // What could not be loaded and was left out, each with why.
+  std::vector<std::string> skipped;  // What was left out, each with why; of very many the first.
 };
 
 // Errors name offset and reason; what was loaded before them stays in the store.

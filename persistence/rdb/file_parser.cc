@@ -134,7 +134,8 @@ void RdbFileParser::End(RdbReader& reader) {
     if (options_.verify_checksum && stated != 0) {
       const uint64_t crc = Crc64(crc_, bytes_.substr(0, end));
       if (stated != crc) {
-        return reader.Fail(fmt::format("checksum {:016x} expected, {:016x} found", crc, stated));
+        return reader.Fail(
+            fmt::format("CRC error: checksum {:016x} expected, {:016x} found", crc, stated));
       }
     }
   }

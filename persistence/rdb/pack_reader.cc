@@ -14,7 +14,14 @@ namespace {
 using store::Listpack;
 using store::ListpackElement;
 
-OwnedPack Convert(RdbReader& reader, PackForm form, std::string_view bytes) {
+// "Zset ziplist"; zipmaps are of hashes only.
+std::string NameOf(PackForm form, std::string_view what) {
+  if (form == PackForm::kZipmap) return "Zipmap";
+  return fmt::format("{} {}", what, form == PackForm::kZiplist ? "ziplist" : "listpack");
+}
+
+// None where the bytes are unsound, or too many.
+OwnedPack Convert(PackForm form, std::string_view bytes) {
   PackBuilder builder;
   bool fits = true;
   const auto add = [&](const ListpackElement& element) {
@@ -22,20 +29,27 @@ OwnedPack Convert(RdbReader& reader, PackForm form, std::string_view bytes) {
     if (fits) builder.Add(element);
   };
   const bool sound = form == PackForm::kZiplist ? WalkZiplist(bytes, add) : WalkZipmap(bytes, add);
-  if (sound && fits) return builder.Build();
-  reader.Fail(form == PackForm::kZiplist ? "unsound ziplist" : "unsound zipmap");
-  return {};
+  return sound && fits ? builder.Build() : OwnedPack();
 }
 
 }  // namespace
 
-OwnedPack ReadPack(RdbReader& reader, PackForm form, std::string& scratch) {
+void FailPack(RdbReader& reader, PackForm form, std::string_view what, std::string_view why) {
+  reader.Fail(fmt::format("{} integrity check failed{}{}", NameOf(form, what),
+                          why.empty() ? "" : ": ", why));
+}
+
+OwnedPack ReadPack(RdbReader& reader, PackForm form, std::string_view what, std::string& scratch) {
   const std::string_view bytes = reader.String(scratch);
   if (!reader.ok()) return {};
-  if (form != PackForm::kListpack) return Convert(reader, form, bytes);
-  if (Listpack::Validate(bytes)) return OwnedPack(Listpack::Copy(bytes));
-  reader.Fail("unsound listpack");
-  return {};
+  OwnedPack pack;
+  if (form != PackForm::kListpack) {
+    pack = Convert(form, bytes);
+  } else if (Listpack::Validate(bytes)) {
+    pack = OwnedPack(Listpack::Copy(bytes));
+  }
+  if (!pack) FailPack(reader, form, what, {});
+  return pack;
 }
 
 void DistinctTexts::Add(std::string_view text) { hashes_.push_back(store::HashKey(text)); }
@@ -77,15 +91,16 @@ OwnedPack Canonical(const Listpack& pack) {
 
 Rows ReadRows(RdbReader& reader, PackForm form, uint32_t width, std::string_view what) {
   std::string scratch;
-  OwnedPack pack = ReadPack(reader, form, scratch);
+  OwnedPack pack = ReadPack(reader, form, what, scratch);
   if (!pack) return {};
   const auto facts = ExaminePack(pack.get(), width);
   if (!facts) {
-    reader.Fail(fmt::format("a {} whose elements make no whole rows", what));
+    FailPack(reader, form, what, "its elements make no whole rows");
     return {};
   }
   if (!facts->distinct) {
-    reader.Fail(fmt::format("a {} that has an element twice", what));
+    const bool listpack = form == PackForm::kListpack;
+    FailPack(reader, form, what, listpack ? "listpack with dup elements" : "dup elements");
     return {};
   }
   if (!facts->canonical) pack = Canonical(pack.get());

@@ -35,8 +35,10 @@ class OwnedPack {
 
 enum class PackForm : uint8_t { kListpack, kZiplist, kZipmap };
 
-// Reads a string that is a block of that form. None where the reader has failed.
-OwnedPack ReadPack(RdbReader& reader, PackForm form, std::string& scratch);
+// Reads a string that is a block of that form; `what` it belongs to is named where it is unsound,
+// as in "Hash ziplist integrity check failed". None where the reader has failed.
+OwnedPack ReadPack(RdbReader& reader, PackForm form, std::string_view what, std::string& scratch);
+void FailPack(RdbReader& reader, PackForm form, std::string_view what, std::string_view why);
 
 // Elements put together for a new listpack, as long as they fit into one.
 class PackBuilder {
@@ -84,8 +86,8 @@ std::optional<PackFacts> ExaminePack(const store::Listpack& pack, uint32_t width
 // The same elements in their shortest forms.
 OwnedPack Canonical(const store::Listpack& pack);
 
-// Reads a block of such rows; none, and the reader fails, where it is unsound, has no whole rows or
-// two of the same key.
+// Reads a block of such rows, named as above; none, and the reader fails, where it is unsound, has
+// no whole rows or two of the same key.
 struct Rows {
   OwnedPack pack;
   uint32_t count = 0;

@@ -53,7 +53,8 @@ TEST(RdbCheck, SaysWhereTheDamageIs) {
   writer.String("no listpack");
   RdbSummary summary;
   EXPECT_EQ(CheckRdb(Finished(file), summary).message(),
-            "offset 39: unsound listpack, in the hash-listpack at key 'broken' of database 0");
+            "offset 39: Hash listpack integrity check failed, in the hash-listpack at key 'broken' "
+            "of database 0");
   EXPECT_EQ(summary.keys, 1u);
 }
 

@@ -197,7 +197,7 @@ LoadedObject ReadTriples(RdbReader& reader, bool relative, const EncodingLimits&
 // --- Of one block -------------------------------------------------------------------------------
 
 LoadedObject ReadPackedPairs(RdbReader& reader, PackForm form, const EncodingLimits& limits) {
-  Rows rows = ReadRows(reader, form, 2, "hash");
+  Rows rows = ReadRows(reader, form, 2, "Hash");
   if (!rows.pack) return {};
   bool fits = rows.count <= LimitOf(limits.hash_max_listpack_entries);
   const Listpack pack = rows.pack.get();
@@ -221,7 +221,7 @@ LoadedObject ReadPackedPairs(RdbReader& reader, PackForm form, const EncodingLim
 }
 
 LoadedObject ReadPackedTriples(RdbReader& reader, const EncodingLimits& limits) {
-  const Rows rows = ReadRows(reader, PackForm::kListpack, 3, "hash");
+  const Rows rows = ReadRows(reader, PackForm::kListpack, 3, "Hash");
   if (!rows.pack) return {};
   DeadlineReader fields(reader, rows.count, limits);
   const Listpack pack = rows.pack.get();

@@ -34,7 +34,7 @@ class ListReader {
       ListpackElement::Digits digits;
       Push(element.Text(digits));
     });
-    if (!sound) reader_.Fail("unsound ziplist");
+    if (!sound) FailPack(reader_, PackForm::kZiplist, "List", {});
   }
   void ReadZiplists() {
     for (uint64_t left = reader_.Count(1); left > 0 && reader_.ok(); --left) {
@@ -46,6 +46,7 @@ class ListReader {
       const uint64_t container = reader_.Length();
       if (container == kPlainNode) {
         const std::string_view text = reader_.String(scratch_);
+        if (reader_.ok() && text.empty()) reader_.Fail("a list's large element that is empty");
         if (reader_.ok()) list_->AppendPlain(text);
       } else if (container == kPackedNode) {
         ReadPacked(PackForm::kListpack);
@@ -71,7 +72,7 @@ class ListReader {
   }
   // Empty blocks are left out, as Redis does.
   void ReadPacked(PackForm form) {
-    OwnedPack pack = ReadPack(reader_, form, scratch_);
+    OwnedPack pack = ReadPack(reader_, form, "List", scratch_);
     if (!pack || pack.get().empty()) return;
     list_->AppendPack(store::Listpack(pack.Release()));
   }

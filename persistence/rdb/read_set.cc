@@ -139,7 +139,7 @@ LoadedObject ReadIntset(RdbReader& reader, const EncodingLimits& limits) {
 }
 
 LoadedObject ReadPackedSet(RdbReader& reader, const EncodingLimits& limits) {
-  Rows rows = ReadRows(reader, PackForm::kListpack, 1, "set");
+  Rows rows = ReadRows(reader, PackForm::kListpack, 1, "Set");
   if (!rows.pack) return {};
   if (rows.count <= LimitOf(limits.set_max_listpack_entries)) {
     return {Type::kSet, Encoding::kListpack, rows.pack.Release()};

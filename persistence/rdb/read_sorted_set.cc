@@ -74,7 +74,7 @@ Order OrderOf(const PackedSortedSet& set) {
 }
 
 LoadedObject ReadPacked(RdbReader& reader, PackForm form, const EncodingLimits& limits) {
-  Rows rows = ReadRows(reader, form, 2, "sorted set");
+  Rows rows = ReadRows(reader, form, 2, "Zset");
   if (!rows.pack) return {};
   const PackedSortedSet set(rows.pack.get().block());
   const Order order = OrderOf(set);

@@ -59,7 +59,7 @@ class StreamValueReader {
       if (reader_.ok() && id.size() != kRawId) reader_.Fail("a stream's block without an ID");
       const std::string_view bytes = reader_.String(scratch_);
       if (reader_.ok() && !stream_->LoadBlock(IdOf(id), bytes)) {
-        reader_.Fail("an unsound block of a stream");
+        reader_.Fail("Stream listpack integrity check failed");
       }
     }
   }
@@ -126,7 +126,7 @@ class StreamValueReader {
     uint64_t left = reader_.Count(kRawId);
     if (!reader_.ok()) return;
     if (group.FindConsumer(name) != nullptr) {
-      return reader_.Fail("a group that has a consumer twice");
+      return reader_.Fail("Duplicate stream consumer detected");
     }
     Consumer& consumer = group.AddConsumer(name, seen);
     consumer.active_time = active;

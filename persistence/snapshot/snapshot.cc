@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "persistence/snapshot/snapshot.h"
 
+#include <chrono>
 #include <utility>
 
 #include "persistence/rdb/value_writer.h"
@@ -117,12 +118,25 @@ void Snapshot::WriteQueued(ByteSink& sink) {
   for (RecordChunk& chunk : queued) WriteChunk(std::move(chunk), sink);
 }
 
+void Snapshot::Pause(uint64_t keys) {
+  Cancellation* const cancellation = options_.cancellation.get();
+  if (cancellation == nullptr) return;
+  if (options_.key_delay_us > 0 && status_.ok()) {
+    cancellation->Wait(std::chrono::microseconds(options_.key_delay_us) * keys);
+  }
+  if (cancellation->cancelled() && status_.ok()) status_ = absl::CancelledError("cancelled");
+}
+
 absl::Status Snapshot::Write(ByteSink& sink) {
   WriteHead(sink);
+  uint64_t saved = 0;
   for (size_t shard = 0; shard < store_.shards(); ++shard) {
     bool more = true;
     while (more) {
-      more = walk_.Step(static_cast<ShardIndex>(shard), kStepBytes, kStepEntries);
+      const uint64_t before = std::exchange(saved, walk_.saved());
+      Pause(saved - before);
+      const size_t entries = options_.key_delay_us > 0 ? 1 : kStepEntries;
+      more = walk_.Step(static_cast<ShardIndex>(shard), kStepBytes, entries);
       WriteChunk(std::exchange(step_, {}), sink);
       WriteQueued(sink);
     }
@@ -163,7 +177,8 @@ absl::Status Snapshot::WriteTail(ByteSink& sink) {
 }
 
 SnapshotProgress Snapshot::progress() const {
-  return {walk_.keys(), walk_.saved(), bytes_.load(std::memory_order_relaxed), walk_.saved_early()};
+  return {walk_.keys(), walk_.saved(), bytes_.load(std::memory_order_relaxed), walk_.saved_early(),
+          walk_.copied()};
 }
 
 }  // namespace henge::persistence

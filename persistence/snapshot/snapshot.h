@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@
 #include "base/types.h"
 #include "persistence/rdb/file_writer.h"
 #include "persistence/rdb/rdb_writer.h"
+#include "persistence/snapshot/cancellation.h"
 #include "persistence/snapshot/chunk_compressor.h"
 #include "store/snapshot_walk.h"
 
@@ -42,6 +44,8 @@ struct SnapshotOptions {
   bool checksum = true;
   std::vector<std::pair<std::string, std::string>> aux;  // Fields for the file's head, in order.
   std::vector<std::string> functions;                    // Libraries' code.
+  std::shared_ptr<Cancellation> cancellation;            // None: nobody can end it early.
+  int64_t key_delay_us = 0;  // Waited for each key, for tests (rdb-key-save-delay).
 };
 
 // For INFO, metrics and the log, while it is under way. Any thread.
@@ -49,7 +53,8 @@ struct SnapshotProgress {
   uint64_t keys = 0;  // At the start.
   uint64_t saved = 0;
   uint64_t bytes = 0;        // Given to the sink.
-  uint64_t saved_early = 0;  // Of `saved`, by who was about to change them.
+  uint64_t saved_early = 0;  // Of `saved`, by who was about to change them;
+  uint64_t copied = 0;       // the bytes of these.
 };
 
 class Snapshot final : private store::SnapshotSink {
@@ -59,8 +64,8 @@ class Snapshot final : private store::SnapshotSink {
   // The moment. REQUIRES: every shard locked by the caller; no other snapshot of the store under
   // way.
   void Begin(UnixMillis now);
-  // Writes it all and returns when every entry is saved; what failed first is returned then.
-  // REQUIRES: begun. Once.
+  // Writes it all and returns when every entry is saved; what failed first is returned then. Once
+  // it is cancelled nothing more is written. REQUIRES: begun. Once.
   absl::Status Write(ByteSink& sink);
   // Instead of both: here and now. REQUIRES: every shard locked by the caller, until it returns.
   absl::Status WriteLocked(ByteSink& sink, UnixMillis now);
@@ -88,6 +93,8 @@ class Snapshot final : private store::SnapshotSink {
   void EndStep(ShardIndex shard) override;
 
   void NoteMoment(UnixMillis now);
+  // Sees to the wish to end early, and to the delay for `keys` more keys.
+  void Pause(uint64_t keys);
   void WriteHead(ByteSink& sink);
   absl::Status WriteTail(ByteSink& sink);
   void WriteQueued(ByteSink& sink);

@@ -88,7 +88,7 @@ absl::Status Config::Load(std::span<const Directive> directives) {
                             "one of the parameters that --config-reference lists");
     }
     std::vector<std::string> words = directive.words;
-    if (parameter->type == ParameterType::kSavePoints && saw_save && words.size() > 1) {
+    if (parameter->type == ParameterType::kSavePoints && saw_save && words.size() != 1) {
       const std::vector<std::string> earlier = SplitWords(settings_.save.load());
       words.insert(words.begin(), earlier.begin(), earlier.end());
     }

@@ -144,6 +144,8 @@ TEST_F(ConfigFileTest, ReadsRedisConfWithIncludesAndNamesWhatIsWrong) {
   EXPECT_EQ(Get(config, "save"), "900 1 10 20");
   EXPECT_EQ(Get(config, "timeout"), "9");
   EXPECT_EQ(Get(config, "maxmemory"), "1073741824");
+  ASSERT_TRUE(config.LoadFile(Write("never.conf", "save \n")).ok());
+  EXPECT_EQ(Get(config, "save"), "");
 
   Config other;
   const absl::Status status = other.LoadFile(Write("bad.conf", "port 1\nmaxmemory lots\n"));

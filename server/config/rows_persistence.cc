@@ -28,7 +28,7 @@ constexpr Parameter kRows[] = {
     Bool("aof-timestamp-enabled", "persistence.aof-timestamp-enabled", At<&Settings::aof_timestamp_enabled>, false, 0, "Note the time in the log."),
     Bool("aof-rewrite-incremental-fsync", "persistence.aof-rewrite-incremental-fsync", At<&Settings::aof_rewrite_incremental_fsync>, true, kNotYet, "Sync a rewritten log to disk in steps."),
     Bool("aof-disable-auto-gc", "persistence.aof-disable-auto-gc", At<&Settings::aof_disable_auto_gc>, false, kHidden, "Keep the files a rewrite has replaced."),
-    Int("rdb-key-save-delay", "persistence.rdb-key-save-delay", At<&Settings::rdb_key_save_delay>, {kIntMin, kIntMax, 0}, kHidden | kNotYet, "Microseconds to wait for each key saved, for tests."),
+    Int("rdb-key-save-delay", "persistence.rdb-key-save-delay", At<&Settings::rdb_key_save_delay>, {kIntMin, kIntMax, 0}, kHidden, "Microseconds to wait for each key saved, for tests."),
     Int("key-load-delay", "persistence.key-load-delay", At<&Settings::key_load_delay>, {kIntMin, kIntMax, 0}, kHidden, "Microseconds to wait for each key loaded, for tests."),
     Int("loading-process-events-interval-bytes", "persistence.loading-process-events-interval-bytes", At<&Settings::loading_process_events_interval_bytes>, {1024, kIntMax, 2 * kMb}, kHidden | kCompatOnly, "Bytes loaded between looks at the network."),
 };

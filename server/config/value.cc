@@ -172,7 +172,8 @@ absl::Status CheckOne(const Parameter& parameter, const Value& value) {
 
 absl::StatusOr<Value> ParseValue(const Parameter& parameter, std::span<const std::string> words,
                                  const Value& current) {
-  if (words.empty() || (TakesOneWord(parameter) && words.size() != 1)) {
+  const bool may_be_bare = parameter.type == ParameterType::kSavePoints;  // Then there are none.
+  if ((words.empty() && !may_be_bare) || (TakesOneWord(parameter) && words.size() != 1)) {
     return Refused("wrong number of arguments");
   }
   absl::StatusOr<Value> value = ParseByType(parameter, words, current);

@@ -46,8 +46,8 @@ void PersistenceFields(Node& node, InfoFields& out) {
       total == 0 ? 0.0 : static_cast<double>(rdb.progress.saved) / static_cast<double>(total);
   out("loading", loader.loading() ? 1 : 0);
   out("async_loading", 0);
-  out("current_cow_peak", 0);
-  out("current_cow_size", 0);
+  out("current_cow_peak", rdb.progress.copied);
+  out("current_cow_size", rdb.progress.copied);
   out("current_cow_size_age", 0);
   out("current_fork_perc", fmt::format("{:.2f}", 100 * share));
   out("current_save_keys_processed", rdb.progress.saved);
@@ -59,7 +59,7 @@ void PersistenceFields(Node& node, InfoFields& out) {
   out("rdb_last_bgsave_time_sec", rdb.last_seconds);
   out("rdb_current_bgsave_time_sec", rdb.current_seconds);
   out("rdb_saves", rdb.saves);
-  out("rdb_last_cow_size", 0);
+  out("rdb_last_cow_size", rdb.last_copied);
   out("rdb_last_load_keys_expired", loader.progress().expired.load());
   out("rdb_last_load_keys_loaded", loader.progress().keys.load());
   const Journaling::Report aof = node.journaling().report();

@@ -112,10 +112,28 @@ absl::Status DatasetLoader::LoadRdbFile(const std::string& path) {
   progress_.total_bytes.fetch_add(bytes.size());
   LogNotice("Loading RDB", {{"file", path}, {"bytes", bytes.size()}});
   const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
-  if (!loaded.ok()) return Annotated(path, loaded.status());
-  for (const std::string& what : loaded->skipped)
-    LogWarning("Left out while loading", {{"what", what}});
+  if (!loaded.ok()) {
+    const absl::Status status = Annotated(path, loaded.status());
+    LogError("Terminating server after rdb file reading failure.",
+             {{"error", Std(status.message())}});
+    return status;
+  }
+  Report(*loaded);
   return absl::OkStatus();
+}
+
+void DatasetLoader::Report(const persistence::RdbLoaded& loaded) const {
+  for (const std::string& what : loaded.skipped) {
+    LogWarning("Left out while loading", {{"what", what}});
+  }
+  if (!loaded.functions.empty()) {
+    LogWarning("Left out while loading: libraries of functions, which are not supported",
+               {{"libraries", loaded.functions.size()}});
+  }
+  if (const uint64_t empty = progress_.empty.load(); empty > 0) {
+    LogWarning(
+        fmt::format("Collections without elements were left out; empty keys skipped: {}", empty));
+  }
 }
 
 absl::Status DatasetLoader::LoadAof(persistence::AofFiles& files) {
@@ -145,6 +163,7 @@ absl::Status DatasetLoader::LoadPart(persistence::AofFiles& files, const std::st
   if (persistence::HasRdbPreamble(bytes)) {
     const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
     if (!loaded.ok()) return Annotated(name, loaded.status());
+    Report(*loaded);
     offset = loaded->bytes;
   }
   using Result = persistence::AofParser::Result;

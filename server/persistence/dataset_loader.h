@@ -49,6 +49,7 @@ class DatasetLoader {
   absl::Status LoadPart(persistence::AofFiles& files, const std::string& name, bool last,
                         EffectApplier& applier);
   persistence::RdbLoadOptions Options() const;
+  void Report(const persistence::RdbLoaded& loaded) const;  // What was left out.
 
   Node& node_;
   std::thread thread_;

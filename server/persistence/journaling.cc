@@ -151,6 +151,11 @@ void Journaling::StopWriter(AofWriter* writer) {
   gate_.Publish(CommitMark::kDurable, persistence::CommitGate::kEverything);
 }
 
+bool Journaling::is_beginning() const {
+  const std::lock_guard lock(mu_);
+  return enabled() && writer_ != nullptr && writer_->status().apart;
+}
+
 std::string Journaling::error_reason() const {
   const std::lock_guard lock(mu_);
   return writer_ == nullptr ? "" : writer_->error_reason();

@@ -51,6 +51,8 @@ class Journaling final : public persistence::EffectListener {
 
   // --- The append-only file ---
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
+  // Whether it was turned on and its first base is not written yet.
+  bool is_beginning() const;
   // What was loaded from `files` goes on there. REQUIRES: nobody is served yet.
   absl::Status Start(persistence::AofFiles files);
   // At run time: the file is in use once its base is written, which follows.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <utility>
 
@@ -22,10 +23,14 @@ namespace {
 
 constexpr int64_t kRetryMs = 5000;  // As Redis, after a failure.
 
+std::string TemporaryFile(std::string_view stem) {
+  return fmt::format("{}-{}.rdb", stem, getpid());
+}
+
 persistence::SnapshotFileOptions FileOptions(const Settings& settings, std::string_view stem) {
   return {.directory = ".",
           .name = settings.dbfilename.load(),
-          .temporary_name = fmt::format("{}-{}.rdb", stem, getpid()),
+          .temporary_name = TemporaryFile(stem),
           .sync_in_steps = settings.rdb_save_incremental_fsync.load()};
 }
 
@@ -51,20 +56,30 @@ persistence::SnapshotOptions Saver::SnapshotOptions(bool aof_base) const {
                  {"ctime", std::to_string(SystemClock().NowMillis() / 1000)},
                  {"used-mem", std::to_string(UsedMemory())},
                  {"aof-base", aof_base ? "1" : "0"}};
+  options.key_delay_us = std::max<int64_t>(0, settings.rdb_key_save_delay.load());
+  const std::lock_guard lock(mu_);
+  options.cancellation = cancellation_;
   return options;
 }
+
+std::string Saver::TemporaryName() const { return TemporaryFile("temp"); }
 
 uint64_t Saver::Changes() const { return SumOver(node_, &ExecutionStats::dirty); }
 
 bool Saver::Start(Done done) {
   const std::lock_guard lock(mu_);
   if (occupied_) return false;
+  Begin(std::move(done));
+  return true;
+}
+
+void Saver::Begin(Done done) {
   if (thread_.joinable()) thread_.join();  // It has ended, or is about to.
   occupied_ = running_ = true;
   scheduled_ = false;
+  cancellation_ = std::make_shared<persistence::Cancellation>();
   started_ = tried_ = SystemClock().NowMillis();
-  thread_ = std::thread([this, done = std::move(done)] { Run(done); });
-  return true;
+  thread_ = std::thread([this, done = std::move(done)]() mutable { Run(std::move(done)); });
 }
 
 bool Saver::StartOther(std::function<void()> job) {
@@ -72,6 +87,7 @@ bool Saver::StartOther(std::function<void()> job) {
   if (occupied_) return false;
   if (thread_.joinable()) thread_.join();
   occupied_ = true;
+  cancellation_ = std::make_shared<persistence::Cancellation>();
   thread_ = std::thread([this, job = std::move(job)] {
     const ThreadMemory memory;
     job();
@@ -81,8 +97,33 @@ bool Saver::StartOther(std::function<void()> job) {
   return true;
 }
 
-void Saver::Run(const Done& done) {
+void Saver::Run(Done done) {
   const ThreadMemory memory;
+  while (true) {
+    std::vector<Done> flushes;
+    const absl::Status status = Write(flushes);
+    bool again;
+    {
+      const std::lock_guard lock(mu_);
+      // Who waits for the file waits for the one that a flush asked for in the meantime.
+      const bool emptied = std::exchange(emptied_, false) && absl::IsCancelled(status);
+      if (emptied && done) flushes.push_back(std::exchange(done, {}));
+      if (emptied) {
+        flushes_.insert(flushes_.end(), flushes.begin(), flushes.end());
+        flushes.clear();
+      }
+      again = !flushes_.empty();
+      cancellation_ = std::make_shared<persistence::Cancellation>();
+      started_ = tried_ = again ? SystemClock().NowMillis() : tried_;
+      occupied_ = running_ = again;
+    }
+    if (done) std::exchange(done, {})(status);
+    for (const Done& waiting : flushes) waiting(status);
+    if (!again) return;
+  }
+}
+
+absl::Status Saver::Write(std::vector<Done>& flushes) {
   auto snapshot =
       std::make_shared<persistence::Snapshot>(node_.store(), SnapshotOptions(/*aof_base=*/false));
   uint64_t changes;
@@ -92,21 +133,21 @@ void Saver::Run(const Done& done) {
     locks.Lock();
     snapshot->Begin(SystemClock().NowMillis());
     changes = Changes();
-  }
-  {
     const std::lock_guard lock(mu_);
+    flushes.swap(flushes_);  // What they emptied is not in it.
     snapshot_ = snapshot;
   }
   LogNotice("Background saving started", {{"keys", snapshot->progress().keys}});
   const absl::Status status = persistence::WriteSnapshotFile(
       *snapshot, persistence::PosixFileSystem(), FileOptions(node_.parameters(), "temp"));
   Finish(status, changes);
-  if (done) done(status);
+  return status;
 }
 
 void Saver::Note(const absl::Status& status, uint64_t changes, UnixMillis now) {
-  last_ok_ = status.ok();
   last_seconds_ = (now - started_) / 1000;
+  if (absl::IsCancelled(status)) return;
+  last_ok_ = status.ok();
   UpdateRefusal();
   if (!status.ok()) return;
   last_save_ = now;
@@ -122,10 +163,11 @@ void Saver::Finish(const absl::Status& status, uint64_t changes) {
     const std::lock_guard lock(mu_);
     progress = snapshot_->progress();
     snapshot_ = nullptr;
-    occupied_ = running_ = false;
     ms = now - started_;
     Note(status, changes, now);
+    last_copied_ = progress.copied;
   }
+  if (absl::IsCancelled(status)) return LogNotice("Background saving cancelled", {{"ms", ms}});
   if (!status.ok()) {
     return LogWarning("Background saving error", {{"error", Std(status.message())}});
   }
@@ -135,12 +177,38 @@ void Saver::Finish(const absl::Status& status, uint64_t changes) {
                                                           {"ms", ms}});
 }
 
+bool Saver::NoteFlush(Done done) {
+  const std::lock_guard lock(mu_);
+  if (running_) {
+    emptied_ = true;
+    cancellation_->Cancel();
+  }
+  if (save_points_.empty()) return false;
+  flushes_.push_back(std::move(done));
+  if (!occupied_) Begin({});
+  return true;
+}
+
+Saver::Cancelled Saver::CancelSave() {
+  const std::lock_guard lock(mu_);
+  if (running_) {
+    cancellation_->Cancel();
+    return Cancelled::kRunning;
+  }
+  return std::exchange(scheduled_, false) ? Cancelled::kScheduled : Cancelled::kNothing;
+}
+
+void Saver::CancelAll() {
+  const std::lock_guard lock(mu_);
+  if (cancellation_ != nullptr) cancellation_->Cancel();
+}
+
 void Saver::Schedule() {
   const std::lock_guard lock(mu_);
   scheduled_ = true;
 }
 
-absl::Status Saver::SaveAndWait() {
+absl::Status Saver::SaveAndWait(absl::FunctionRef<bool()> given_up) {
   std::mutex mu;
   std::condition_variable changed;
   std::optional<absl::Status> result;
@@ -151,7 +219,11 @@ absl::Status Saver::SaveAndWait() {
   };
   std::unique_lock lock(mu);
   // What is under way is of an earlier moment.
-  while (!Start(done)) changed.wait_for(lock, std::chrono::milliseconds(10));
+  while (!Start(done)) {
+    if (given_up()) return absl::CancelledError("given up");
+    changed.wait_for(lock, std::chrono::milliseconds(10));
+  }
+  if (given_up()) CancelAll();
   changed.wait(lock, [&] { return result.has_value(); });
   return *result;
 }
@@ -178,7 +250,9 @@ bool Saver::IsDue(UnixMillis now) const {
 void Saver::Tick(UnixMillis now) {
   {
     const std::lock_guard lock(mu_);
-    if (occupied_ || !IsDue(now)) return;
+    if (occupied_) return;
+    if (!flushes_.empty()) return Begin({});
+    if (!IsDue(now)) return;
   }
   LogNotice("Changes are due to be saved. Saving...", {{"changes", report().changes}});
   Start({});
@@ -214,6 +288,7 @@ Saver::Report Saver::report() const {
   report.last_seconds = last_seconds_;
   report.current_seconds = running_ ? (now - started_) / 1000 : -1;
   report.saves = saves_;
+  report.last_copied = last_copied_;
   report.changes = Changes() - saved_changes_;
   if (snapshot_ != nullptr) report.progress = snapshot_->progress();
   return report;

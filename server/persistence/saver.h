@@ -5,6 +5,7 @@
 // calls SaveAndWait. What INFO shows is kept here.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/types.h"
 #include "persistence/save_points.h"
@@ -38,9 +40,21 @@ class Saver {
   bool StartOther(std::function<void()> job);
   // As soon as what is under way has ended. No shard may be locked by the caller in any of these.
   void Schedule();
-  absl::Status SaveAndWait();
+  // `given_up` says whether it is still wanted; who changes its mind later calls CancelAll.
+  absl::Status SaveAndWait(absl::FunctionRef<bool()> given_up);
   // The same to a file while the caller holds every shard's lock, for DEBUG RELOAD.
   absl::Status SaveLocked();
+
+  // The data set was emptied: a snapshot under way is of no use, and where there are save points
+  // the file is written anew, so that what was thrown away does not come back. Then true, and
+  // `done` is called when that has ended. A shard may be locked by the caller.
+  bool NoteFlush(Done done);
+  enum class Cancelled : uint8_t { kRunning, kScheduled, kNothing };
+  Cancelled CancelSave();  // Of BGSAVE, or what was scheduled.
+  // Whatever takes a snapshot ends soon and without one.
+  void CancelAll();
+  // Under which the file is written until it is whole.
+  std::string TemporaryName() const;
 
   // Each 100 ms: starts what was scheduled, or what the save points ask for.
   void Tick(UnixMillis now);
@@ -53,7 +67,8 @@ class Saver {
     int64_t last_seconds = -1;  // The last one's duration.
     int64_t current_seconds = -1;
     uint64_t saves = 0;
-    uint64_t changes = 0;  // Since the last success.
+    uint64_t changes = 0;      // Since the last success.
+    uint64_t last_copied = 0;  // Bytes that writers copied for the last one.
     persistence::SnapshotProgress progress;
   };
   Report report() const;
@@ -70,9 +85,11 @@ class Saver {
   void ApplyParameters();  // Of stop-writes-on-bgsave-error and `save`.
 
  private:
-  void Run(const Done& done);
+  void Run(Done done);
+  absl::Status Write(std::vector<Done>& flushes);
   void Finish(const absl::Status& status, uint64_t changes);
   // With the mutex held.
+  void Begin(Done done);
   void Note(const absl::Status& status, uint64_t changes, UnixMillis now);
   void UpdateRefusal();
   uint64_t Changes() const;
@@ -81,17 +98,21 @@ class Saver {
   Node& node_;
   mutable std::mutex mu_;  // Of all below.
   std::thread thread_;
-  std::shared_ptr<persistence::Snapshot> snapshot_;  // Under way, once it has begun.
+  std::shared_ptr<persistence::Snapshot> snapshot_;          // Under way, once it has begun.
+  std::shared_ptr<persistence::Cancellation> cancellation_;  // Of the job that occupies it.
+  std::vector<Done> flushes_;  // Who waits for a snapshot that begins from now on.
   persistence::SavePoints save_points_;
   bool occupied_ = false;  // By any job;
   bool running_ = false;   // by one that writes the RDB file.
   bool scheduled_ = false;
+  bool emptied_ = false;  // What is under way is cancelled, as the data set was emptied.
   bool last_ok_ = true;
   UnixMillis started_ = 0;
   UnixMillis tried_ = 0;
   UnixMillis last_save_ = 0;  // 0: never.
   int64_t last_seconds_ = -1;
   uint64_t saves_ = 0;
+  uint64_t last_copied_ = 0;
   uint64_t saved_changes_ = 0;  // Changes() as of the last success.
   std::atomic<bool> refuses_writes_{false};
 };

@@ -7,6 +7,7 @@ restart, here and in Debian's Redis.
 """
 import os
 import random
+import signal
 import subprocess
 import threading
 
@@ -158,6 +159,79 @@ class CommandsTest(SnapshotCase):
         harness.wait_until(lambda: client.info("persistence")["rdb_saves"] == 1)
         self.assertEqual(client.info("persistence")["rdb_changes_since_last_save"], 0)
 
+    def test_a_slow_snapshot_can_be_cancelled(self):
+        server = self.henge({"rdb-key-save-delay": 10_000_000})
+        client = server.client()
+        client.execute_command("DEBUG", "POPULATE", 100)
+        wire = Wire(("127.0.0.1", server.port))
+        self.addCleanup(wire.close)
+        for schedule, reply in ((False, "Background saving cancelled"),
+                                (True, "Scheduled background saving cancelled")):
+            if schedule:
+                wire.call("BGREWRITEAOF")
+                wire.call("BGSAVE", "SCHEDULE")
+            else:
+                wire.call("BGSAVE")
+                harness.wait_until(lambda: self.unfinished(server))
+            self.assertEqual(wire.call("BGSAVE", "CANCEL"), reply)
+            self.wait_saved(client)
+            self.assertIn("not in progress or scheduled", wire.call("BGSAVE", "CANCEL"))
+        info = client.info("persistence")
+        self.assertEqual((info["rdb_last_bgsave_status"], info["rdb_saves"]), ("ok", 0))
+        self.assertEqual(info["rdb_changes_since_last_save"], 100)
+        self.assertEqual(self.unfinished(server), [])
+
+    def unfinished(self, server):
+        return [name for name in os.listdir(server.folder) if name.startswith("temp-")]
+
+    def test_info_follows_a_snapshot(self):
+        server = self.henge({"rdb-key-save-delay": 1_000_000, "io-threads": 1})
+        client = server.client()
+        client.execute_command("DEBUG", "POPULATE", 100, "key", 500)
+        client.bgsave(schedule=False)
+        info = harness.wait_until(lambda: (i := client.info("persistence"))[
+            "current_save_keys_total"] == 100 and i)
+        self.assertLess(info["current_save_keys_processed"], 100)
+        self.assertGreaterEqual(info["rdb_current_bgsave_time_sec"], 0)
+        before = info["current_cow_size"]
+        for i in range(100):
+            client.setrange(f"key:{i}", 0, "x" * 500)
+        info = client.info("persistence")
+        self.assertGreater(info["current_cow_size"], before + 40_000)
+        self.assertGreater(info["current_fork_perc"], 0)
+        client.execute_command("BGSAVE", "CANCEL")
+        self.wait_saved(client)
+        info = client.info("persistence")
+        self.assertGreater(info["rdb_last_cow_size"], 40_000)
+        self.assertEqual((info["current_save_keys_total"], info["current_cow_size"],
+                          info["rdb_current_bgsave_time_sec"]), (0, 0, -1))
+
+    def test_what_flushall_threw_away_does_not_come_back(self):
+        server = self.henge({"save": [3600, 1000]})
+        client = server.client()
+        client.mset({f"k{i}": i for i in range(100)})
+        for slow, flush in ((False, lambda: client.flushall()),
+                            (True, lambda: client.flushall()),
+                            (True, lambda: client.pipeline().flushall().execute())):
+            client.mset({f"k{i}": i for i in range(100)})
+            self.assertTrue(client.save())
+            if slow:
+                client.config_set("rdb-key-save-delay", 10_000_000)
+                client.execute_command("BGSAVE")
+                harness.wait_until(lambda: self.unfinished(server))
+            saves = client.info("persistence")["rdb_saves"]
+            flush()
+            harness.wait_until(lambda: client.info("persistence")["rdb_saves"] == saves + 1)
+            server.kill()
+            client = self.restarted(server)
+            self.assertEqual(client.dbsize(), 0)
+
+    def test_flushall_writes_no_file_where_nothing_is_saved(self):
+        server = self.henge()
+        server.client().set("a", 1)
+        server.client().flushall()
+        self.assertFalse(os.path.exists(self.dump_path(server)))
+
     def test_reload_keeps_everything(self):
         client = self.henge().client()
         fill(client, self.random, KEYS)
@@ -222,6 +296,77 @@ class ShutdownTest(SnapshotCase):
             client.set("a", 1)
         with self.assertRaises(redis.exceptions.ConnectionError):
             client.execute_command("SHUTDOWN", "SAVE", "FORCE")
+        self.assertEqual(server.process.wait(20), 0)
+
+    def saving_at_the_end(self):
+        """A server whose final snapshot takes long, and a client."""
+        server = self.henge({"save": [3600, 1], "rdb-key-save-delay": 10_000_000})
+        client = server.client()
+        client.mset({f"k{i}": i for i in range(20)})
+        return server, client
+
+    def wait_for_the_file(self, server):
+        name = os.path.join(server.folder, f"temp-{server.process.pid}.rdb")
+        harness.wait_until(lambda: os.path.exists(name), what=name)
+        return name
+
+    def test_a_shutdown_is_aborted(self):
+        server, client = self.saving_at_the_end()
+        asking = Wire(("127.0.0.1", server.port))
+        self.addCleanup(asking.close)
+        asking.send(b"SHUTDOWN\r\n")
+        name = self.wait_for_the_file(server)
+        self.assertEqual(client.get("k1"), b"1")
+        self.assertTrue(client.execute_command("SHUTDOWN", "ABORT"))
+        self.assertIn("Errors trying to SHUTDOWN", str(asking.read()))
+        client.set("k1", 2)
+        harness.wait_until(lambda: not os.path.exists(name))
+        with self.assertRaisesRegex(redis.exceptions.ResponseError, "No shutdown in progress"):
+            client.execute_command("SHUTDOWN", "ABORT")
+        with self.assertRaises(redis.exceptions.ConnectionError):
+            client.execute_command("SHUTDOWN", "NOSAVE")
+        self.assertEqual(server.process.wait(20), 0)
+
+    def test_a_signal_waits_for_what_runs_at_intervals(self):
+        server, client = self.saving_at_the_end()
+        client.execute_command("DEBUG", "PAUSE-CRON", 1)
+        server.process.terminate()
+        harness.wait_until(lambda: client.execute_command("SHUTDOWN", "ABORT"))
+        client.execute_command("DEBUG", "PAUSE-CRON", 0)
+        client.set("k1", 2)
+        self.assertIn("Shutdown manually aborted", server.log())
+
+    def test_who_insists_gets_no_file(self):
+        server, _ = self.saving_at_the_end()
+        server.process.send_signal(signal.SIGINT)
+        name = self.wait_for_the_file(server)
+        server.process.send_signal(signal.SIGINT)
+        self.assertEqual(server.process.wait(20), 1)
+        self.assertFalse(os.path.exists(name))
+        self.assertFalse(os.path.exists(self.dump_path(server)))
+
+    def test_signals_do_what_the_parameters_say(self):
+        for number, name, wish, there in ((signal.SIGTERM, "sigterm", "nosave", False),
+                                          (signal.SIGINT, "sigint", "save", True),
+                                          (signal.SIGINT, "sigint", "nosave now force", False)):
+            server = self.henge({"save": [3600, 1] if "no" in wish else "",
+                                 f"shutdown-on-{name}": wish.split()})
+            server.client().set("a", 1)
+            server.process.send_signal(number)
+            self.assertEqual(server.process.wait(20), 0)
+            self.assertEqual(os.path.exists(self.dump_path(server)), there, wish)
+
+    def test_an_append_only_file_without_its_first_base_holds_the_server(self):
+        server = self.henge({"rdb-key-save-delay": 10_000_000})
+        client = server.client()
+        client.mset({f"k{i}": i for i in range(20)})
+        client.config_set("appendonly", "yes")
+        harness.wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"])
+        with self.assertRaisesRegex(redis.exceptions.ResponseError, "Errors trying to SHUTDOWN"):
+            client.execute_command("SHUTDOWN")
+        self.assertIn("Writing initial AOF, can't exit", server.log())
+        with self.assertRaises(redis.exceptions.ConnectionError):
+            client.execute_command("SHUTDOWN", "FORCE")
         self.assertEqual(server.process.wait(20), 0)
 
     def test_nothing_acknowledged_is_lost_by_a_shutdown_that_saves(self):
