@@ -81,6 +81,7 @@ SINCE_7_2 = {
 }
 # What Henge tells otherwise than 7.2, because it takes more.
 OF_HENGE = {
+    'bgsave': {'history': ['3.2.2', '8.1.0'], 'arguments': '[<schedule|cancel>]'},
     'client|kill': {
         'arguments': (
             '<ip:port|<[id client-id]|[type <normal|master|slave|replica|pubsub>]|[user '
