@@ -113,7 +113,10 @@ absl::Status AofWriter::FinishRewrite(BaseFormat format) {
       files_.InstallBase(temporary_base_, format, appender_->sequence());
   if (files_.manifest().base != before)
     appender_->Join(files_.manifest().increments.back().sequence);
-  if (!sequence.ok()) return sequence.status();
+  if (!sequence.ok()) {
+    files_.RemoveTemporaryBase();  // A full disk needs the room.
+    return sequence.status();
+  }
   CountFiles();
   base_bytes_ = other_bytes_ + appender_->size();
   PublishStatus();

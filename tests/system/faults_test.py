@@ -98,7 +98,8 @@ class AppendOnlyFaultsTest(FaultCase):
             with self.subTest(fault=fault):
                 self.disk.fail(fault)
                 replies = []
-                waiting = threading.Thread(target=lambda: replies.append(self.client.incr("counter")))
+                waiting = threading.Thread(
+                    target=lambda: replies.append(self.client.incr("counter")))
                 waiting.start()
                 probe = self.server.client()
                 harness.wait_until(
@@ -201,7 +202,7 @@ class AppendOnlyFaultsTest(FaultCase):
                 load.check(self.server, killed_at, killed_at, everything=True)
             except AssertionError as error:
                 raise AssertionError(f"{about}: {error}") from None
-        print(f"faults: {ROUNDS} kills, {load.calls} calls, {refusals} of them refused; seed {SEED}")
+        print(f"faults: {ROUNDS} kills, {load.calls} calls, {refusals} refused; seed {SEED}")
         self.assertGreater(refusals, 0)
 
     def some_fault(self):
@@ -236,7 +237,7 @@ class SnapshotFaultsTest(FaultCase):
                 self.client.bgsave()
                 harness.wait_until(lambda: self.info("rdb_last_bgsave_status") == "err")
                 harness.wait_until(lambda: not self.info("rdb_bgsave_in_progress"))
-                with self.assertRaisesRegex(redis.exceptions.ResponseError, "MISCONF Redis is config"):
+                with self.assertRaisesRegex(redis.exceptions.ResponseError, "MISCONF Redis is"):
                     self.client.set("c", 1)
                 self.assertEqual(self.client.get("a"), b"1")
                 with self.assertRaises(redis.exceptions.ResponseError):
