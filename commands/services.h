@@ -140,6 +140,7 @@ struct DebugSettings {
   std::atomic<bool> pause_cron{false};  // What is done at intervals rests.
   std::atomic<bool> dict_resizing{true};
   std::atomic<bool> skip_checksums{false};   // RDB files and payloads load without a check.
+  std::atomic<int64_t> aof_flush_sleep_us{0};  // Before each write of the append-only file.
   std::atomic<bool> scripts_run_all{false};  // Also commands that are denied to scripts.
 };
 
@@ -200,6 +201,8 @@ class PersistenceService {
   // The data set to disk and back. REQUIRES: no shard is locked, or all are. The error's text, or
   // empty.
   virtual std::string Reload(CommandContext& ctx, const ReloadOptions& options) = 0;
+  // The same with what the append-only file has.
+  virtual std::string LoadAppendOnlyFile(CommandContext& ctx) = 0;
 };
 
 // How a parked command ends.

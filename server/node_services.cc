@@ -301,19 +301,10 @@ class Persistence final : public commands::PersistenceService {
   int64_t LastSave() override { return node_.saver().report().last_save; }
 
   std::string Reload(commands::CommandContext& ctx, const ReloadOptions& options) override {
-    store::Store& store = node_.store();
-    store::LockSet own(store);
-    const store::LockSet& held = ctx.keyspace.locks().HoldsAll() ? ctx.keyspace.locks() : own;
-    if (&held == &own) {
-      own.AddAll();
-      own.Lock();
-    }
+    store::LockSet own(node_.store());
+    const store::LockSet& held = LockAll(ctx, own);
     if (options.save && !node_.saver().SaveLocked().ok()) return "ERR";
-    if (options.flush) {
-      store::Unheard unheard;
-      store::Keyspace(store, held, unheard, 0, ctx.keyspace.now())
-          .FlushDatabases(0, static_cast<DbIndex>(store.databases() - 1), store::FlushMode::kLazy);
-    }
+    if (options.flush) Flush(ctx, held);
     if (const absl::Status status = node_.loader().LoadLocked(held, options.merge); !status.ok()) {
       LogWarning("Can't load the RDB file", {{"error", Std(status.message())}});
       return "ERR Error trying to load the RDB dump, check server logs";
@@ -322,7 +313,40 @@ class Persistence final : public commands::PersistenceService {
     return {};
   }
 
+  std::string LoadAppendOnlyFile(commands::CommandContext& ctx) override {
+    store::LockSet own(node_.store());
+    const store::LockSet& held = LockAll(ctx, own);
+    // What the transaction has done is not in the file yet.
+    absl::Status status = ctx.in_exec ? absl::UnavailableError("it is called in a transaction")
+                                      : node_.journaling().Drain();
+    if (status.ok()) {
+      Flush(ctx, held);
+      status = node_.loader().LoadAofLocked(held);
+    }
+    if (!status.ok()) {
+      LogWarning("Can't load the append-only file", {{"error", Std(status.message())}});
+      return "ERR Error trying to load the AOF files, check server logs.";
+    }
+    node_.saver().NoteLoaded();
+    LogNotice("Append Only File loaded by DEBUG LOADAOF");
+    return {};
+  }
+
  private:
+  // What the call holds if it holds every shard, as in a transaction; else `own`, locked now.
+  const store::LockSet& LockAll(commands::CommandContext& ctx, store::LockSet& own) {
+    if (ctx.keyspace.locks().HoldsAll()) return ctx.keyspace.locks();
+    own.AddAll();
+    own.Lock();
+    return own;
+  }
+  void Flush(commands::CommandContext& ctx, const store::LockSet& held) {
+    store::Store& store = node_.store();
+    store::Unheard unheard;
+    store::Keyspace(store, held, unheard, 0, ctx.keyspace.now())
+        .FlushDatabases(0, static_cast<DbIndex>(store.databases() - 1), store::FlushMode::kLazy);
+  }
+
   Node& node_;
 };
 

@@ -12,5 +12,6 @@ void BgSave(CommandContext& ctx, ArgReader& args);
 void BgRewriteAof(CommandContext& ctx, ArgReader& args);
 void LastSave(CommandContext& ctx, ArgReader& args);
 void DebugReload(CommandContext& ctx, ArgReader& args);
+void DebugLoadAof(CommandContext& ctx, ArgReader& args);
 
 }  // namespace henge::commands

@@ -85,4 +85,10 @@ void DebugReload(CommandContext& ctx, ArgReader& args) {
   ctx.reply.Error(error);
 }
 
+void DebugLoadAof(CommandContext& ctx, ArgReader&) {
+  const std::string error = ctx.services.persistence().LoadAppendOnlyFile(ctx);
+  if (error.empty()) return ctx.reply.Ok();
+  ctx.reply.Error(error);
+}
+
 }  // namespace henge::commands

@@ -69,6 +69,13 @@ void ReplyBuffer(CommandContext& ctx, ArgReader& args) {
   ctx.reply.Ok();
 }
 
+void AofFlushSleep(CommandContext& ctx, ArgReader& args) {
+  const int64_t us = args.Integer();
+  if (!args.ok()) return ctx.reply.Error(args.error());
+  ctx.services.control().debug().aof_flush_sleep_us.store(us);
+  ctx.reply.Ok();
+}
+
 void WriteLog(CommandContext& ctx, ArgReader& args) {
   LogWarning(fmt::format("DEBUG LOG: {}", args.Next()));
   ctx.reply.Ok();
@@ -167,6 +174,8 @@ constexpr Subcommand kSubcommands[] = {
     {"help", 0, 0, Help},
     {"sleep", 1, 1, Sleep},
     {"reload", 0, kAnyNumber, DebugReload},
+    {"loadaof", 0, 0, DebugLoadAof},
+    {"aof-flush-sleep", 1, 1, AofFlushSleep},
     {"segfault", 0, 0, Crash<SIGSEGV>},
     {"panic", 0, 0, Crash<SIGABRT>},
     {"assert", 0, 0, Crash<SIGABRT>},
@@ -194,6 +203,8 @@ constexpr Subcommand kSubcommands[] = {
 
 void Help(CommandContext& ctx, ArgReader&) {
   static constexpr std::string_view kLines[] = {
+      "AOF-FLUSH-SLEEP <microseconds>",
+      "    Wait that long before each write of the append-only file.",
       "ASSERT",
       "    Crash as by a failed assertion.",
       "DICT-RESIZING <0|1>",
@@ -210,6 +221,8 @@ void Help(CommandContext& ctx, ArgReader&) {
       "    Show the size of the table that holds a key's value.",
       "LISTPACK <key>",
       "    Write the elements of a listpack to the server's log.",
+      "LOADAOF",
+      "    Empty all databases and load the append-only file again.",
       "LOG <message>",
       "    Write a line to the server's log.",
       "MALLCTL <name>",
@@ -245,7 +258,8 @@ void Help(CommandContext& ctx, ArgReader&) {
       "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
       "    Whether RDB files and payloads are loaded without looking at their checksums.",
       "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
-      "    Save the data set to its file and load it again. NOSAVE loads what is there, NOFLUSH keeps",
+      "    Save the data set to its file and load it again. NOSAVE loads what is there, NOFLUSH "
+      "keeps",
       "    the present keys, MERGE lets those of the file replace them.",
       "SLEEP <seconds>",
       "    Stop the whole server for that long.",

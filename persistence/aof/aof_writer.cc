@@ -89,6 +89,18 @@ absl::Status AofWriter::Stop() {
   return final_status_;
 }
 
+absl::Status AofWriter::Drain() {
+  Guard lock(mutex_);
+  if (!appender_ || appender_->apart()) return absl::OkStatus();
+  const Lsn end = journal_.end();
+  ++draining_;
+  bell_.Ring();
+  changed_.wait(lock, [&] { return stopped_ || !healthy() || appender_->written() >= end; });
+  --draining_;
+  if (appender_->written() >= end) return absl::OkStatus();
+  return absl::UnavailableError("the append-only file can't be written");
+}
+
 Lsn AofWriter::BeginRewrite() {
   if (!attached_.load(std::memory_order_acquire)) {
     const Guard lock(mutex_);  // Nobody writes yet, so nobody holds it for long.
@@ -208,6 +220,7 @@ void AofWriter::RunWriter() {
     if (purge_.exchange(false)) PurgeHistory(lock);
     const Micros pause = Round(lock);
     PublishStatus();
+    if (draining_ > 0) changed_.notify_all();
     if (pause == Micros(0)) continue;
     lock.unlock();
     bell_.Wait(pause);
@@ -225,6 +238,7 @@ AofWriter::Micros AofWriter::Round(Guard& lock) {
   ApplyOptions();
   const Micros gathering = UntilGroup(steady_clock::now());
   if (gathering > Micros(0)) return gathering;
+  DelayWrite(lock);
   const bool marked = appender_->marked();
   const absl::StatusOr<bool> wrote = appender_->Write();
   Note(wrote.status());
@@ -274,6 +288,14 @@ AofWriter::Micros AofWriter::Idle(Instant now) {
 AofWriter::Instant AofWriter::SyncDue() const {
   if (appender_->written() - appender_->held() > options_.sync_bytes) return last_sync_;
   return last_sync_ + (sync_failed_ ? options_.retry : options_.sync_interval);
+}
+
+void AofWriter::DelayWrite(Guard& lock) {
+  const auto* delay = options_.write_delay_us;
+  if (delay == nullptr || delay->load() <= 0 || journal_.end() == appender_->written()) return;
+  lock.unlock();
+  std::this_thread::sleep_for(Micros(delay->load()));
+  lock.lock();
 }
 
 void AofWriter::SyncHere(Guard& lock) {

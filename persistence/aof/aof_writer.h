@@ -48,6 +48,8 @@ struct AofWriterOptions {
   std::chrono::microseconds gather{1000};
   std::chrono::microseconds sync_interval{1'000'000};
   std::chrono::microseconds retry{100'000};
+  // For tests: what the writer sleeps before each write. It outlives the writer; null for nothing.
+  const std::atomic<int64_t>* write_delay_us = nullptr;
   // More than that, and the syncer does not wait for its second.
   uint64_t sync_bytes = uint64_t{64} << 20;
 };
@@ -83,6 +85,11 @@ class AofWriter {
   // Writes and syncs what is there, then ends the threads. The first error, if it did not get all
   // of it to the disk: it tries once. Not by a worker.
   absl::Status Stop();
+
+  // Waits until what is in the journal now is in files that the manifest names; without a base
+  // there are none, and nothing to wait for. An error if the disk does not take it. For tests: it
+  // waits for the disk.
+  absl::Status Drain();
 
   // With all shard locks held; quick. What is appended from now on goes to a new increment; the
   // snapshot has everything before the LSN that it returns.
@@ -120,6 +127,7 @@ class AofWriter {
   Micros Round(Guard& lock);
   Micros Idle(Instant now);
   Micros UntilGroup(Instant now) const;
+  void DelayWrite(Guard& lock);
   void SyncHere(Guard& lock);
   void SyncApart(Instant now);
   absl::Status Ending(Guard& lock);
@@ -150,6 +158,7 @@ class AofWriter {
   std::optional<AofAppender::SyncJob> job_;   // For the syncer to take.
   bool syncing_ = false;                      // Anyone.
   bool sync_failed_ = false;                  // Until one gets through.
+  int draining_ = 0;                          // Who waits for the next write.
   bool stopping_ = false;
   bool stopped_ = false;
   Instant last_sync_{};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "persistence/snapshot/snapshot.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -118,11 +119,16 @@ void Snapshot::WriteQueued(ByteSink& sink) {
   for (RecordChunk& chunk : queued) WriteChunk(std::move(chunk), sink);
 }
 
+int64_t Snapshot::KeyDelay() const { return options_.key_delay ? options_.key_delay() : 0; }
+
 void Snapshot::Pause(uint64_t keys) {
   Cancellation* const cancellation = options_.cancellation.get();
   if (cancellation == nullptr) return;
-  if (options_.key_delay_us > 0 && status_.ok()) {
-    cancellation->Wait(std::chrono::microseconds(options_.key_delay_us) * keys);
+  constexpr int64_t kStepUs = 10'000;
+  for (int64_t waited = 0; status_.ok() && !cancellation->cancelled(); waited += kStepUs) {
+    const int64_t left = KeyDelay() * static_cast<int64_t>(keys) - waited;
+    if (left <= 0) break;
+    cancellation->Wait(std::chrono::microseconds(std::min(left, kStepUs)));
   }
   if (cancellation->cancelled() && status_.ok()) status_ = absl::CancelledError("cancelled");
 }
@@ -135,7 +141,7 @@ absl::Status Snapshot::Write(ByteSink& sink) {
     while (more) {
       const uint64_t before = std::exchange(saved, walk_.saved());
       Pause(saved - before);
-      const size_t entries = options_.key_delay_us > 0 ? 1 : kStepEntries;
+      const size_t entries = KeyDelay() > 0 ? 1 : kStepEntries;
       more = walk_.Step(static_cast<ShardIndex>(shard), kStepBytes, entries);
       WriteChunk(std::exchange(step_, {}), sink);
       WriteQueued(sink);

@@ -16,6 +16,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,7 +46,9 @@ struct SnapshotOptions {
   std::vector<std::pair<std::string, std::string>> aux;  // Fields for the file's head, in order.
   std::vector<std::string> functions;                    // Libraries' code.
   std::shared_ptr<Cancellation> cancellation;            // None: nobody can end it early.
-  int64_t key_delay_us = 0;  // Waited for each key, for tests (rdb-key-save-delay).
+  // Microseconds to wait for each key, for tests (rdb-key-save-delay). It may change while it is
+  // waited. Null: none.
+  std::function<int64_t()> key_delay;
 };
 
 // For INFO, metrics and the log, while it is under way. Any thread.
@@ -95,6 +98,7 @@ class Snapshot final : private store::SnapshotSink {
   void NoteMoment(UnixMillis now);
   // Sees to the wish to end early, and to the delay for `keys` more keys.
   void Pause(uint64_t keys);
+  int64_t KeyDelay() const;
   void WriteHead(ByteSink& sink);
   absl::Status WriteTail(ByteSink& sink);
   void WriteQueued(ByteSink& sink);

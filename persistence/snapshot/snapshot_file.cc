@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "persistence/snapshot/snapshot_file.h"
 
-#include <absl/functional/function_ref.h>
-
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -54,9 +52,10 @@ class NoFile final : public ByteSink {
   absl::Status why_;
 };
 
-// `write` gives the snapshot to the sink it is called with.
-absl::Status WriteFile(FileSystem& files, const SnapshotFileOptions& options,
-                       absl::FunctionRef<absl::Status(ByteSink&)> write) {
+}  // namespace
+
+absl::Status WriteWholeFile(FileSystem& files, const SnapshotFileOptions& options,
+                            absl::FunctionRef<absl::Status(ByteSink&)> write) {
   const std::string temporary = JoinPath(options.directory, options.temporary_name);
   auto file = files.Open(temporary, FileSystem::Opening::kCreateOrEmpty);
   if (!file.ok()) {
@@ -74,16 +73,15 @@ absl::Status WriteFile(FileSystem& files, const SnapshotFileOptions& options,
   return files.SyncDirectory(options.directory);
 }
 
-}  // namespace
-
 absl::Status WriteSnapshotFile(Snapshot& snapshot, FileSystem& files,
                                const SnapshotFileOptions& options) {
-  return WriteFile(files, options, [&](ByteSink& sink) { return snapshot.Write(sink); });
+  return WriteWholeFile(files, options, [&](ByteSink& sink) { return snapshot.Write(sink); });
 }
 
 absl::Status WriteSnapshotFileLocked(Snapshot& snapshot, FileSystem& files,
                                      const SnapshotFileOptions& options, UnixMillis now) {
-  return WriteFile(files, options, [&](ByteSink& sink) { return snapshot.WriteLocked(sink, now); });
+  return WriteWholeFile(files, options,
+                        [&](ByteSink& sink) { return snapshot.WriteLocked(sink, now); });
 }
 
 }  // namespace henge::persistence

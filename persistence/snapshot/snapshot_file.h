@@ -3,6 +3,7 @@
 // synced, renamed, and the folder synced. Blocks; a thread of its own calls it.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 
 #include <string>
@@ -26,5 +27,9 @@ absl::Status WriteSnapshotFile(Snapshot& snapshot, FileSystem& files,
 // caller.
 absl::Status WriteSnapshotFileLocked(Snapshot& snapshot, FileSystem& files,
                                      const SnapshotFileOptions& options, UnixMillis now);
+
+// Any other content of a file that appears so: `write` gives it to the sink it is called with.
+absl::Status WriteWholeFile(FileSystem& files, const SnapshotFileOptions& options,
+                            absl::FunctionRef<absl::Status(ByteSink&)> write);
 
 }  // namespace henge::persistence

@@ -9,9 +9,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
-#include "persistence/aof/aof_parser.h"
 #include "persistence/file.h"
 #include "server/node.h"
+#include "server/persistence/aof_loader.h"
 
 namespace henge::server {
 
@@ -24,6 +24,21 @@ absl::Status Annotated(std::string_view where, const absl::Status& status) {
 }
 
 }  // namespace
+
+void ReportLeftOut(const persistence::RdbLoaded& loaded,
+                   const persistence::LoadProgress& progress) {
+  for (const std::string& what : loaded.skipped) {
+    LogWarning("Left out while loading", {{"what", what}});
+  }
+  if (!loaded.functions.empty()) {
+    LogWarning("Left out while loading: libraries of functions, which are not supported",
+               {{"libraries", loaded.functions.size()}});
+  }
+  if (const uint64_t empty = progress.empty.load(); empty > 0) {
+    LogWarning(
+        fmt::format("Collections without elements were left out; empty keys skipped: {}", empty));
+  }
+}
 
 persistence::RdbLoadOptions DatasetLoader::Options() const {
   const Settings& settings = node_.parameters();
@@ -79,11 +94,12 @@ absl::Status DatasetLoader::LoadAll() {
   bool found = false;
   if (append_only) {
     absl::Status status = PosixFileSystem().MakeDirectory(files.directory());
-    if (status.ok()) status = files.AdoptOldFile(settings.appendfilename.load()).status();
     if (status.ok()) status = files.Load();
+    if (status.ok()) status = files.AdoptOldFile(settings.appendfilename.load()).status();
     if (!status.ok()) return status;
     found = !files.manifest().Loaded().empty();
-    if (found) status = LoadAof(files);
+    const persistence::RdbLoadOptions options = Options();
+    if (found) status = AofLoader(node_, options, progress_).Load(files);
     if (!status.ok()) return status;
   }
   const std::string rdb = settings.dbfilename.load();
@@ -118,84 +134,7 @@ absl::Status DatasetLoader::LoadRdbFile(const std::string& path) {
              {{"error", Std(status.message())}});
     return status;
   }
-  Report(*loaded);
-  return absl::OkStatus();
-}
-
-void DatasetLoader::Report(const persistence::RdbLoaded& loaded) const {
-  for (const std::string& what : loaded.skipped) {
-    LogWarning("Left out while loading", {{"what", what}});
-  }
-  if (!loaded.functions.empty()) {
-    LogWarning("Left out while loading: libraries of functions, which are not supported",
-               {{"libraries", loaded.functions.size()}});
-  }
-  if (const uint64_t empty = progress_.empty.load(); empty > 0) {
-    LogWarning(
-        fmt::format("Collections without elements were left out; empty keys skipped: {}", empty));
-  }
-}
-
-absl::Status DatasetLoader::LoadAof(persistence::AofFiles& files) {
-  const std::vector<persistence::AofPart> parts = files.manifest().Loaded();
-  progress_.total_bytes.store(files.LoadedBytes());
-  EffectApplier applier(node_);
-  for (const persistence::AofPart& part : parts) {
-    const bool last = part.name == parts.back().name;
-    if (absl::Status status = LoadPart(files, part.name, last, applier); !status.ok()) {
-      return status;
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status DatasetLoader::LoadPart(persistence::AofFiles& files, const std::string& name,
-                                     bool last, EffectApplier& applier) {
-  const std::string path = files.PathOf(name);
-  auto contents = PosixFileSystem().Read(path);
-  if (!contents.ok()) {
-    return Annotated(fmt::format("The append only file {} can't be read", name), contents.status());
-  }
-  const std::string_view bytes = (*contents)->bytes();
-  const uint64_t before = progress_.bytes.load();
-  LogNotice("Loading AOF part", {{"file", name}, {"bytes", bytes.size()}});
-  uint64_t offset = 0;
-  if (persistence::HasRdbPreamble(bytes)) {
-    const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
-    if (!loaded.ok()) return Annotated(name, loaded.status());
-    Report(*loaded);
-    offset = loaded->bytes;
-  }
-  using Result = persistence::AofParser::Result;
-  persistence::AofParser parser(bytes, offset);
-  Result result;
-  while ((result = parser.Next()) <= Result::kAnnotation) {
-    for (size_t i = 0; result == Result::kUnit && i < parser.commands(); ++i) {
-      const absl::Status status = applier.Apply(parser.command(i));
-      if (status.code() == absl::StatusCode::kFailedPrecondition) {
-        // As Redis: it may have been refused when it was written, too.
-        LogWarning("A command of the append-only file was refused",
-                   {{"file", name}, {"offset", parser.begin()}, {"error", Std(status.message())}});
-      } else if (!status.ok()) {
-        return {status.code(), fmt::format("{} reading the append only file {}, offset {}",
-                                           Std(status.message()), name, parser.begin())};
-      }
-    }
-    progress_.bytes.store(before + parser.good_until(), std::memory_order_relaxed);
-  }
-  if (result == Result::kEnd) return absl::OkStatus();
-  if (result == Result::kDamaged || !last || !node_.parameters().aof_load_truncated.load()) {
-    const bool torn = result == Result::kTorn;
-    return absl::DataLossError(fmt::format("{} reading the append only file {}: offset {}: {}",
-                                           torn ? "Unexpected end of file" : "Bad file format",
-                                           name, parser.error_offset(), parser.reason()));
-  }
-  const uint64_t good = parser.good_until();
-  contents->reset();  // What is mapped may not be cut.
-  const auto kept = persistence::CutTail(PosixFileSystem(), path, good);
-  if (!kept.ok()) return kept.status();
-  LogWarning("The append-only file's end was torn; it is cut, and kept beside it",
-             {{"file", name}, {"offset", good}, {"kept", *kept}});
+  ReportLeftOut(*loaded, progress_);
   return absl::OkStatus();
 }
 
@@ -208,6 +147,18 @@ absl::Status DatasetLoader::LoadLocked(const store::LockSet& held, bool merge) {
   options.replace = merge;
   persistence::LoadProgress progress;
   return persistence::LoadRdb((*contents)->bytes(), node_.store(), options, progress).status();
+}
+
+absl::Status DatasetLoader::LoadAofLocked(const store::LockSet& held) {
+  const Settings& settings = node_.parameters();
+  persistence::AofFiles files(PosixFileSystem(), settings.appenddirname.load(),
+                              settings.appendfilename.load());
+  if (absl::Status status = files.Load(); !status.ok()) return status;
+  persistence::RdbLoadOptions options = Options();
+  options.threads = 0;
+  options.held = &held;
+  persistence::LoadProgress progress;
+  return AofLoader(node_, options, progress).Load(files);
 }
 
 }  // namespace henge::server

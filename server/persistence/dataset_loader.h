@@ -12,9 +12,7 @@
 #include <thread>
 
 #include "base/types.h"
-#include "persistence/aof/aof_files.h"
 #include "persistence/load/rdb_loader.h"
-#include "server/persistence/effect_applier.h"
 
 namespace henge::server {
 
@@ -35,6 +33,8 @@ class DatasetLoader {
   // Loads the RDB file while the caller holds every shard's lock, for DEBUG RELOAD. With `merge`,
   // keys that are there give way.
   absl::Status LoadLocked(const store::LockSet& held, bool merge);
+  // The same with the append-only file, whose end is not cut: for DEBUG LOADAOF.
+  absl::Status LoadAofLocked(const store::LockSet& held);
 
   bool loading() const { return loading_.load(std::memory_order_relaxed); }
   const persistence::LoadProgress& progress() const { return progress_; }
@@ -45,11 +45,7 @@ class DatasetLoader {
   void Run();
   absl::Status LoadAll();
   absl::Status LoadRdbFile(const std::string& path);
-  absl::Status LoadAof(persistence::AofFiles& files);
-  absl::Status LoadPart(persistence::AofFiles& files, const std::string& name, bool last,
-                        EffectApplier& applier);
   persistence::RdbLoadOptions Options() const;
-  void Report(const persistence::RdbLoaded& loaded) const;  // What was left out.
 
   Node& node_;
   std::thread thread_;
@@ -57,5 +53,8 @@ class DatasetLoader {
   std::atomic<UnixMillis> started_{0};
   persistence::LoadProgress progress_;
 };
+
+// Logs what an RDB had and was left out.
+void ReportLeftOut(const persistence::RdbLoaded& loaded, const persistence::LoadProgress& progress);
 
 }  // namespace henge::server

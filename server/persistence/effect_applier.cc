@@ -9,7 +9,9 @@
 #include "store/unheard.h"
 
 namespace henge::server {
-EffectApplier::EffectApplier(Node& node) : node_(node), writer_(replies_) {}
+
+EffectApplier::EffectApplier(Node& node, const store::LockSet* held)
+    : node_(node), held_(held), writer_(replies_) {}
 
 absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
   const auto [info, unknown_subcommand] = commands::CommandTable::Get().Resolve(command);
@@ -24,20 +26,21 @@ absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
   }
   positions_.clear();
   keys_.clear();
-  store::LockSet locks(node_.store());
+  store::LockSet own(node_.store());
   bool incomplete = (spec.flags & (commands::kLocksAll | commands::kLocksQueued)) != 0;
   if (commands::FindKeys(spec, command, positions_)) {
     for (const auto& [index, flags] : positions_) {
       keys_.push_back(store::Key::Of(command[static_cast<size_t>(index)]));
-      locks.Add(keys_.back().slot);
+      if (held_ == nullptr) own.Add(keys_.back().slot);
       incomplete = incomplete || (flags & commands::kIncomplete) != 0;
     }
   }
-  if (incomplete) locks.AddAll();
-  if ((spec.flags & commands::kWalks) == 0) locks.Lock();
-
+  if (held_ == nullptr) {
+    if (incomplete) own.AddAll();
+    if ((spec.flags & commands::kWalks) == 0) own.Lock();
+  }
   store::Unheard unheard;
-  store::Keyspace keyspace(node_.store(), locks, unheard,
+  store::Keyspace keyspace(node_.store(), held_ == nullptr ? own : *held_, unheard,
                            client_.db.load(std::memory_order_relaxed), SystemClock().NowMillis());
   keyspace.set_sees_expired(true);
   commands::ArgReader args(command.subspan(info->container == nullptr ? 1 : 2), keys_);

@@ -15,6 +15,7 @@
 #include "commands/command_table.h"
 #include "proto/reply_buffer.h"
 #include "proto/reply_writer.h"
+#include "store/keyspace.h"
 
 namespace henge::server {
 
@@ -22,13 +23,15 @@ class Node;
 
 class EffectApplier {
  public:
-  explicit EffectApplier(Node& node);
+  // `held`: every shard is locked already, by whom; else each command locks what it needs.
+  explicit EffectApplier(Node& node, const store::LockSet* held = nullptr);
 
   // The status says which command is unknown or has been refused, and why.
   absl::Status Apply(std::span<const std::string_view> command);
 
  private:
   Node& node_;
+  const store::LockSet* const held_;
   commands::ClientState client_;
   proto::ReplyBuffer replies_;
   proto::ReplyWriter writer_;

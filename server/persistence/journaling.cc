@@ -9,12 +9,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "persistence/aof/command_base.h"
 #include "persistence/snapshot/snapshot_file.h"
 #include "server/node.h"
 
 namespace henge::server {
 
 using persistence::AofWriter;
+using persistence::BaseFormat;
 using persistence::CommitMark;
 
 namespace {
@@ -28,19 +30,17 @@ persistence::FsyncPolicy PolicyOf(AppendFsync when) {
                                      : persistence::FsyncPolicy::kEverySecond;
 }
 
-persistence::AofWriterOptions WriterOptions(const Settings& settings) {
+BaseFormat WantedFormat(const Settings& settings) {
+  return settings.aof_use_rdb_preamble.load() ? BaseFormat::kRdb : BaseFormat::kAof;
+}
+
+persistence::AofWriterOptions WriterOptions(const Settings& settings,
+                                            const std::atomic<int64_t>* write_delay_us) {
   persistence::AofWriterOptions options;
   options.policy = PolicyOf(settings.appendfsync.load());
   options.timestamps = settings.aof_timestamp_enabled.load();
+  options.write_delay_us = write_delay_us;
   return options;
-}
-
-absl::Status WriteBase(persistence::Snapshot& snapshot, const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string name = path.substr(slash + 1);
-  return persistence::WriteSnapshotFile(
-      snapshot, persistence::PosixFileSystem(),
-      {.directory = path.substr(0, slash), .name = name, .temporary_name = name + ".part"});
 }
 
 }  // namespace
@@ -61,10 +61,52 @@ persistence::AofFiles Journaling::Files() const {
 }
 
 std::unique_ptr<AofWriter> Journaling::NewWriter(persistence::AofFiles files) {
-  auto writer = std::make_unique<AofWriter>(std::move(files), journal_, &gate_, SystemClock(),
-                                            WriterOptions(node_.parameters()));
+  auto writer = std::make_unique<AofWriter>(
+      std::move(files), journal_, &gate_, SystemClock(),
+      WriterOptions(node_.parameters(), &node_.debug().aof_flush_sleep_us));
   writer->SetKeepHistory(node_.parameters().aof_disable_auto_gc.load());
   return writer;
+}
+
+BaseFormat Journaling::base_format() const {
+  const std::lock_guard lock(mu_);
+  return format_;
+}
+
+persistence::SnapshotOptions Journaling::BaseOptions(BaseFormat format) const {
+  persistence::SnapshotOptions options = node_.saver().SnapshotOptions(/*aof_base=*/true);
+  {
+    const std::lock_guard lock(mu_);
+    options.cancellation = cancellation_;
+  }
+  if (format == BaseFormat::kRdb) return options;
+  // What becomes commands needs neither, and no deadline of a field may be lost.
+  options.rdb.version = persistence::kRdbNewestVersion;
+  options.rdb.compress = false;
+  options.checksum = false;
+  return options;
+}
+
+absl::Status Journaling::WriteBase(persistence::Snapshot& snapshot, const std::string& path,
+                                   BaseFormat format) {
+  const Settings& settings = node_.parameters();
+  const size_t slash = path.rfind('/');
+  const std::string name = path.substr(slash + 1);
+  std::optional<int64_t> second;
+  if (settings.aof_timestamp_enabled.load()) second = SystemClock().NowMillis() / 1000;
+  return persistence::WriteWholeFile(
+      persistence::PosixFileSystem(),
+      {.directory = path.substr(0, slash),
+       .name = name,
+       .temporary_name = name + ".part",
+       .sync_in_steps = settings.aof_rewrite_incremental_fsync.load()},
+      [&](persistence::ByteSink& file) {
+        persistence::CommandBase commands(file, node_.store().settings().encodings, second);
+        const bool rdb = format == BaseFormat::kRdb;
+        persistence::ByteSink& to = rdb ? file : static_cast<persistence::ByteSink&>(commands);
+        absl::Status status = snapshot.Write(to);
+        return status.ok() && !rdb ? commands.Finish() : status;
+      });
 }
 
 void Journaling::Listen(bool on) {
@@ -77,7 +119,9 @@ void Journaling::Listen(bool on) {
 
 absl::Status Journaling::Start(persistence::AofFiles files) {
   if (files.manifest().Loaded().empty()) {
-    if (absl::Status status = ReplaceAll(files); !status.ok()) return status;
+    if (absl::Status status = ReplaceAll(files, WantedFormat(node_.parameters())); !status.ok()) {
+      return status;
+    }
   }
   std::shared_ptr<AofWriter> writer = NewWriter(std::move(files));
   if (absl::Status status = writer->Start(); !status.ok()) return status;
@@ -120,6 +164,10 @@ void Journaling::TurnOff() {
   const std::lock_guard lock(mu_);
   if (turning_off_.joinable()) turning_off_.join();
   scheduled_ = false;
+  if (rewriting_) {
+    LogNotice("Killing the AOF rewrite under way: it is no child process, and ends by itself");
+    cancellation_->Cancel();
+  }
   turned_off_.store(false);
   turning_off_ = std::thread([this, writer = std::exchange(writer_, nullptr)] {
     {
@@ -130,6 +178,7 @@ void Journaling::TurnOff() {
     }
     StopWriter(writer.get());
     turned_off_.store(true);
+    turned_off_.notify_all();
   });
 }
 
@@ -139,6 +188,8 @@ void Journaling::Stop() {
     const std::lock_guard lock(mu_);
     writer = std::move(writer_);
     scheduled_ = false;
+    stopped_ = true;
+    cancellation_->Cancel();
   }
   StopWriter(writer.get());
 }
@@ -156,6 +207,15 @@ bool Journaling::is_beginning() const {
   return enabled() && writer_ != nullptr && writer_->status().apart;
 }
 
+absl::Status Journaling::Drain() {
+  std::shared_ptr<AofWriter> writer;
+  {
+    const std::lock_guard lock(mu_);
+    writer = writer_;
+  }
+  return writer == nullptr ? absl::OkStatus() : writer->Drain();
+}
+
 std::string Journaling::error_reason() const {
   const std::lock_guard lock(mu_);
   return writer_ == nullptr ? "" : writer_->error_reason();
@@ -164,7 +224,7 @@ std::string Journaling::error_reason() const {
 Journaling::RewriteStart Journaling::StartRewrite() {
   {
     const std::lock_guard lock(mu_);
-    if (rewriting_) return RewriteStart::kBusy;
+    if (rewriting_ && !cancellation_->cancelled()) return RewriteStart::kBusy;
     scheduled_ = true;
   }
   Tick(SystemClock().NowMillis());
@@ -177,6 +237,10 @@ absl::Status Journaling::Rewrite() {
   const UnixMillis began = SystemClock().NowMillis();
   {
     const std::lock_guard lock(mu_);
+    if (stopped_) {
+      rewriting_ = false;
+      return absl::CancelledError("the server ends");
+    }
     writer = writer_;
     rewriting_ = true;
     began_ = tried_ = began;
@@ -187,8 +251,21 @@ absl::Status Journaling::Rewrite() {
   return status;
 }
 
+// What was asked for while one was being given up follows at once.
+void Journaling::RunRewrites() {
+  do {
+    Rewrite().IgnoreError();
+  } while (rewriting_now());
+}
+
+bool Journaling::rewriting_now() const {
+  const std::lock_guard lock(mu_);
+  return rewriting_;
+}
+
 absl::Status Journaling::RewriteAttached(AofWriter& writer) {
-  persistence::Snapshot snapshot(node_.store(), node_.saver().SnapshotOptions(/*aof_base=*/true));
+  const BaseFormat format = base_format();
+  persistence::Snapshot snapshot(node_.store(), BaseOptions(format));
   {
     store::LockSet locks(node_.store());
     locks.AddAll();
@@ -198,33 +275,34 @@ absl::Status Journaling::RewriteAttached(AofWriter& writer) {
     writer.BeginRewrite();
     if (node_.effect_listener().load() == nullptr) Listen(true);
   }
-  absl::Status status = WriteBase(snapshot, writer.temporary_base());
-  if (status.ok()) return writer.FinishRewrite(persistence::BaseFormat::kRdb);
+  absl::Status status = WriteBase(snapshot, writer.temporary_base(), format);
+  if (status.ok()) return writer.FinishRewrite(format);
   writer.AbandonRewrite();
   return status;
 }
 
 // While the file is off a base is written all the same, as Redis does.
 absl::Status Journaling::RewriteDetached() {
+  turned_off_.wait(false);  // Its writer may still change the manifest.
   persistence::AofFiles files = Files();
   absl::Status status = persistence::PosixFileSystem().MakeDirectory(files.directory());
   if (status.ok()) status = files.Load();
   if (!status.ok()) return status;
-  return ReplaceAll(files);
+  return ReplaceAll(files, base_format());
 }
 
-absl::Status Journaling::ReplaceAll(persistence::AofFiles& files) {
-  persistence::Snapshot snapshot(node_.store(), node_.saver().SnapshotOptions(/*aof_base=*/true));
+absl::Status Journaling::ReplaceAll(persistence::AofFiles& files, BaseFormat format) {
+  persistence::Snapshot snapshot(node_.store(), BaseOptions(format));
   {
     store::LockSet locks(node_.store());
     locks.AddAll();
     locks.Lock();
     snapshot.Begin(SystemClock().NowMillis());
   }
-  absl::Status status = WriteBase(snapshot, files.TemporaryBasePath());
+  absl::Status status = WriteBase(snapshot, files.TemporaryBasePath(), format);
   if (!status.ok()) return status;
-  const auto installed = files.InstallBase(files.TemporaryBasePath(), persistence::BaseFormat::kRdb,
-                                           files.manifest().increment_sequence + 1);
+  const auto installed =
+      files.InstallBase(files.TemporaryBasePath(), format, files.manifest().increment_sequence + 1);
   return installed.ok() ? files.DeleteHistory() : installed.status();
 }
 
@@ -237,6 +315,7 @@ void Journaling::NoteRewrite(const absl::Status& status, UnixMillis began) {
     last_seconds_ = (now - began) / 1000;
     failures_in_row_ = status.ok() ? 0 : failures_in_row_ + 1;
     if (status.ok()) ++rewrites_;
+    if (std::exchange(scheduled_, false) && !stopped_) BeginRewriting();
   }
   if (status.ok()) {
     LogNotice("Background AOF rewrite finished successfully", {{"ms", now - began}});
@@ -265,9 +344,16 @@ void Journaling::Tick(UnixMillis) {
   const std::lock_guard lock(mu_);
   healthy_.store(writer_ == nullptr || writer_->healthy(), std::memory_order_relaxed);
   if (!IsRewriteDue() || rewriting_) return;
-  if (!node_.saver().StartOther([this] { Rewrite().IgnoreError(); })) return;
+  if (!node_.saver().StartOther([this] { RunRewrites(); })) return;
   scheduled_ = false;
+  BeginRewriting();
+}
+
+// What the parameters say now holds for the whole rewrite.
+void Journaling::BeginRewriting() {
   rewriting_ = true;
+  cancellation_ = std::make_shared<persistence::Cancellation>();
+  format_ = WantedFormat(node_.parameters());
   began_ = tried_ = SystemClock().NowMillis();
 }
 

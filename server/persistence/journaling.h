@@ -24,6 +24,8 @@
 #include "persistence/effect_listener.h"
 #include "persistence/journal/commit_gate.h"
 #include "persistence/journal/journal.h"
+#include "persistence/snapshot/cancellation.h"
+#include "persistence/snapshot/snapshot.h"
 
 namespace henge::server {
 
@@ -62,8 +64,9 @@ class Journaling final : public persistence::EffectListener {
   void TurnOff();
   // What is in the journal is on the disk afterwards.
   void Stop();
-  // Rewrites the base from a snapshot: on the snapshots' thread.
-  absl::Status Rewrite();
+  // Waits until what is in the journal is in the files that would be loaded. An error if that can't
+  // be now. For DEBUG LOADAOF, with all shards locked.
+  absl::Status Drain();
   // False: refused, as one is under way. Scheduled if a snapshot is.
   enum class RewriteStart : uint8_t { kStarted, kScheduled, kBusy };
   RewriteStart StartRewrite();
@@ -88,10 +91,18 @@ class Journaling final : public persistence::EffectListener {
   void StopWriter(persistence::AofWriter* writer);
   void Listen(bool on);  // With all shards locked, or before anybody is served.
   bool IsRewriteDue() const;
+  void RunRewrites();  // On the snapshots' thread.
+  absl::Status Rewrite();
+  bool rewriting_now() const;
   absl::Status RewriteAttached(persistence::AofWriter& writer);
   absl::Status RewriteDetached();
+  void BeginRewriting();  // With the mutex held.
+  persistence::BaseFormat base_format() const;
+  persistence::SnapshotOptions BaseOptions(persistence::BaseFormat format) const;
+  absl::Status WriteBase(persistence::Snapshot& snapshot, const std::string& path,
+                         persistence::BaseFormat format);
   // A base of what the store holds, which takes the place of all there was.
-  absl::Status ReplaceAll(persistence::AofFiles& files);
+  absl::Status ReplaceAll(persistence::AofFiles& files, persistence::BaseFormat format);
   void NoteRewrite(const absl::Status& status, UnixMillis began);
 
   Node& node_;
@@ -104,8 +115,13 @@ class Journaling final : public persistence::EffectListener {
   std::shared_ptr<persistence::AofWriter> writer_;
   std::thread turning_off_;
   std::atomic<bool> turned_off_{true};  // It has ended.
+  // Of the rewrite under way, or the last one.
+  std::shared_ptr<persistence::Cancellation> cancellation_ =
+      std::make_shared<persistence::Cancellation>();
+  bool stopped_ = false;
   bool scheduled_ = false;
   bool rewriting_ = false;
+  persistence::BaseFormat format_ = persistence::BaseFormat::kRdb;  // Of the base being written.
   bool last_ok_ = true;
   UnixMillis began_ = 0;
   UnixMillis tried_ = 0;

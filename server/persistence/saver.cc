@@ -56,7 +56,7 @@ persistence::SnapshotOptions Saver::SnapshotOptions(bool aof_base) const {
                  {"ctime", std::to_string(SystemClock().NowMillis() / 1000)},
                  {"used-mem", std::to_string(UsedMemory())},
                  {"aof-base", aof_base ? "1" : "0"}};
-  options.key_delay_us = std::max<int64_t>(0, settings.rdb_key_save_delay.load());
+  options.key_delay = [&settings] { return settings.rdb_key_save_delay.load(); };
   const std::lock_guard lock(mu_);
   options.cancellation = cancellation_;
   return options;

@@ -8,6 +8,7 @@ off, torn ends, errors of the disk, and Debian's Redis reading it and being read
 import glob
 import os
 import random
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -137,6 +138,27 @@ class RecoveryTest(AofCase):
         self.assertEqual(server.stop(), 0)
         self.assertEqual(self.restarted(server).get("a"), b"2")
 
+    def test_a_single_file_of_an_older_redis_is_taken_in_once(self):
+        server = self.appending()
+        client = server.client()
+        client.set("new", 1)
+        server.kill()
+        old = os.path.join(server.folder, "appendonly.aof")
+        with open(old, "wb") as file:
+            file.write(encode("set", "old", "1"))
+        # There is a set of files already: what stands beside it is not theirs.
+        client = self.restarted(server)
+        self.assertEqual((client.get("old"), client.get("new")), (None, b"1"))
+        server.kill()
+        shutil.rmtree(os.path.join(server.folder, "appendonlydir"))
+        client = self.restarted(server)
+        self.assertEqual((client.get("old"), client.get("new")), (b"1", None))
+        self.assertEqual(self.parts(server), ["appendonly.aof", "appendonly.aof.1.incr.aof"])
+        self.assertFalse(os.path.exists(old))
+        client.set("next", 1)
+        server.kill()
+        self.assertEqual(self.restarted(server).dbsize(), 2)
+
     def test_redis_reads_ours_and_we_read_its(self):
         ours = self.appending(rdb_version=10)
         theirs = self.redis({"appendonly": "yes", "appendfsync": "always"})
@@ -159,6 +181,41 @@ class RecoveryTest(AofCase):
         here = self.restarted(ours)
         set_limits(here)
         self.assertEqual(contents(here), expected)
+
+    def test_a_base_of_commands_is_loaded_here_and_by_redis(self):
+        ours = self.appending(aof_use_rdb_preamble="no")
+        theirs = self.redis({"appendonly": "yes", "appendfsync": "always"})
+        self.assertEqual(self.parts(ours), ["appendonly.aof.1.base.aof", "appendonly.aof.1.incr.aof"])
+        client = ours.client()
+        fill(client, self.random, KEYS)
+        client.select(3)
+        fill(client, self.random, KEYS // 4)
+        client.select(0)
+        client.bgrewriteaof()
+        self.wait_rewritten(client, 1)
+        self.assertTrue(self.parts(ours)[0].endswith(".base.aof"), self.parts(ours))
+        client.hset("deadlines", mapping={f"f{i}": i for i in range(200)})
+        client.execute_command("HPEXPIRE", "deadlines", 10**9, "FIELDS", 2, "f1", "f2")
+        deadlines = client.execute_command("HPEXPIRETIME", "deadlines", "FIELDS", 3, "f1", "f2", "f3")
+        client.bgrewriteaof()
+        self.wait_rewritten(client, 2)
+        expected = contents(client)
+        ours.kill()
+        client = self.restarted(ours)
+        set_limits(client)
+        self.assertEqual(contents(client), expected)
+        self.assertEqual(client.execute_command("HPEXPIRETIME", "deadlines", "FIELDS", 3, "f1", "f2", "f3"),
+                         deadlines)
+        client.delete("deadlines")
+        client.bgrewriteaof()
+        self.wait_rewritten(client, 1)
+        expected = contents(client)
+        ours.kill()
+        theirs.kill()
+        self.move(ours, theirs)
+        client = self.restarted(theirs)
+        set_limits(client)
+        self.assertEqual(contents(client), expected)
 
     def move(self, source, target):
         folder = os.path.join(target.folder, "appendonlydir")
@@ -217,6 +274,67 @@ class RunningTest(AofCase):
         with open(self.last_part(server), "wb") as file:
             file.write(content[:-20])
         self.assertEqual(self.restarted(server).dbsize(), 0)
+
+
+class ReloadTest(AofCase):
+    def test_debug_loadaof_brings_back_what_was_written(self):
+        server = self.appending(appendfsync="everysec", io_threads=2)
+        client = server.client()
+        for preamble in ("yes", "no"):
+            client.config_set("aof-use-rdb-preamble", preamble)
+            client.flushdb()
+            fill(client, self.random, KEYS)
+            client.bgrewriteaof()
+            client.flushdb()
+            fill(client, self.random, KEYS // 2)
+            expected = contents(client)
+            digest = client.execute_command("DEBUG", "DIGEST")
+            client.execute_command("DEBUG", "LOADAOF")
+            self.assertEqual(contents(client), expected)
+            self.assertEqual(client.execute_command("DEBUG", "DIGEST"), digest)
+        with client.pipeline() as transaction:
+            transaction.set("in", 1).execute_command("DEBUG", "LOADAOF")
+            with self.assertRaisesRegex(redis.exceptions.ResponseError, "trying to load the AOF"):
+                transaction.execute()
+        self.assertEqual(client.dbsize(), len(expected) + 1)
+
+    def test_debug_loadaof_refuses_a_file_that_is_damaged(self):
+        server = self.appending()
+        client = server.client()
+        client.set("a", 1)
+        with open(self.last_part(server), "ab") as file:
+            file.write(b"*3\r\n$3\r\nSET\r\n")
+        size = os.path.getsize(self.last_part(server))
+        with self.assertRaisesRegex(redis.exceptions.ResponseError, "Error trying to load the AOF"):
+            client.execute_command("DEBUG", "LOADAOF")
+        self.assertEqual(os.path.getsize(self.last_part(server)), size)
+        self.assertEqual(glob.glob(self.last_part(server) + ".cut-*"), [])
+
+    def test_turning_it_off_gives_up_the_rewrite(self):
+        server = self.appending()
+        client = server.client()
+        client.set("a", 1)
+        client.config_set("rdb-key-save-delay", 10**9)
+        client.bgrewriteaof()
+        with self.assertRaisesRegex(redis.exceptions.ResponseError, "already in progress"):
+            client.bgrewriteaof()
+        client.config_set("appendonly", "no")
+        client.bgrewriteaof()  # It comes when the other has been given up.
+        client.config_set("rdb-key-save-delay", 0)
+        self.wait_rewritten(client, 1)
+        self.assertIn("no child process", server.log())
+        server.kill()
+        self.assertEqual(self.restarted(server).get("a"), b"1")
+
+    def test_no_reply_comes_before_its_write(self):
+        server = self.appending()
+        client = server.client()
+        for _ in range(5):
+            client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 100_000)
+            size = os.path.getsize(self.last_part(server))
+            client.incr("n")
+            self.assertGreater(os.path.getsize(self.last_part(server)), size)
+        client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 0)
 
 
 class FullDiskTest(AofCase):

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/persistence/aof_loader.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "persistence/file.h"
+#include "server/node.h"
+#include "server/persistence/dataset_loader.h"
+
+namespace henge::server {
+
+using persistence::AofParser;
+using persistence::PosixFileSystem;
+
+AofLoader::AofLoader(Node& node, const persistence::RdbLoadOptions& rdb,
+                     persistence::LoadProgress& progress)
+    : node_(node), rdb_(rdb), progress_(progress), applier_(node, rdb.held) {}
+
+// All are opened before any is read: a rewrite that ends meanwhile deletes files, but not from
+// under those who have them.
+absl::StatusOr<std::vector<AofLoader::Part>> AofLoader::Open(persistence::AofFiles& files) {
+  std::vector<Part> parts;
+  for (const persistence::AofPart& part : files.manifest().Loaded()) {
+    auto contents = PosixFileSystem().Read(files.PathOf(part.name));
+    if (!contents.ok()) {
+      return absl::Status(contents.status().code(),
+                          fmt::format("The append only file {} can't be read: {}", part.name,
+                                      Std(contents.status().message())));
+    }
+    progress_.total_bytes.fetch_add((*contents)->bytes().size());
+    parts.push_back({part.name, *std::move(contents)});
+  }
+  return parts;
+}
+
+absl::Status AofLoader::Load(persistence::AofFiles& files) {
+  auto parts = Open(files);
+  if (absl::IsNotFound(parts.status()) && rdb_.held != nullptr) {
+    if (absl::Status status = files.Load(); !status.ok()) return status;
+    parts = Open(files);
+  }
+  if (!parts.ok()) return parts.status();
+  for (Part& part : *parts) {
+    const bool last = &part == &parts->back();
+    if (absl::Status status = LoadPart(part, files.PathOf(part.name), last); !status.ok()) {
+      return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last) {
+  const std::string_view bytes = part.contents->bytes();
+  LogNotice("Loading AOF part", {{"file", part.name}, {"bytes", bytes.size()}});
+  uint64_t offset = 0;
+  if (persistence::HasRdbPreamble(bytes)) {
+    const auto loaded = persistence::LoadRdb(bytes, node_.store(), rdb_, progress_);
+    if (!loaded.ok()) {
+      return {loaded.status().code(),
+              fmt::format("{}: {}", part.name, Std(loaded.status().message()))};
+    }
+    ReportLeftOut(*loaded, progress_);
+    offset = loaded->bytes;
+  }
+  AofParser parser(bytes, offset);
+  if (absl::Status status = LoadCommands(part.name, parser); !status.ok()) return status;
+  const AofParser::Result result = parser.Next();
+  if (result == AofParser::Result::kEnd) return absl::OkStatus();
+  const bool torn = result == AofParser::Result::kTorn;
+  const bool may_cut =
+      torn && last && rdb_.held == nullptr && node_.parameters().aof_load_truncated.load();
+  if (may_cut) return CutEnd(part, path, parser.good_until());
+  return absl::DataLossError(fmt::format("{} reading the append only file {}: offset {}: {}",
+                                         torn ? "Unexpected end of file" : "Bad file format",
+                                         part.name, parser.error_offset(), parser.reason()));
+}
+
+// Up to the end, or to what is wrong: the parser's next result tells which.
+absl::Status AofLoader::LoadCommands(std::string_view name, AofParser& parser) {
+  const uint64_t before = progress_.bytes.load() - parser.good_until();
+  AofParser::Result result;
+  while ((result = parser.Next()) <= AofParser::Result::kAnnotation) {
+    for (size_t i = 0; result == AofParser::Result::kUnit && i < parser.commands(); ++i) {
+      const absl::Status status = applier_.Apply(parser.command(i));
+      if (status.code() == absl::StatusCode::kFailedPrecondition) {
+        // As Redis: it may have been refused when it was written, too.
+        LogWarning("A command of the append-only file was refused",
+                   {{"file", name}, {"offset", parser.begin()}, {"error", Std(status.message())}});
+      } else if (!status.ok()) {
+        return {status.code(), fmt::format("{} reading the append only file {}, offset {}",
+                                           Std(status.message()), name, parser.begin())};
+      }
+    }
+    progress_.bytes.store(before + parser.good_until(), std::memory_order_relaxed);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AofLoader::CutEnd(Part& part, const std::string& path, uint64_t good_until) {
+  part.contents.reset();  // What is mapped may not be cut.
+  const auto kept = persistence::CutTail(PosixFileSystem(), path, good_until);
+  if (!kept.ok()) return kept.status();
+  LogWarning("The append-only file's end was torn; it is cut, and kept beside it",
+             {{"file", part.name}, {"offset", good_until}, {"kept", *kept}});
+  return absl::OkStatus();
+}
+
+}  // namespace henge::server

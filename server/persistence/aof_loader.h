@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// AofLoader: the files of an append-only file into the store: a base, which may be an RDB, and the
+// commands behind it.
+//
+// Nobody else changes the store meanwhile: either nobody is served yet, or the caller holds every
+// shard's lock. Used once, by one thread.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "persistence/aof/aof_files.h"
+#include "persistence/aof/aof_parser.h"
+#include "persistence/load/rdb_loader.h"
+#include "server/persistence/effect_applier.h"
+
+namespace henge::server {
+
+class Node;
+
+class AofLoader {
+ public:
+  // `rdb` is for bases of that form; with rdb.held, the caller holds every shard's lock, and a torn
+  // end is an error instead of being cut.
+  AofLoader(Node& node, const persistence::RdbLoadOptions& rdb,
+            persistence::LoadProgress& progress);
+
+  // What the files' manifest names. Errors name the file, and the offset where there is one.
+  absl::Status Load(persistence::AofFiles& files);
+
+ private:
+  struct Part {
+    std::string name;
+    std::unique_ptr<persistence::FileContents> contents;
+  };
+  absl::StatusOr<std::vector<Part>> Open(persistence::AofFiles& files);
+  absl::Status LoadPart(Part& part, const std::string& path, bool last);
+  absl::Status LoadCommands(std::string_view name, persistence::AofParser& parser);
+  absl::Status CutEnd(Part& part, const std::string& path, uint64_t good_until);
+
+  Node& node_;
+  const persistence::RdbLoadOptions& rdb_;
+  persistence::LoadProgress& progress_;
+  EffectApplier applier_;
+};
+
+}  // namespace henge::server
