@@ -49,6 +49,14 @@ bool MayWrite(const commands::ClientState& client, const commands::CommandSpec& 
   });
 }
 
+// Whether the call may change the value of its n-th key: it may only read it, or delete it.
+bool ChangesKey(const commands::CommandSpec& spec, std::span<const std::string_view> argv,
+                size_t n) {
+  std::vector<commands::KeyPosition> positions;
+  commands::FindKeys(spec, argv, positions);
+  return n >= positions.size() || (positions[n].flags & (commands::kRO | commands::kRM)) == 0;
+}
+
 // Whether the collection's members can be hinted at.
 bool HasMembersTable(const store::Entry& entry) {
   const bool large = entry.encoding() == store::Encoding::kHashtable ||
@@ -227,8 +235,8 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
     }
     if (client.in_multi.load(std::memory_order_relaxed) && (flags & commands::kRunsInMulti) == 0) {
       Queue(session, p, argv);
-    } else {
-      Call(session, p, argv);
+    } else if (Call(session, p, argv) == Outcome::kHold) {
+      return Outcome::kHold;
     }
   }
   if (awakener_.unsettled()) {
@@ -432,13 +440,38 @@ void Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::
                           exec ? kForeseenByExec : argv.size());
 }
 
-void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
+bool Dispatcher::WaitsForSnapshot(Session& session, const Prepared& p,
+                                  std::span<const std::string_view> argv) {
+  const commands::ClientState& client = session.state();
+  const bool exec = (p.info->spec->flags & commands::kLocksQueued) != 0;
+  const std::span<const store::Key> keys =
+      exec ? std::span<const store::Key>(queued_keys_) : KeysOf(p);
+  const DbIndex db = client.db.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    store::Shard& shard = node_.store().shard(node_.store().ShardOf(keys[i].slot));
+    store::ShardDb* part = shard.snapshot == nullptr ? nullptr : shard.dbs[db].get();
+    if (part == nullptr || !MayWrite(client, *p.info->spec)) continue;
+    store::Entry* entry = part->TableOf(keys[i].slot).Find(keys[i].bytes, keys[i].hash);
+    if (entry == nullptr || !shard.snapshot->IsHeld(shard, *entry)) continue;
+    if (!exec && !ChangesKey(*p.info->spec, argv, i)) continue;
+    shard.snapshot->Await(shard, *part, *entry, session.WaitForSnapshot());
+    return true;
+  }
+  return false;
+}
+
+Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
+                                     std::span<const std::string_view> argv) {
   commands::ClientState& client = session.state();
   const commands::CommandSpec& spec = *p.info->spec;
   Remember(client, *p.info);
   const uint64_t errors_before = session.reply().errors();
 
   Lock(session, p, argv);
+  if (WaitsForSnapshot(session, p, argv)) {
+    locks_.Unlock();
+    return Outcome::kHold;
+  }
   store::Keyspace keyspace(node_.store(), locks_, effects_,
                            client.db.load(std::memory_order_relaxed), now_);
   keyspace.set_no_touch(client.no_touch.load(std::memory_order_relaxed));
@@ -475,9 +508,10 @@ void Dispatcher::Call(Session& session, const Prepared& p, std::span<const std::
   const bool failed = session.reply().errors() != errors_before;
   const uint64_t ticks = ended - last_ticks_;
   last_ticks_ = ended;
-  if (context.blocked) return;  // Accounted for when it is over.
+  if (context.blocked) return Outcome::kDone;  // Accounted for when it is over.
   Account({client, *p.info, ticks, failed ? session.reply().last_error_code() : ""},
           [&] { return Shown(context); });
+  return Outcome::kDone;
 }
 
 void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {

@@ -98,7 +98,11 @@ class Dispatcher {
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
   // Locks all that the call needs, and those who wait for what it may change.
   void Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv);
-  void Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  Outcome Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  // REQUIRES: locked. Whether the call would change a large value that a snapshot is yet to save;
+  // if so, the session waits until that is done.
+  bool WaitsForSnapshot(Session& session, const Prepared& p,
+                        std::span<const std::string_view> argv);
   // What statistics, the slow log and the latency monitor are told of a call that is over.
   struct Ended {
     const commands::ClientState& client;

@@ -380,6 +380,16 @@ void Session::WaitForRoom() {
   StartTimer(kRoomCheckMs, &Session::CheckPause);
 }
 
+std::function<void()> Session::WaitForSnapshot() {
+  state_.paused.store(true, std::memory_order_relaxed);
+  connection_.Suspend();
+  return [&node = node_, &worker = connection_.worker(), client = state_.id] {
+    worker.Post([&node, client] {
+      if (Session* session = node.clients().Find(client)) session->CheckPause();
+    });
+  };
+}
+
 void Session::CheckPause() {
   if (std::exchange(recheck_after_pause_, false)) Recheck(blocked_call_);
   if (!state_.paused.load(std::memory_order_relaxed)) return;

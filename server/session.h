@@ -74,6 +74,8 @@ class Session final : public net::ConnectionHandler {
   // Holds the connection back while clients are paused.
   void WaitForUnpause();
   void CheckPause();
+  // Holds the connection back until what it returns is called, by any thread.
+  std::function<void()> WaitForSnapshot();
 
  private:
   // Says what the client takes to whoever adds it up.

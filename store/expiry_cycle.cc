@@ -76,6 +76,8 @@ void ExpiryCycle::ExpireRecord(ShardDb& part, Keyspace& keyspace, ExpiryRecord r
     if (due == kNoExpiry) return;
     if (entry->ExpiredAt(keyspace.now())) {
       expired.push_back(entry);
+    } else if (due < keyspace.now() && keyspace.KeepsMembers(Key::Of(entry->key()), entry)) {
+      part.deadlines().File(record, keyspace.now() + kKeptRetryMs, keyspace.now());
     } else if (due < keyspace.now()) {
       with_expired_members.push_back(entry);
     } else {

@@ -56,6 +56,7 @@ class ExpiryCycle {
   static constexpr size_t kBatch = 128;         // Records looked at in one hold of a lock.
   static constexpr size_t kMemberBatch = 512;   // Expired fields of hashes deleted in one.
   static constexpr size_t kRebuildBatch = 512;  // Entries walked over in one.
+  static constexpr int64_t kKeptRetryMs = 100;  // Until a snapshot may have let go of a hash.
 
   // One batch of a shard, in one hold of its lock. Returns whether there is more.
   bool RunShard(ShardIndex index, UnixMillis now);

@@ -51,16 +51,22 @@ void Keyspace::Stamp(Entry* entry) {
 }
 
 void Keyspace::Expire(const Key& key) {
-  Entry* entry = Detach(key);
+  Entry* entry = Detach(key, Leaving::kForGood);
   // The key's bytes may be a view into the entry (the expiry cycle's are): report before freeing.
   ShardOf(key).stats.expired.Add();
   Report(key, events::kExpired, Change::kDeleted);
-  Dispose(entry);
+  DisposeDetached(key, entry);
 }
 
 void Keyspace::Dispose(Entry* entry) {
   if (entry->FreeEffort() <= kInlineFreeEffort) return Entry::Free(entry);
   store_.reclaimer().Submit([entry] { Entry::Free(entry); }, 1);
+}
+
+void Keyspace::DisposeDetached(const Key& key, Entry* entry) {
+  Shard& shard = ShardOf(key);
+  if (!IsHeld(shard, entry)) return Dispose(entry);
+  shard.snapshot->AdoptEntry(shard, *shard.dbs[db_], entry);
 }
 
 Entry* Keyspace::Supersede(Entry* old, Entry* entry) {
@@ -70,11 +76,11 @@ Entry* Keyspace::Supersede(Entry* old, Entry* entry) {
 }
 
 bool Keyspace::Evict(const Key& key) {
-  Entry* entry = Detach(key);
+  Entry* entry = Detach(key, Leaving::kForGood);
   if (entry == nullptr) return false;
   ShardOf(key).stats.evicted.Add();
   Report(key, events::kEvicted, Change::kDeleted);
-  Dispose(entry);
+  DisposeDetached(key, entry);
   return true;
 }
 
@@ -133,12 +139,12 @@ void Keyspace::Upsert(const Key& key, const Event& event, F remake, const bool* 
   Report(key, event, old == nullptr ? Change::kCreated : Change::kModified);
 }
 
-Entry* Keyspace::Detach(const Key& key) {
+Entry* Keyspace::Detach(const Key& key, Leaving leaving) {
   ShardDb* part = PartFor(key);
   Entry* entry = part == nullptr ? nullptr : part->TableOf(key.slot).Erase(key.bytes, key.hash);
   if (entry == nullptr) return nullptr;
   Shard& shard = ShardOf(key);
-  SaveIfDue(shard, *part, entry);
+  if (leaving == Leaving::kToBeKept || !IsHeld(shard, entry)) SaveIfDue(shard, *part, entry);
   shard.entry_bytes[db_].Sub(entry->MemoryBytes());
   shard.keys[db_].Sub();
   if (entry->has_expiry()) shard.keys_with_expiry[db_].Sub();
@@ -273,6 +279,7 @@ size_t Keyspace::ExpireMembers(const Key& key,
   const UnixMillis members_due = entry->member_deadline();
   const UnixMillis due = entry->due();
   std::vector<std::string> names;
+  if (IsHeld(shard, entry)) return 0;
   SaveIfDue(shard, *part, entry);
   take(*entry, names);
   if (names.empty()) return 0;
@@ -311,9 +318,9 @@ void Keyspace::Put(const Key& key, OwnedEntry entry, const Event& event) {
 
 bool Keyspace::Delete(const Key& key, const Event& event) {
   if (Peek(key) == nullptr) return false;
-  Entry* entry = Detach(key);
+  Entry* entry = Detach(key, Leaving::kForGood);
   Report(key, event, Change::kDeleted);
-  Dispose(entry);
+  DisposeDetached(key, entry);
   return true;
 }
 
@@ -324,7 +331,7 @@ void Keyspace::SetExpiry(const Key& key, Entry* entry, UnixMillis at, const Even
 
 void Keyspace::Rename(const Key& from, const Key& to) {
   Entry* value = Detach(from);
-  if (Entry* replaced = Detach(to)) Dispose(replaced);
+  if (Entry* replaced = Detach(to, Leaving::kForGood)) DisposeDetached(to, replaced);
   Report(from, events::kRenameFrom, Change::kDeleted);
   Upsert(to, events::kRenameTo,
          [&](Entry*) { return Entry::Rebuild(value, to.bytes, value->expiry()); });
@@ -332,7 +339,7 @@ void Keyspace::Rename(const Key& from, const Key& to) {
 
 void Keyspace::CopyTo(Keyspace& target, const Key& from, const Key& to) {
   Entry* source = Peek(from);
-  if (Entry* replaced = target.Detach(to)) Dispose(replaced);
+  if (Entry* replaced = target.Detach(to, Leaving::kForGood)) target.DisposeDetached(to, replaced);
   target.Upsert(to, events::kCopyTo, [&](Entry*) {
     Entry* copy = Entry::Copy(source, to.bytes, source->expiry());
     copy->set_access(FreshAccess(store_.settings(), now_));

@@ -91,13 +91,15 @@ class Keyspace {
 
   // Lets `take(Entry&, names)` delete expired members of the collection at `key` and name them,
   // then reports them and deletes the key if it is left empty. Nothing happens where deleting what
-  // has expired is left to another. Returns how many there were. REQUIRES: the key is there; its
-  // bytes may be the entry's own.
+  // has expired is left to another, or must wait for a snapshot. Returns how many there were.
+  // REQUIRES: the key is there; its bytes may be the entry's own.
   size_t ExpireMembers(const Key& key,
                        absl::FunctionRef<void(Entry&, std::vector<std::string>&)> take);
 
   // Up to `limit` of those whose time is up, the earliest first.
   size_t ExpireDueMembers(const Key& key, size_t limit);
+  // Whether a snapshot keeps members that have expired for now. REQUIRES: the key is there.
+  bool KeepsMembers(const Key& key, const Entry* entry) { return IsHeld(ShardOf(key), entry); }
 
   // --- Strings --------------------------------------------------------------------------------
   // Replaces whatever is there. `expiry` is absolute or kNoExpiry.
@@ -213,12 +215,20 @@ class Keyspace {
     if (shard.snapshot == nullptr || entry->mark() == shard.saved_mark) return;
     shard.snapshot->SaveNow(shard, part, *entry);
   }
+  // Whether a snapshot is to save the entry before it changes, and would do so piece by piece.
+  static bool IsHeld(const Shard& shard, const Entry* entry) {
+    return shard.snapshot != nullptr && shard.snapshot->IsHeld(shard, *entry);
+  }
   // Keeps an entry that is new to the table. REQUIRES: its key is absent.
   void Insert(const Key& key, Entry* entry);
-  // Takes the entry out of the table and the counts; the caller owns it.
-  Entry* Detach(const Key& key);
+  // Takes the entry out of the table and the counts; the caller owns it. With kForGood it may still
+  // be unsaved, and must go to DisposeDetached.
+  enum class Leaving : uint8_t { kToBeKept, kForGood };
+  Entry* Detach(const Key& key, Leaving leaving = Leaving::kToBeKept);
   // Frees a detached entry, on the reclaimer's thread if it would take long.
   void Dispose(Entry* entry);
+  // The same; if the snapshot wants it, the snapshot does so.
+  void DisposeDetached(const Key& key, Entry* entry);
   // Disposes of `old`; returns `entry`, which takes its place.
   Entry* Supersede(Entry* old, Entry* entry);
 

@@ -21,8 +21,12 @@ RdbOptions Uncompressed(RdbOptions options) {
 
 }  // namespace
 
-Snapshot::Snapshot(store::Store& store, SnapshotOptions options)
-    : store_(store), options_(std::move(options)), walk_(store, *this), shards_(store.shards()) {}
+Snapshot::Snapshot(store::Store& store, SnapshotOptions options,
+                   store::SnapshotWalk::LargeFrom large_from)
+    : store_(store),
+      options_(std::move(options)),
+      walk_(store, *this, large_from),
+      shards_(store.shards()) {}
 
 void Snapshot::Begin(UnixMillis now) {
   NoteMoment(now);
@@ -75,7 +79,22 @@ size_t Snapshot::Save(ShardIndex index, DbIndex db, const store::Entry& entry) {
   return made;
 }
 
-void Snapshot::EndStep(ShardIndex index) {
+void Snapshot::BeginLarge(DbIndex db, const store::Entry& entry) {
+  RdbWriter writer(slice_.bytes, Uncompressed(options_.rdb));
+  writer.Opcode(RdbOpcode::kSelect);
+  writer.Length(db);
+  WriteKeyHead(writer, entry, UseOf(entry));
+  slices_.emplace(entry, options_.rdb.version);
+}
+
+bool Snapshot::SaveSlice() { return slices_->Next(slice_); }
+
+void Snapshot::EndStep(ShardIndex index, bool within) {
+  if (!within) return TakeRecords(index);
+  step_slice_ = std::exchange(slice_, {});
+}
+
+void Snapshot::TakeRecords(ShardIndex index) {
   ShardRecords& shard = shards_[index];
   step_ = std::exchange(shard.chunk, {});
   shard.db = kNoDb;
@@ -110,6 +129,14 @@ void Snapshot::WriteChunk(RecordChunk chunk, ByteSink& sink) {
   Give(compressed_, sink);
 }
 
+void Snapshot::WriteSlice(RecordSlice slice, ByteSink& sink) {
+  if (slice.bytes.empty() || !status_.ok()) return;
+  compressed_.clear();
+  RdbWriter writer(compressed_, options_.rdb);
+  AppendSlice(slice, writer);
+  Give(compressed_, sink);
+}
+
 void Snapshot::WriteQueued(ByteSink& sink) {
   std::vector<RecordChunk> queued;
   {
@@ -136,16 +163,15 @@ void Snapshot::Pause(uint64_t keys) {
 absl::Status Snapshot::Write(ByteSink& sink) {
   WriteHead(sink);
   uint64_t saved = 0;
-  for (size_t shard = 0; shard < store_.shards(); ++shard) {
-    bool more = true;
-    while (more) {
-      const uint64_t before = std::exchange(saved, walk_.saved());
-      Pause(saved - before);
-      const size_t entries = KeyDelay() > 0 ? 1 : kStepEntries;
-      more = walk_.Step(static_cast<ShardIndex>(shard), kStepBytes, entries);
-      WriteChunk(std::exchange(step_, {}), sink);
-      WriteQueued(sink);
-    }
+  bool more = true;
+  while (more) {
+    const uint64_t before = std::exchange(saved, walk_.saved());
+    Pause(saved - before);
+    const size_t entries = KeyDelay() > 0 ? 1 : kStepEntries;
+    more = walk_.Step(kStepBytes, entries);
+    WriteChunk(std::exchange(step_, {}), sink);
+    WriteSlice(std::exchange(step_slice_, {}), sink);
+    if (!walk_.within()) WriteQueued(sink);
   }
   return WriteTail(sink);
 }
@@ -160,7 +186,7 @@ absl::Status Snapshot::WriteLocked(ByteSink& sink, UnixMillis now) {
       if (part == nullptr) continue;
       for (const store::EntryTable& table : part->tables()) {
         table.ForEach([&](const store::Entry* entry) { Save(shard, db, *entry); });
-        EndStep(shard);
+        TakeRecords(shard);
         WriteChunk(std::exchange(step_, {}), sink);
         WriteQueued(sink);
       }
@@ -183,8 +209,8 @@ absl::Status Snapshot::WriteTail(ByteSink& sink) {
 }
 
 SnapshotProgress Snapshot::progress() const {
-  return {walk_.keys(), walk_.saved(), bytes_.load(std::memory_order_relaxed), walk_.saved_early(),
-          walk_.copied()};
+  return {walk_.keys(),        walk_.saved(),  bytes_.load(std::memory_order_relaxed),
+          walk_.saved_early(), walk_.copied(), walk_.longest_hold_us()};
 }
 
 }  // namespace henge::persistence

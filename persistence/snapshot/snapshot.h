@@ -8,8 +8,10 @@
 //   Write   ──(walks the rest, shard by shard)───────┘
 //
 // Under a shard's lock an entry is only copied out, as an uncompressed record; a large string is
-// kept by its counted blob. Compression, checksum and I/O are Write's, without a lock. If the sink
-// fails, the walk goes on without writing: it must (store/snapshot_walk.h).
+// kept by its counted blob, and a large collection goes slice by slice, while what writers save
+// waits in the queue: a record stands in one piece in the file. Compression, checksum and I/O are
+// Write's, without a lock. If the sink fails, the walk goes on without writing: it must
+// (store/snapshot_walk.h).
 #pragma once
 
 #include <absl/status/status.h>
@@ -19,6 +21,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +33,7 @@
 #include "persistence/rdb/rdb_writer.h"
 #include "persistence/snapshot/cancellation.h"
 #include "persistence/snapshot/chunk_compressor.h"
+#include "persistence/snapshot/value_slices.h"
 #include "store/snapshot_walk.h"
 
 namespace henge::persistence {
@@ -55,14 +59,17 @@ struct SnapshotOptions {
 struct SnapshotProgress {
   uint64_t keys = 0;  // At the start.
   uint64_t saved = 0;
-  uint64_t bytes = 0;        // Given to the sink.
-  uint64_t saved_early = 0;  // Of `saved`, by who was about to change them;
-  uint64_t copied = 0;       // the bytes of these.
+  uint64_t bytes = 0;            // Given to the sink.
+  uint64_t saved_early = 0;      // Of `saved`, by who was about to change them;
+  uint64_t copied = 0;           // the bytes of these.
+  uint64_t longest_hold_us = 0;  // Of a shard, by the walk or for a large collection.
 };
 
 class Snapshot final : private store::SnapshotSink {
  public:
-  Snapshot(store::Store& store, SnapshotOptions options);
+  Snapshot(store::Store& store, SnapshotOptions options)
+      : Snapshot(store, std::move(options), store::SnapshotWalk::LargeFrom()) {}
+  Snapshot(store::Store& store, SnapshotOptions options, store::SnapshotWalk::LargeFrom large_from);
 
   // The moment. REQUIRES: every shard locked by the caller; no other snapshot of the store under
   // way.
@@ -93,7 +100,9 @@ class Snapshot final : private store::SnapshotSink {
 
   // store::SnapshotSink, under the shard's lock.
   size_t Save(ShardIndex shard, DbIndex db, const store::Entry& entry) override;
-  void EndStep(ShardIndex shard) override;
+  void BeginLarge(DbIndex db, const store::Entry& entry) override;
+  bool SaveSlice() override;
+  void EndStep(ShardIndex shard, bool within) override;
 
   void NoteMoment(UnixMillis now);
   // Sees to the wish to end early, and to the delay for `keys` more keys.
@@ -102,7 +111,9 @@ class Snapshot final : private store::SnapshotSink {
   void WriteHead(ByteSink& sink);
   absl::Status WriteTail(ByteSink& sink);
   void WriteQueued(ByteSink& sink);
+  void TakeRecords(ShardIndex index);
   void WriteChunk(RecordChunk chunk, ByteSink& sink);
+  void WriteSlice(RecordSlice slice, ByteSink& sink);
   void Give(std::string_view bytes, ByteSink& sink);
   KeyUse UseOf(const store::Entry& entry) const;
 
@@ -112,7 +123,11 @@ class Snapshot final : private store::SnapshotSink {
   UnixMillis now_ = 0;
   std::vector<DbSize> sizes_;  // By database.
   std::vector<ShardRecords> shards_;
-  RecordChunk step_;  // What EndStep took from its shard; Write's.
+  RecordChunk step_;        // What EndStep took from its shard; Write's, as the next.
+  RecordSlice step_slice_;  // Or from the large entry that is being saved.
+  // That one; with the lock of its shard.
+  std::optional<ValueSlices> slices_;
+  RecordSlice slice_;
   std::string compressed_;
   FileChecksum checksum_;
   absl::Status status_;

@@ -18,6 +18,7 @@
 namespace henge::persistence {
 namespace {
 
+using store::FlushMode;
 using store::Key;
 using store::Keyspace;
 using store::LockSet;
@@ -64,7 +65,9 @@ class TextSink final : public ByteSink {
 
 class SnapshotTest : public testing::Test {
  protected:
-  SnapshotTest() : store_({.shards = 4, .databases = 3}) {
+  SnapshotTest() : store_({.shards = 4, .databases = 3}) { Fill(); }
+
+  void Fill() {
     SampleValues samples;
     for (int copy = 0; copy < 4; ++copy) {
       for (const DbIndex db : {DbIndex{0}, DbIndex{2}}) {
@@ -83,6 +86,7 @@ class SnapshotTest : public testing::Test {
         keyspace.SetString(key, std::string(value->is_integer() ? "12" : value->bytes()), expiry,
                            {});
       } else if (!value->IsEmptyCollection()) {
+        if (keyspace.Exists(key)) keyspace.Delete(key, {});
         keyspace.SetCollection(key, store::Entry::Rebuild(value.release(), name, kNoExpiry), {});
       }
     });
@@ -108,6 +112,30 @@ class SnapshotTest : public testing::Test {
     }
     return all;
   }
+  void ChangeSomething(Random& random);
+  // One element more.
+  void Grow(Keyspace& keyspace, const Key& key) {
+    const store::Entry* there = keyspace.Peek(key);
+    if (there == nullptr || !there->is_collection()) return;
+    const store::Type type = there->type();
+    keyspace.Modify(key, type, Keyspace::IfAbsent::kLeave, {}, [&](store::Entry& entry) {
+      const store::EncodingLimits& limits = store_.settings().encodings;
+      if (type == store::Type::kList) {
+        store::List(entry, store_).Push(store::ListEnd::kHead, "new");
+      } else if (type == store::Type::kSet) {
+        store::Set(entry, limits).Add("new");
+      } else if (type == store::Type::kSortedSet) {
+        store::SortedSet(entry).Put("new", 1, store::SortedSetLimits::Of(store_.settings()));
+      } else if (type == store::Type::kHash) {
+        store::Hash(entry, limits, 1).Set("new", "value");
+      } else {
+        auto& stream = *static_cast<store::Stream*>(entry.object());
+        const std::string_view pair[] = {"f", "new"};
+        stream.Append({stream.last_id().ms + 1, 0}, pair, {});
+      }
+      return true;
+    });
+  }
   void Begin(Snapshot& snapshot) {
     LockSet locks(store_);
     locks.AddAll();
@@ -127,6 +155,43 @@ class SnapshotTest : public testing::Test {
   Silent sink_;
   int added_ = 0;
 };
+
+void SnapshotTest::ChangeSomething(Random& random) {
+  const std::string name = fmt::format("key:{}", random.Below(200));
+  const auto db = static_cast<DbIndex>(random.Below(3));
+  if (random.Below(500) == 0) {
+    LockSet locks(store_);
+    locks.AddAll();
+    locks.Lock();
+    Keyspace keyspace(store_, locks, sink_, db, 1);
+    if (random.Below(10) == 0) return void(keyspace.FlushDatabases(db, db, FlushMode::kEager));
+    return keyspace.SwapDatabases(db, static_cast<DbIndex>((db + 1) % 3));
+  }
+  With(db, name, [&](Keyspace& keyspace, const Key& key) {
+    switch (random.Below(8)) {
+      case 0:
+        return void(keyspace.Delete(key, {}));
+      case 1:
+        return keyspace.SetString(key, std::string(40'000, 'x'), kNoExpiry, {});
+      case 2:
+      case 3:
+      case 4:
+        return Grow(keyspace, key);
+      case 5:
+        if (store::Entry* entry = keyspace.Peek(key)) {
+          keyspace.SetExpiry(key, entry, 1'900'000'000'000, {});
+        }
+        return;
+      default:
+        const store::Entry* there = keyspace.Peek(key);
+        if (there != nullptr && there->is_collection()) return;
+        keyspace.EditString(key, 30'000, {}, [&](char* bytes) {
+          bytes[random.Below(30'000)] = 'y';
+          return true;
+        });
+    }
+  });
+}
 
 TEST_F(SnapshotTest, HoldsEveryKindOfValueCompressedOrNot) {
   const Contents expected = All();
@@ -156,35 +221,26 @@ TEST_F(SnapshotTest, AnnouncesItsSizes) {
             (std::map<DbIndex, uint64_t>{{0, store_.KeyCount(0)}, {2, store_.KeyCount(2)}}));
 }
 
+// With every collection large, so that it goes by slices, or none.
 TEST_F(SnapshotTest, IsOfItsMomentWhileWritersGoOn) {
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < 12; ++round) {
+    const size_t large_from = round % 3 == 0 ? SIZE_MAX : 0;
+    added_ = 0;
+    Fill();
     const Contents expected = All();
-    Snapshot snapshot(store_, {});
+    Snapshot snapshot(store_, {}, {large_from, large_from});
     Begin(snapshot);
     std::atomic<bool> stop{false};
     std::thread writer([&] {
       Random random(static_cast<uint64_t>(round));
-      while (!stop.load(std::memory_order_relaxed)) {
-        const std::string name = fmt::format("key:{}", random.Below(150));
-        const auto db = static_cast<DbIndex>(random.Below(3));
-        With(db, name, [&](Keyspace& keyspace, const Key& key) {
-          const uint64_t what = random.Below(4);
-          if (what == 0) return void(keyspace.Delete(key, {}));
-          if (what == 1) return keyspace.SetString(key, std::string(40'000, 'x'), kNoExpiry, {});
-          const store::Entry* there = keyspace.Peek(key);
-          if (there != nullptr && there->is_collection()) return;
-          keyspace.EditString(key, 30'000, {}, [&](char* bytes) {
-            bytes[random.Below(30'000)] = 'y';
-            return true;
-          });
-        });
-      }
+      while (!stop.load(std::memory_order_relaxed)) ChangeSomething(random);
     });
     TextSink file;
     EXPECT_TRUE(snapshot.Write(file).ok());
     stop.store(true);
     writer.join();
     ASSERT_EQ(Parsed(file.text), expected) << "round " << round;
+    store_.reclaimer().Drain();
   }
 }
 

@@ -171,10 +171,12 @@ void Saver::Finish(const absl::Status& status, uint64_t changes) {
   if (!status.ok()) {
     return LogWarning("Background saving error", {{"error", Std(status.message())}});
   }
-  LogNotice("Background saving terminated with success", {{"keys", progress.saved},
-                                                          {"bytes", progress.bytes},
-                                                          {"saved_early", progress.saved_early},
-                                                          {"ms", ms}});
+  LogNotice("Background saving terminated with success",
+            {{"keys", progress.saved},
+             {"bytes", progress.bytes},
+             {"saved_early", progress.saved_early},
+             {"longest_hold_us", progress.longest_hold_us},
+             {"ms", ms}});
 }
 
 bool Saver::NoteFlush(Done done) {
