@@ -190,6 +190,7 @@ void Node::Tick() {
     journaling_.Tick(SystemClock().NowMillis());
     saver_.Tick(SystemClock().NowMillis());
   }
+  progress_log_.Tick(*this, SystemClock().NowMillis());
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
 }
 

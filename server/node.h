@@ -30,6 +30,7 @@
 #include "server/observability/http_endpoint.h"
 #include "server/persistence/dataset_loader.h"
 #include "server/persistence/journaling.h"
+#include "server/persistence/progress_log.h"
 #include "server/persistence/saver.h"
 #include "server/server_stats.h"
 #include "server/shutdown.h"
@@ -145,6 +146,7 @@ class Node final : public net::HandlerFactory {
   uint64_t startup_memory_ = 0;
   uint64_t ticks_ = 0;
   DatasetLoader loader_{*this};
+  ProgressLog progress_log_;
   std::unique_ptr<HttpEndpoint> http_;
   std::atomic<bool> started_{false};
   Shutdown shutdown_{*this};

@@ -41,16 +41,18 @@ void AppendOnlyFields(const persistence::AofStatus& file, bool scheduled, InfoFi
 void PersistenceFields(Node& node, InfoFields& out) {
   const Saver::Report rdb = node.saver().report();
   const DatasetLoader& loader = node.loader();
-  const uint64_t total = rdb.progress.keys;
+  const Journaling::Report aof = node.journaling().report();
+  const persistence::SnapshotProgress& progress = rdb.running ? rdb.progress : aof.progress;
+  const uint64_t total = progress.keys;
   const double share =
-      total == 0 ? 0.0 : static_cast<double>(rdb.progress.saved) / static_cast<double>(total);
+      total == 0 ? 0.0 : static_cast<double>(progress.saved) / static_cast<double>(total);
   out("loading", loader.loading() ? 1 : 0);
   out("async_loading", 0);
   out("current_cow_peak", rdb.progress.copied);
   out("current_cow_size", rdb.progress.copied);
   out("current_cow_size_age", 0);
   out("current_fork_perc", fmt::format("{:.2f}", 100 * share));
-  out("current_save_keys_processed", rdb.progress.saved);
+  out("current_save_keys_processed", progress.saved);
   out("current_save_keys_total", total);
   out("rdb_changes_since_last_save", rdb.changes);
   out("rdb_bgsave_in_progress", rdb.running ? 1 : 0);
@@ -62,7 +64,6 @@ void PersistenceFields(Node& node, InfoFields& out) {
   out("rdb_last_cow_size", rdb.last_copied);
   out("rdb_last_load_keys_expired", loader.progress().expired.load());
   out("rdb_last_load_keys_loaded", loader.progress().keys.load());
-  const Journaling::Report aof = node.journaling().report();
   out("aof_enabled", node.journaling().enabled() ? 1 : 0);
   out("aof_rewrite_in_progress", aof.rewriting ? 1 : 0);
   out("aof_rewrite_scheduled", aof.scheduled ? 1 : 0);

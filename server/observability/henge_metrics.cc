@@ -70,6 +70,29 @@ void Tables(Node& node, MetricFamilies& out) {
   out.Add("henge_table_deadlines_bytes", AsDouble(deadlines));
 }
 
+void Snapshot(std::string_view work, const persistence::SnapshotProgress& progress,
+              MetricFamilies& out) {
+  const MetricFamilies::Labels labels = {{"work", std::string(work)}};
+  out.Add("henge_snapshot_keys", AsDouble(progress.keys), labels);
+  out.Add("henge_snapshot_saved_keys", AsDouble(progress.saved), labels);
+  out.Add("henge_snapshot_saved_early_keys", AsDouble(progress.saved_early), labels);
+  out.Add("henge_snapshot_written_bytes", AsDouble(progress.bytes), labels);
+}
+
+void LongWork(Node& node, MetricFamilies& out) {
+  if (const DatasetLoader& loader = node.loader(); loader.loading()) {
+    out.Add("henge_loading_bytes", AsDouble(loader.progress().total_bytes.load()));
+    out.Add("henge_loading_loaded_bytes", AsDouble(loader.progress().bytes.load()));
+    out.Add("henge_loading_loaded_keys", AsDouble(loader.progress().keys.load()));
+  }
+  if (const Saver::Report save = node.saver().report(); save.running) {
+    Snapshot("save", save.progress, out);
+  }
+  if (const Journaling::Report aof = node.journaling().report(); aof.rewriting) {
+    Snapshot("rewrite", aof.progress, out);
+  }
+}
+
 }  // namespace
 
 void CollectHengeMetrics(Node& node, MetricFamilies& out) {
@@ -79,6 +102,7 @@ void CollectHengeMetrics(Node& node, MetricFamilies& out) {
   Expiry(node, out);
   out.Add("henge_shards", AsDouble(node.store().shards()));
   Tables(node, out);
+  LongWork(node, out);
   out.Add("henge_reclaimer_pending_objects", AsDouble(node.store().reclaimer().pending()));
   out.Add("henge_reclaimer_freed_objects", AsDouble(node.store().reclaimer().freed()));
   out.Add("henge_log_lines_dropped_total", AsDouble(DroppedLogLines()));

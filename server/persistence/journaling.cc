@@ -87,6 +87,12 @@ persistence::SnapshotOptions Journaling::BaseOptions(BaseFormat format) const {
   return options;
 }
 
+void Journaling::ShowBase(const persistence::Snapshot* base) {
+  const std::lock_guard lock(mu_);
+  if (base == nullptr) base_written_ = base_->progress();
+  base_ = base;
+}
+
 absl::Status Journaling::WriteBase(persistence::Snapshot& snapshot, const std::string& path,
                                    BaseFormat format) {
   const Settings& settings = node_.parameters();
@@ -94,7 +100,8 @@ absl::Status Journaling::WriteBase(persistence::Snapshot& snapshot, const std::s
   const std::string name = path.substr(slash + 1);
   std::optional<int64_t> second;
   if (settings.aof_timestamp_enabled.load()) second = SystemClock().NowMillis() / 1000;
-  return persistence::WriteWholeFile(
+  ShowBase(&snapshot);
+  absl::Status written = persistence::WriteWholeFile(
       persistence::PosixFileSystem(),
       {.directory = path.substr(0, slash),
        .name = name,
@@ -107,6 +114,8 @@ absl::Status Journaling::WriteBase(persistence::Snapshot& snapshot, const std::s
         absl::Status status = snapshot.Write(to);
         return status.ok() && !rdb ? commands.Finish() : status;
       });
+  ShowBase(nullptr);
+  return written;
 }
 
 void Journaling::Listen(bool on) {
@@ -243,6 +252,7 @@ absl::Status Journaling::Rewrite() {
     }
     writer = writer_;
     rewriting_ = true;
+    base_written_ = {};
     began_ = tried_ = began;
   }
   LogNotice("Background append only file rewriting started");
@@ -380,6 +390,7 @@ Journaling::Report Journaling::report() const {
   report.rewrites = rewrites_;
   report.failures_in_row = failures_in_row_;
   if (writer_ != nullptr) report.file = writer_->status();
+  if (rewriting_) report.progress = base_ != nullptr ? base_->progress() : base_written_;
   return report;
 }
 

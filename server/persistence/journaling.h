@@ -82,6 +82,7 @@ class Journaling final : public persistence::EffectListener {
     uint64_t rewrites = 0;
     uint64_t failures_in_row = 0;
     std::optional<persistence::AofStatus> file;
+    persistence::SnapshotProgress progress;  // Of the rewrite under way.
   };
   Report report() const;
 
@@ -99,6 +100,7 @@ class Journaling final : public persistence::EffectListener {
   void BeginRewriting();  // With the mutex held.
   persistence::BaseFormat base_format() const;
   persistence::SnapshotOptions BaseOptions(persistence::BaseFormat format) const;
+  void ShowBase(const persistence::Snapshot* base);  // Null: it is written.
   absl::Status WriteBase(persistence::Snapshot& snapshot, const std::string& path,
                          persistence::BaseFormat format);
   // A base of what the store holds, which takes the place of all there was.
@@ -119,6 +121,8 @@ class Journaling final : public persistence::EffectListener {
   std::shared_ptr<persistence::Cancellation> cancellation_ =
       std::make_shared<persistence::Cancellation>();
   bool stopped_ = false;
+  const persistence::Snapshot* base_ = nullptr;   // Being written;
+  persistence::SnapshotProgress base_written_{};  // behind that.
   bool scheduled_ = false;
   bool rewriting_ = false;
   persistence::BaseFormat format_ = persistence::BaseFormat::kRdb;  // Of the base being written.

@@ -116,6 +116,7 @@ void Saver::Run(Done done) {
       cancellation_ = std::make_shared<persistence::Cancellation>();
       started_ = tried_ = again ? SystemClock().NowMillis() : tried_;
       occupied_ = running_ = again;
+      snapshot_ = nullptr;
     }
     if (done) std::exchange(done, {})(status);
     for (const Done& waiting : flushes) waiting(status);
@@ -162,7 +163,6 @@ void Saver::Finish(const absl::Status& status, uint64_t changes) {
   {
     const std::lock_guard lock(mu_);
     progress = snapshot_->progress();
-    snapshot_ = nullptr;
     ms = now - started_;
     Note(status, changes, now);
     last_copied_ = progress.copied;

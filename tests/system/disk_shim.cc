@@ -10,10 +10,11 @@
 //                         removed synced-INODE what of it was synced
 //   HENGE_DISK_SYNC_US  a sync takes up to that long
 //   HENGE_DISK_LIES     a sync does nothing, and says it did
-//   HENGE_DISK_FAULTS   a file of lines `CALL PART ERRNO`: that call fails for paths with that
-//   part.
-//                       Calls: open, write, sync, syncdir, rename, unlink, truncate. `half` in
-//                       place of ERRNO for write: half of what is asked, then ENOSPC.
+//   HENGE_DISK_FAULTS   a file of lines `CALL PART WHAT`, for paths with that part. Calls: open,
+//   write,
+//                       sync, syncdir, rename, unlink, truncate. It fails with that errno; `half`
+//                       for write: half of what is asked, then ENOSPC; `slow`: works, and takes 20
+//                       ms.
 //
 // It calls the kernel itself, so that a sanitizer's own interceptors stand in front of it. A sync
 // that fails loses what it was about, as with Linux: a later one leaves zeros there.
@@ -41,6 +42,7 @@ namespace {
 
 constexpr size_t kDescriptors = 65536;
 constexpr off_t kNone = INT64_MAX;
+constexpr unsigned kSlowUs = 20'000;
 
 struct Inode {
   off_t dirty_from = kNone;  // Written there again, or truncated, since it was synced.
@@ -153,6 +155,10 @@ std::string Fault(const char* call, const std::string& path) {
 bool Fails(const char* call, const std::string& path) {
   const std::string fault = Fault(call, path);
   if (fault.empty()) return false;
+  if (fault == "slow") {
+    usleep(kSlowUs);
+    return false;
+  }
   errno = ErrnoOf(fault);
   return true;
 }
@@ -305,7 +311,8 @@ ssize_t writev(int fd, const iovec* parts, int count) {
   const OpenFile* const file = Watched(fd);
   if (file == nullptr) return syscall(SYS_writev, fd, parts, count);
   const std::string fault = Fault("write", file->path);
-  if (fault.empty()) return syscall(SYS_writev, fd, parts, count);
+  if (fault == "slow") usleep(kSlowUs);
+  if (fault.empty() || fault == "slow") return syscall(SYS_writev, fd, parts, count);
   // All of the first parts, if they are several; else half of the only one.
   if (fault == "half" && count > 1) return syscall(SYS_writev, fd, parts, count / 2);
   if (fault == "half" && parts->iov_len > 16) {

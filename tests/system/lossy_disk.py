@@ -48,7 +48,7 @@ class LossyDisk:
         shutil.rmtree(self.shadow, ignore_errors=True)
 
     def fail(self, *faults):
-        """Each `CALL PART-OF-PATH ERRNO`; none: the disk is sound."""
+        """Each `CALL PART-OF-PATH WHAT`, as disk_shim.cc has them; none: the disk is sound."""
         with open(self.faults + ".new", "w", encoding="ascii") as file:
             file.write("".join(fault + "\n" for fault in faults))
         os.replace(self.faults + ".new", self.faults)
