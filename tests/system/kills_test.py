@@ -117,6 +117,8 @@ class AppendOnlyKillsTest(KillCase):
         client = self.server.client()
         client.config_set("auto-aof-rewrite-percentage", 1 if what == "automatic" else 0)
         client.config_set("auto-aof-rewrite-min-size", "1kb")
+        for name in ("aof-use-rdb-preamble", "aof-timestamp-enabled"):
+            client.config_set(name, self.random.choice(("yes", "no")))
         if what in ("rewrite", "rewrites"):
             client.bgrewriteaof()
         if what == "rewrites":
