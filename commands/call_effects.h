@@ -37,6 +37,9 @@ class CallEffects {
   }
   // Instead of the call, nothing.
   void Nothing() { replaced_ = true; }
+  // The call changed what is not among the keys (functions): it is told like one that changed some.
+  void Always() { always_ = true; }
+  bool always() const { return always_; }
 
   bool replaced() const { return replaced_; }
   const std::vector<Command>& commands() const { return commands_; }
@@ -44,6 +47,7 @@ class CallEffects {
  private:
   bool wanted_ = false;
   bool replaced_ = false;
+  bool always_ = false;
   std::vector<Command> commands_;
 };
 

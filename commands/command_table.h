@@ -76,6 +76,7 @@ uint32_t CategoryNamed(std::string_view name);
 std::vector<std::string_view> KeyFlagNames(uint16_t flags);
 
 // The rows of each room (one function per room; each returns a constexpr array).
+std::span<const CommandSpec> ScriptingCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> PersistenceCommands();

@@ -20,6 +20,10 @@ namespace henge::cluster {
 class ClusterView;
 }
 
+namespace henge::commands::scripting {
+class ScriptHost;
+}
+
 namespace henge::commands {
 
 struct ClientState;
@@ -227,6 +231,7 @@ class Services {
   virtual ControlService& control() = 0;
   virtual ConfigService& config() = 0;
   virtual PersistenceService& persistence() = 0;
+  virtual scripting::ScriptHost& scripting() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
 
   // Runs one queued command with the locks EXEC holds; writes its reply.

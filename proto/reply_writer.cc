@@ -56,8 +56,12 @@ void ReplyWriter::Simple(std::string_view text) {
 
 void ReplyWriter::Error(std::string_view text) {
   ++errors_;
+  last_error_code_ = text.substr(0, text.find_first_of(" \r\n"));
+  RelayError(text);
+}
+
+void ReplyWriter::RelayError(std::string_view text) {
   while (text.ends_with('\r') || text.ends_with('\n')) text.remove_suffix(1);
-  last_error_code_ = text.substr(0, text.find(' '));
   char* p = out_->Reserve(text.size() + 3);
   *p++ = '-';
   for (const char c : text) *p++ = c == '\r' || c == '\n' ? ' ' : c;

@@ -7,6 +7,7 @@
 #include "base/prefetch.h"
 #include "base/strings.h"
 #include "commands/errors.h"
+#include "commands/scripting/engine.h"
 #include "commands/transactions/watch.h"
 #include "server/access.h"
 #include "server/node.h"
@@ -79,8 +80,12 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
                }),
       upkeep_(node.store(), effects_, node.latency(), node.debug().pause_cron, worker_index,
               node.options().io_threads, [this] { ServeWaiters(); }),
+      script_token_(node.store().script_token()),
       locks_(node.store()),
-      awakener_(node, *this, locks_, effects_) {}
+      awakener_(node, *this, locks_, effects_),
+      script_engine_(std::make_unique<commands::scripting::Engine>(node.services().scripting())) {}
+
+Dispatcher::~Dispatcher() = default;
 
 // --- Passes one and two: resolve, hash, prefetch ---
 
@@ -329,9 +334,11 @@ bool Dispatcher::Paused(const commands::CommandSpec& spec, UnixMillis now) const
 
 bool Dispatcher::OutOfMemory(const commands::ClientState& client,
                              const commands::CommandSpec& spec) {
+  out_of_memory_ = false;
   if (node_.store().settings().max_memory.load(std::memory_order_relaxed) == 0) return false;
   // Any command makes room, as in Redis; those that need memory are refused where there is none.
   if (upkeep_.MakeRoom(now_)) return false;
+  out_of_memory_ = true;
   bool needs_memory = (spec.flags & commands::kDenyOom) != 0;
   if (client.in_multi.load(std::memory_order_relaxed)) {
     if ((spec.flags & commands::kLocksQueued) != 0) {
@@ -431,13 +438,22 @@ void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& l
 
 void Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
   AddLocks(session, p, locks_);
-  locks_.Lock();
   const uint32_t flags = p.info->spec->flags;
+  if (RunsScript(session.state(), flags)) {
+    script_token_.lock();
+    holds_token_ = true;
+  }
+  locks_.Lock();
   if ((flags & commands::kReadonly) != 0) return;
   const bool exec = (flags & commands::kLocksQueued) != 0;
   awakener_.CompleteLocks(session.state().db.load(std::memory_order_relaxed),
                           exec ? std::span<const store::Key>(queued_keys_) : KeysOf(p),
                           exec ? kForeseenByExec : argv.size());
+}
+
+void Dispatcher::Unlock() {
+  locks_.Unlock();
+  if (std::exchange(holds_token_, false)) script_token_.unlock();
 }
 
 bool Dispatcher::WaitsForSnapshot(Session& session, const Prepared& p,
@@ -469,7 +485,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
 
   Lock(session, p, argv);
   if (WaitsForSnapshot(session, p, argv)) {
-    locks_.Unlock();
+    Unlock();
     return Outcome::kHold;
   }
   store::Keyspace keyspace(node_.store(), locks_, effects_,
@@ -481,9 +497,12 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
   // What a walk deletes on its way is told at once: it holds no lock but that shard's.
   if ((spec.flags & commands::kWalks) == 0) effects_.OpenUnit();
   const uint64_t changes_before = effects_.changes();
+  if ((spec.flags & commands::kRunsScript) != 0 && node_.monitors().active()) {
+    NoteForMonitors(client, 0, argv);  // Before the commands that it runs.
+  }
   spec.handler(context, args);
-  const bool runs_others = (spec.flags & commands::kLocksQueued) != 0;
-  if (effects_.changes() != changes_before && !runs_others) {
+  const bool runs_others = (spec.flags & (commands::kLocksQueued | commands::kRunsScript)) != 0;
+  if ((effects_.changes() != changes_before || context.effects.always()) && !runs_others) {
     effects_.EndCall({.db = keyspace.db(),
                       .argv = argv,
                       .keys = KeysOf(p),
@@ -498,7 +517,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
     ended = Ticks();  // Serving others is none of this call's time.
     awakener_.Serve(now_);
   }
-  locks_.Unlock();
+  Unlock();
 
   if (node_.monitors().active()) {
     NoteForMonitors(client, spec.flags, Shown(context));
@@ -528,8 +547,10 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   const uint64_t start = Ticks();
   const uint64_t errors_before = exec.reply.errors();
   const auto mark = exec.reply.buffer().GetMark();
+  const bool script = (command.spec->flags & commands::kRunsScript) != 0;
+  if (script && node_.monitors().active()) NoteForMonitors(client, 0, argv);
   command.spec->handler(context, args);
-  if (effects_.changes() != changes_before) {
+  if ((effects_.changes() != changes_before || context.effects.always()) && !script) {
     effects_.EndCall({.db = keyspace.db(),
                       .argv = argv,
                       .keys = keys,

@@ -25,6 +25,11 @@
 #include "server/upkeep.h"
 #include "store/keyspace.h"
 
+namespace henge::commands::scripting {
+class Engine;
+struct ScriptRun;
+}  // namespace henge::commands::scripting
+
 namespace henge::server {
 
 class Node;
@@ -33,6 +38,7 @@ class Session;
 class Dispatcher {
  public:
   Dispatcher(Node& node, int worker_index);
+  ~Dispatcher();
 
   // Returns how many commands were taken; see net::ConnectionHandler.
   size_t ExecuteBatch(Session& session, const net::Batch& batch);
@@ -40,6 +46,12 @@ class Dispatcher {
   void PrefetchBucket(const store::Key& key, DbIndex db);
   void PrefetchEntry(const store::Key& key, DbIndex db);
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command);
+  // See ScriptHost::RunCommand.
+  std::string_view RunScripted(commands::scripting::ScriptRun& run,
+                               std::span<const std::string_view> argv, proto::ReplyWriter& reply);
+  commands::scripting::Engine& script_engine() { return *script_engine_; }
+  // Whether memory was short when the present call began.
+  bool out_of_memory() const { return out_of_memory_; }
 
   // Whether CLIENT PAUSE keeps a command from being run for a client that waits for keys.
   bool Paused(const commands::CommandSpec& spec, UnixMillis now) const;
@@ -98,11 +110,20 @@ class Dispatcher {
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
   // Locks all that the call needs, and those who wait for what it may change.
   void Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  void Unlock();
   Outcome Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   // REQUIRES: locked. Whether the call would change a large value that a snapshot is yet to save;
   // if so, the session waits until that is done.
   bool WaitsForSnapshot(Session& session, const Prepared& p,
                         std::span<const std::string_view> argv);
+  // Of a call that a script makes.
+  std::string_view RefuseScripted(const commands::scripting::ScriptRun& run, const Prepared& p,
+                                  std::span<const std::string_view> argv);
+  std::string_view RefuseScriptedBySlot(commands::scripting::ScriptRun& run, const Prepared& p,
+                                        std::span<const store::Key> keys);
+  void LockScripted(const Prepared& p, std::span<const store::Key> keys);
+  // Whether the call, or what EXEC runs, is a script.
+  bool RunsScript(const commands::ClientState& client, uint32_t flags) const;
   // What statistics, the slow log and the latency monitor are told of a call that is over.
   struct Ended {
     const commands::ClientState& client;
@@ -122,8 +143,12 @@ class Dispatcher {
   EffectRecorder effects_;
   persistence::CommitQueue commits_;
   Upkeep upkeep_;
+  SpinFutexMutex& script_token_;
+  bool holds_token_ = false;
   store::LockSet locks_;
   Awakener awakener_;
+  std::unique_ptr<commands::scripting::Engine> script_engine_;
+  std::vector<store::Key> scripted_keys_;
   std::vector<Prepared> prepared_;
   std::vector<store::Key> keys_;
   struct Member {
@@ -137,6 +162,7 @@ class Dispatcher {
   std::string refusal_;
   std::string monitor_lines_;  // Of the commands of this call.
   bool redirected_ = false;    // The last refusal was the slot check's.
+  bool out_of_memory_ = false;
   UnixMillis now_ = 0;
   uint64_t last_ticks_ = 0;
   uint64_t round_ = 0;  // The worker's, in which there were so many commands until now.

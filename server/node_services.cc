@@ -16,6 +16,7 @@
 #include "server/info/info.h"
 #include "server/memory_report.h"
 #include "server/node.h"
+#include "server/scripting/node_scripting.h"
 #include "server/session.h"
 #include "server/totals.h"
 #include "store/unheard.h"
@@ -358,13 +359,15 @@ class NodeServices final : public commands::Services {
         stats_(node),
         control_(node),
         config_(node),
-        persistence_(node) {}
+        persistence_(node),
+        scripting_(node) {}
   const commands::CommandSettings& settings() const override { return node_.settings(); }
   commands::ClientsService& clients() override { return clients_; }
   commands::StatsService& stats() override { return stats_; }
   commands::ControlService& control() override { return control_; }
   commands::ConfigService& config() override { return config_; }
   commands::PersistenceService& persistence() override { return persistence_; }
+  commands::scripting::ScriptHost& scripting() override { return scripting_; }
   cluster::ClusterView* cluster() override { return node_.cluster(); }
 
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
@@ -404,6 +407,7 @@ class NodeServices final : public commands::Services {
   Control control_;
   ConfigAccess config_;
   Persistence persistence_;
+  NodeScripting scripting_;
 };
 
 }  // namespace

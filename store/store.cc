@@ -5,6 +5,22 @@
 #include <mutex>
 
 namespace henge::store {
+namespace {
+
+bool LockOne(SpinFutexMutex& mu, const std::atomic<bool>* give_up) {
+  if (give_up != nullptr) return mu.lock_unless(*give_up);
+  mu.lock();
+  return true;
+}
+
+// All of them, as a list.
+struct AllShards {
+  size_t count;
+  size_t size() const { return count; }
+  size_t operator[](size_t i) const { return i; }
+};
+
+}  // namespace
 
 ShardDb::ShardDb(size_t shards, bool table_per_slot)
     : shards_(shards), tables_(table_per_slot ? std::max<size_t>(1, kSlots / shards) : 1) {}
@@ -85,17 +101,53 @@ void LockSet::AddShard(ShardIndex shard) {
   shards_.push_back(shard);
 }
 
-void LockSet::Lock() {
-  if (all_) {
-    for (size_t i = 0; i < store_.shards(); ++i) store_.shard(static_cast<ShardIndex>(i)).mu.lock();
-  } else {
-    if (shards_.size() > 1) {
-      std::sort(shards_.begin(), shards_.end());
-      shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
+template <class Shards>
+bool LockSet::LockEach(const Shards& shards, const std::atomic<bool>* give_up) {
+  constexpr size_t kNone = ~size_t{0};
+  size_t waited = kNone;  // The place of the one that was waited for, and is held.
+  for (size_t i = 0; i < shards.size(); ++i) {
+    SpinFutexMutex& mu = store_.shard(static_cast<ShardIndex>(shards[i])).mu;
+    if (i == waited || mu.try_lock_briefly()) continue;
+    for (size_t held = 0; held < i; ++held) {
+      store_.shard(static_cast<ShardIndex>(shards[held])).mu.unlock();
     }
-    for (const ShardIndex i : shards_) store_.shard(i).mu.lock();
+    if (waited != kNone && waited > i) {
+      store_.shard(static_cast<ShardIndex>(shards[waited])).mu.unlock();
+    }
+    if (!LockOne(mu, give_up)) return false;
+    waited = i;
+    i = kNone;  // From the beginning.
   }
-  locked_ = true;
+  return true;
+}
+
+bool LockSet::LockOr(const std::atomic<bool>* give_up) {
+  if (all_) {
+    locked_ = LockEach(AllShards{store_.shards()}, give_up);
+  } else if (shards_.size() == 1) {
+    locked_ = LockOne(store_.shard(shards_[0]).mu, give_up);
+  } else {
+    std::sort(shards_.begin(), shards_.end());
+    shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
+    locked_ = LockEach(shards_, give_up);
+  }
+  if (!locked_) Unlock();
+  return locked_;
+}
+
+void LockSet::Acquire(ShardIndex shard) {
+  if (Holds(shard)) return;
+  store_.shard(shard).mu.lock();
+  shards_.push_back(shard);
+}
+
+void LockSet::AcquireAll() {
+  if (all_) return;
+  for (size_t i = 0; i < store_.shards(); ++i) {
+    const auto shard = static_cast<ShardIndex>(i);
+    if (!Holds(shard)) store_.shard(shard).mu.lock();
+  }
+  all_ = true;
 }
 
 void LockSet::ReleaseShards() {

@@ -5,8 +5,9 @@
 //                                                 └─ per database: one table, or one per slot
 //
 // All keys of a slot share a shard, so every multi-key command a cluster allows needs one lock. Any
-// thread may execute on any shard, holding its lock. Several shards are locked in ascending order
-// (LockSet); nothing blocks, no I/O happens under a shard's lock.
+// thread may execute on any shard, holding its lock. Who needs several (LockSet) never waits for
+// one while holding another; only the holder of the script token may. Nothing blocks, no I/O
+// happens under a shard's lock.
 #pragma once
 
 #include <absl/container/inlined_vector.h>
@@ -174,6 +175,10 @@ class Store {
   Shard& shard(ShardIndex index) { return shards_[index]; }
   const Shard& shard(ShardIndex index) const { return shards_[index]; }
   StoreSettings& settings() { return settings_; }
+  // Held by a script that may come to need shards it does not hold yet. Comes before all shards.
+  SpinFutexMutex& script_token() { return script_token_; }
+  // Whether a script has held its shards for so long that others should not wait for it.
+  std::atomic<bool>& busy() { return busy_; }
   Reclaimer& reclaimer() { return reclaimer_; }
 
   // REQUIRES: the shard's lock. The database's tables, made if absent.
@@ -193,11 +198,17 @@ class Store {
   StoreOptions options_;
   size_t mask_;
   StoreSettings settings_;
+  SpinFutexMutex script_token_;
+  std::atomic<bool> busy_{false};
   std::vector<Shard> shards_;
   Reclaimer reclaimer_;
 };
 
-// The shards one command or transaction needs, locked in ascending order.
+// The shards one command or transaction needs.
+//
+// To lock several, only one is waited for while none is held; the others must be free, or all are
+// released and it begins again with the one that was not (back off). So the one script that holds
+// the script token may wait for further shards in any order: whoever holds them waits for nothing.
 class LockSet {
  public:
   explicit LockSet(Store& store) : store_(store) {}
@@ -209,9 +220,14 @@ class LockSet {
   void Add(Slot slot) { AddShard(store_.ShardOf(slot)); }
   void AddShard(ShardIndex shard);
   void AddAll() { all_ = true; }
-  void Lock();
+  void Lock() { LockOr(nullptr); }
+  // False, with an empty set, where a script is busy with one of them.
+  bool LockUnlessBusy() { return LockOr(&store_.busy()); }
   // Takes these shards, too. REQUIRES: locked. All are released on the way, to keep the order.
   void Extend(std::span<const ShardIndex> more);
+  // Takes it, or all, too, and keeps what is held. REQUIRES: locked; the script token is held.
+  void Acquire(ShardIndex shard);
+  void AcquireAll();
   void Unlock();  // Releases and empties the set.
 
   // Keeps what commands threw out until the locks are released; freed then, by this thread.
@@ -225,6 +241,10 @@ class LockSet {
 
  private:
   void ReleaseShards();
+  // Locks these; see above.
+  template <class Shards>
+  bool LockEach(const Shards& shards, const std::atomic<bool>* give_up);
+  bool LockOr(const std::atomic<bool>* give_up);
 
   Store& store_;
   absl::InlinedVector<ShardIndex, 6> shards_;  // Sorted, distinct, once locked.

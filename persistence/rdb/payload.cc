@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "persistence/rdb/crc64.h"
+#include "persistence/rdb/file_writer.h"
+#include "persistence/rdb/rdb_reader.h"
 #include "persistence/rdb/value_reader.h"
 #include "persistence/rdb/value_writer.h"
 
@@ -16,6 +18,16 @@ constexpr size_t kSumBytes = 8;
 
 }  // namespace
 
+namespace {
+
+void Seal(RdbWriter& writer, const std::string& payload, int version) {
+  writer.Byte(static_cast<uint8_t>(version));
+  writer.Byte(static_cast<uint8_t>(version >> 8));
+  writer.Fixed64(Crc64(0, payload));
+}
+
+}  // namespace
+
 std::string DumpPayload(const store::Entry& entry, const RdbOptions& options) {
   std::string payload;
   RdbWriter writer(payload, options);
@@ -23,10 +35,34 @@ std::string DumpPayload(const store::Entry& entry, const RdbOptions& options) {
   writer.Type(type);
   WriteBody(entry, writer);
   const int version = std::max(options.version, VersionOfType(type));
-  writer.Byte(static_cast<uint8_t>(version));
-  writer.Byte(static_cast<uint8_t>(version >> 8));
-  writer.Fixed64(Crc64(0, payload));
+  Seal(writer, payload, version);
   return payload;
+}
+
+std::string DumpFunctions(std::span<const std::string_view> codes, const RdbOptions& options) {
+  std::string payload;
+  RdbWriter writer(payload, options);
+  for (const std::string_view code : codes) WriteFunction(writer, code);
+  Seal(writer, payload, options.version);
+  return payload;
+}
+
+absl::StatusOr<std::vector<std::string>> LoadFunctions(std::string_view unsealed) {
+  std::vector<std::string> codes;
+  std::string scratch;
+  RdbReader reader(unsealed);
+  while (reader.ok() && reader.left() > 0) {
+    const uint8_t opcode = reader.Byte();
+    if (opcode == static_cast<uint8_t>(RdbOpcode::kFunctionEarly)) {
+      return absl::InvalidArgumentError("ERR Pre-GA function format not supported");
+    }
+    if (opcode != static_cast<uint8_t>(RdbOpcode::kFunction)) {
+      return absl::InvalidArgumentError("ERR given type is not a function");
+    }
+    codes.emplace_back(reader.String(scratch));
+  }
+  if (reader.ok()) return codes;
+  return absl::InvalidArgumentError("ERR failed loading the given functions payload");
 }
 
 std::optional<std::string_view> Unseal(std::string_view payload, bool check_sum) {

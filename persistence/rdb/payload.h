@@ -9,8 +9,10 @@
 #include <absl/status/statusor.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/types.h"
 #include "persistence/rdb/rdb_writer.h"
@@ -22,6 +24,11 @@ namespace henge::persistence {
 std::string DumpPayload(const store::Entry& entry, const RdbOptions& options);
 
 // The part before the seal; none where the version is unknown or the checksum wrong.
+// FUNCTION DUMP's form: the code of each library, sealed as above.
+std::string DumpFunctions(std::span<const std::string_view> codes, const RdbOptions& options);
+// What an unsealed payload of that form holds. The status's message is the error's text.
+absl::StatusOr<std::vector<std::string>> LoadFunctions(std::string_view unsealed);
+
 std::optional<std::string_view> Unseal(std::string_view payload, bool check_sum = true);
 
 // REQUIRES: what Unseal returned. Statuses as ReadValue's.

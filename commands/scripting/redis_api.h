@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions that scripts have of the server: `redis`, which Valkey's scripts call `server`.
+#pragma once
+
+#include <lua.hpp>
+
+namespace henge::commands::scripting {
+
+// REQUIRES: a protected call; the table of globals on top of the stack.
+void AddRedisApi(lua_State* lua);
+
+// Puts what loading a library may use, too, into the table on top of the stack: log, versions.
+void AddLogAndVersion(lua_State* lua);
+
+}  // namespace henge::commands::scripting

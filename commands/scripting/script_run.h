@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// ScriptRun: one script or function while it runs. Made and used by the worker that runs it; what
+// others may look at is in BusyScripts.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "commands/context.h"
+#include "commands/scripting/script_cache.h"
+
+namespace henge::commands::scripting {
+
+struct ScriptRun {
+  CommandContext& ctx;    // Of the call that runs it.
+  std::string_view name;  // The script's SHA-1, or the function's name.
+  bool eval = true;       // A script, not a function.
+  bool read_only = false;
+  bool allow_oom = false;
+  bool allow_cross_slot = true;
+  // The command that the script called, if it changed data, is told to the journal.
+  bool replicate = true;
+  // A command that writes was begun: from now on it can't be stopped halfway.
+  bool wrote = false;
+  int protocol = 2;  // In which its commands reply.
+  int slot = -1;     // Cluster mode: of the first key it touched, if no other slot may follow.
+};
+
+}  // namespace henge::commands::scripting

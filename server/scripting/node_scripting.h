@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// NodeScripting: what scripts need of the server; see ScriptHost.
+#pragma once
+
+#include "commands/scripting/script_host.h"
+
+namespace henge::server {
+
+class Node;
+
+class NodeScripting final : public commands::scripting::ScriptHost {
+ public:
+  explicit NodeScripting(Node& node) : node_(node) {}
+
+  commands::scripting::ScriptCache& cache() override { return cache_; }
+  commands::scripting::LibraryRegistry& libraries() override { return libraries_; }
+  commands::scripting::Engine* EngineOf(commands::ClientState& client) override;
+  std::string_view RunCommand(commands::scripting::ScriptRun& run,
+                              std::span<const std::string_view> argv,
+                              proto::ReplyWriter& reply) override;
+  bool Interrupt(commands::scripting::ScriptRun& run) override;
+  std::string_view Kill(bool script) override;
+  std::optional<Busy> Running() override;
+  std::string WritesRefused() override;
+  bool OutOfMemory(commands::ClientState& client) override;
+
+ private:
+  Node& node_;
+  commands::scripting::ScriptCache cache_;
+  commands::scripting::LibraryRegistry libraries_;
+};
+
+}  // namespace henge::server

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dispatcher's part in scripts: the commands they call, checked, locked and told as those of a
+// transaction.
+#include <algorithm>
+
+#include "base/clock.h"
+#include "commands/errors.h"
+#include "commands/scripting/script_run.h"
+#include "server/dispatch.h"
+#include "server/node.h"
+#include "server/slot_gate.h"
+
+namespace henge::server {
+
+using commands::CommandContext;
+using commands::scripting::ScriptRun;
+namespace errors = commands::errors;
+
+bool Dispatcher::RunsScript(const commands::ClientState& client, uint32_t flags) const {
+  if ((flags & commands::kLocksQueued) == 0) return (flags & commands::kRunsScript) != 0;
+  return std::any_of(client.queue.begin(), client.queue.end(), [](const auto& queued) {
+    return (queued.spec->flags & commands::kRunsScript) != 0;
+  });
+}
+
+std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared& p,
+                                            std::span<const std::string_view> argv) {
+  if (p.info == nullptr || p.unknown_subcommand) {
+    return "ERR Unknown Redis command called from script";
+  }
+  const commands::CommandSpec& spec = *p.info->spec;
+  const int count = static_cast<int>(argv.size());
+  if ((spec.arity > 0 && count != spec.arity) || count < -spec.arity || spec.handler == nullptr) {
+    return "ERR Wrong number of args calling Redis command from script";
+  }
+  const uint32_t flags = spec.flags;
+  if ((flags & (commands::kNoScript | commands::kRunsScript)) != 0 &&
+      ((flags & commands::kRunsScript) != 0 ||
+       !node_.debug().scripts_run_all.load(std::memory_order_relaxed))) {
+    return "ERR This Redis command is not allowed from script";
+  }
+  if (run.read_only && (flags & (commands::kWrite | commands::kMayReplicate)) != 0) {
+    return "ERR Write commands are not allowed from read-only scripts.";
+  }
+  if ((flags & commands::kWrite) != 0 && !run.wrote) {
+    if (node_.saver().refuses_writes()) return errors::kCannotSave;
+    if (!node_.journaling().healthy()) {
+      refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();
+      return refusal_;
+    }
+    if ((flags & commands::kDenyOom) != 0 && !run.allow_oom && out_of_memory_) {
+      return errors::kOutOfMemory;
+    }
+  }
+  return {};
+}
+
+std::string_view Dispatcher::RefuseScriptedBySlot(ScriptRun& run, const Prepared& p,
+                                                  std::span<const store::Key> keys) {
+  const cluster::ClusterView* view = node_.cluster();
+  if (view == nullptr || keys.empty()) return {};
+  const int slot = SlotOf(keys);
+  const bool writes = (p.info->spec->flags & commands::kWrite) != 0;
+  const bool served = slot >= 0 && view->IsMine(static_cast<Slot>(slot)) &&
+                      view->health() == cluster::ClusterHealth::kOk;
+  if (!served) {
+    const std::string refusal = RefuseSlot(*view, {slot, keys.front().slot, writes},
+                                           node_.parameters().cluster_allow_reads_when_down.load());
+    if (refusal == errors::kClusterDownForWrites) {
+      return "ERR Script attempted to execute a write command while the cluster is down and "
+             "readonly";
+    }
+    if (refusal == errors::kClusterDown) {
+      return "ERR Script attempted to execute a command while the cluster is down";
+    }
+    if (!refusal.empty()) {
+      return "ERR Script attempted to access a non local key in a cluster node";
+    }
+  }
+  if (run.allow_cross_slot) return {};
+  if (run.slot >= 0 && run.slot != slot) {
+    return "ERR Script attempted to access keys that do not hash to the same slot";
+  }
+  run.slot = slot;
+  return {};
+}
+
+// Whatever the script did not declare is locked now; it holds the script token for that.
+void Dispatcher::LockScripted(const Prepared& p, std::span<const store::Key> keys) {
+  if ((p.info->spec->flags & (commands::kLocksAll | commands::kWalks)) != 0 || p.names_not_all) {
+    return locks_.AcquireAll();
+  }
+  for (const store::Key& key : keys) locks_.Acquire(node_.store().ShardOf(key.slot));
+}
+
+std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::string_view> argv,
+                                         proto::ReplyWriter& reply) {
+  scripted_keys_.clear();
+  const Prepared p = Prepare(argv, scripted_keys_);
+  const std::span<const store::Key> keys(scripted_keys_);
+  std::string_view refusal = RefuseScripted(run, p, argv);
+  if (refusal.empty() && (p.info->spec->flags & commands::kWrite) != 0) run.wrote = true;
+  if (refusal.empty()) refusal = RefuseScriptedBySlot(run, p, keys);
+  if (!refusal.empty()) {
+    node_.server_stats().errors.Count(refusal.substr(0, refusal.find(' ')));
+    if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();
+    return refusal;
+  }
+  LockScripted(p, keys);
+
+  commands::ClientState& client = run.ctx.client;
+  const commands::CommandSpec& spec = *p.info->spec;
+  store::Keyspace keyspace = run.ctx.keyspace.InDatabase(client.db.load(std::memory_order_relaxed));
+  commands::ArgReader args(argv.subspan(p.info->container == nullptr ? 1 : 2), keys);
+  CommandContext context{client, reply, keyspace, run.ctx.services, spec, argv, true};
+  context.effects = commands::CallEffects(effects_.wanted());
+  const uint64_t changes_before = effects_.changes();
+  const uint64_t start = Ticks();
+  spec.handler(context, args);
+  if (effects_.changes() != changes_before && run.replicate) {
+    effects_.EndCall({.db = keyspace.db(),
+                      .argv = argv,
+                      .keys = keys,
+                      .words_go = true,
+                      .names_not_all = p.names_not_all},
+                     context.effects);
+  }
+  if (node_.monitors().active() &&
+      (spec.flags & (commands::kSkipMonitor | commands::kAdmin)) == 0) {
+    AppendMonitorLine(SystemClock().NowMicros(), keyspace.db(), "lua", argv, monitor_lines_);
+  }
+  Account({client, *p.info, Ticks() - start, reply.errors() > 0 ? reply.last_error_code() : ""},
+          [&] { return std::vector<std::string_view>(argv.begin(), argv.end()); });
+  return {};
+}
+
+}  // namespace henge::server
