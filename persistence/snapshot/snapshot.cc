@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "persistence/rdb/value_writer.h"
+#include "persistence/snapshot/courtesy.h"
 #include "store/access_clock.h"
 
 namespace henge::persistence {
@@ -162,6 +163,7 @@ void Snapshot::Pause(uint64_t keys) {
 
 absl::Status Snapshot::Write(ByteSink& sink) {
   WriteHead(sink);
+  Courtesy courtesy;
   uint64_t saved = 0;
   bool more = true;
   while (more) {
@@ -172,6 +174,7 @@ absl::Status Snapshot::Write(ByteSink& sink) {
     WriteChunk(std::exchange(step_, {}), sink);
     WriteSlice(std::exchange(step_slice_, {}), sink);
     if (!walk_.within()) WriteQueued(sink);
+    courtesy.AfterStep(walk_.saved_early());
   }
   return WriteTail(sink);
 }
