@@ -223,7 +223,7 @@ TEST_F(SnapshotTest, AnnouncesItsSizes) {
 
 // With every collection large, so that it goes by slices, or none.
 TEST_F(SnapshotTest, IsOfItsMomentWhileWritersGoOn) {
-  for (int round = 0; round < 12; ++round) {
+  for (int round = 0; round < 6; ++round) {
     const size_t large_from = round % 3 == 0 ? SIZE_MAX : 0;
     added_ = 0;
     Fill();
