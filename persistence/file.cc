@@ -49,11 +49,63 @@ int OpenRetrying(const std::string& path, int flags) {
 
 class PosixFile final : public File {
  public:
-  PosixFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {
-    if (const absl::StatusOr<uint64_t> size = Size(); size.ok()) size_ = forgotten_ = *size;
-  }
+  PosixFile(int fd, std::string path, uint64_t size)
+      : fd_(fd), path_(std::move(path)), size_(size), end_(size), forgotten_(size) {}
 
   Appended Append(std::span<const std::string_view> pieces) override {
+    uint64_t bytes = 0;
+    for (const std::string_view piece : pieces) bytes += piece.size();
+    std::unique_lock lock(end_mutex_, std::defer_lock);
+    if (size_ + bytes > end_) lock.lock();
+    const Appended appended = Write(pieces);
+    if (lock.owns_lock()) end_ = std::max(end_.load(), size_.load());
+    return appended;
+  }
+
+  absl::Status Sync() override {
+    const uint64_t size = size_;
+    if (fdatasync(fd_.get()) != 0) return ErrnoStatus(errno, "sync", path_);
+    ForgetUntil(size);
+    return absl::OkStatus();
+  }
+
+  absl::Status Truncate(uint64_t size) override {
+    const std::lock_guard lock(end_mutex_);
+    if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) {
+      return ErrnoStatus(errno, "truncate", path_);
+    }
+    size_ = end_ = size;
+    return absl::OkStatus();
+  }
+
+  absl::Status Reserve(uint64_t room) override {
+    static const std::string zeros(128 * 1024, '\0');
+    while (this->room() < room) {
+      uint64_t begin;
+      {
+        const std::lock_guard lock(end_mutex_);
+        begin = end_;
+        const ssize_t n =
+            pwrite(fd_.get(), zeros.data(), zeros.size(), static_cast<off_t>(begin));
+        if (n < 0) return ErrnoStatus(errno, "make room in", path_);
+        end_ += static_cast<uint64_t>(n);
+      }
+      // To the disk a little at a time, so that no Sync has to wait for all of it.
+      sync_file_range(
+          fd_.get(), static_cast<off_t>(begin), static_cast<off_t>(zeros.size()),
+          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    }
+    return absl::OkStatus();
+  }
+
+  uint64_t size() const override { return size_; }
+  uint64_t room() const override {
+    const uint64_t end = end_;
+    return end - std::min(end, size_.load());
+  }
+
+ private:
+  Appended Write(std::span<const std::string_view> pieces) {
     constexpr size_t kMost = 64;
     Appended appended;
     size_t skip = 0;  // Of the first piece.
@@ -64,7 +116,8 @@ class PosixFile final : public File {
         const std::string_view piece = i == 0 ? pieces[i].substr(skip) : pieces[i];
         parts[i] = {const_cast<char*>(piece.data()), piece.size()};
       }
-      const ssize_t n = writev(fd_.get(), parts.data(), static_cast<int>(count));
+      const ssize_t n = pwritev(fd_.get(), parts.data(), static_cast<int>(count),
+                                static_cast<off_t>(size_.load()));
       if (n < 0) {
         if (errno == EINTR) continue;
         appended.status = ErrnoStatus(errno, "write to", path_);
@@ -81,28 +134,6 @@ class PosixFile final : public File {
     return appended;
   }
 
-  absl::Status Sync() override {
-    const uint64_t size = size_;
-    if (fdatasync(fd_.get()) != 0) return ErrnoStatus(errno, "sync", path_);
-    ForgetUntil(size);
-    return absl::OkStatus();
-  }
-
-  absl::Status Truncate(uint64_t size) override {
-    if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) {
-      return ErrnoStatus(errno, "truncate", path_);
-    }
-    size_ = size;
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<uint64_t> Size() const override {
-    struct stat facts;
-    if (fstat(fd_.get(), &facts) != 0) return ErrnoStatus(errno, "look at", path_);
-    return static_cast<uint64_t>(facts.st_size);
-  }
-
- private:
   // What is on the disk is not read again soon: it leaves the kernel's cache to others, and to the
   // next writes, which are several times cheaper into pages just given up than into fresh ones.
   void ForgetUntil(uint64_t size) {
@@ -116,8 +147,10 @@ class PosixFile final : public File {
 
   const Descriptor fd_;
   const std::string path_;
-  std::atomic<uint64_t> size_{0};
-  uint64_t forgotten_ = 0;  // Of the start; Sync's.
+  std::atomic<uint64_t> size_;
+  std::mutex end_mutex_;
+  std::atomic<uint64_t> end_;  // With the room; grows with the mutex held.
+  uint64_t forgotten_;         // Of the start; Sync's.
 };
 
 class MappedFile final : public FileContents {
@@ -146,7 +179,7 @@ class MappedFile final : public FileContents {
 class Posix final : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path, Opening opening) override {
-    int flags = O_WRONLY | O_APPEND;
+    int flags = O_WRONLY;
     if (opening != Opening::kExisting) flags |= O_CREAT;
     if (opening == Opening::kCreateOrEmpty) flags |= O_TRUNC;
     const int fd = OpenRetrying(path, flags);

@@ -2,7 +2,8 @@
 // Files as persistence uses them: a seam between what must survive a crash and the disk, so that
 // tests put a disk there that fills up, fails and loses what was not synced.
 //
-// FileSystem: any thread. File: one thread at a time, but for Sync, which may run beside Append.
+// FileSystem: any thread. File: one thread at a time, but for Sync and Reserve, each of which may run
+// beside the others.
 // Errors carry errno's text and the path. A missing file is absl::StatusCode::kNotFound.
 #pragma once
 
@@ -31,8 +32,14 @@ class File {
   virtual Appended Append(std::span<const std::string_view> pieces) = 0;
   // Until what was appended is on the disk.
   virtual absl::Status Sync() = 0;
+  // Cuts the file, and what room it has behind its end.
   virtual absl::Status Truncate(uint64_t size) = 0;
-  virtual absl::StatusOr<uint64_t> Size() const = 0;
+  virtual uint64_t size() const = 0;
+  // Makes room behind the end, of at least so many bytes: zeros, which readers see. What is appended
+  // there is synced several times as fast, since nothing changes but data; but until it is synced,
+  // any part of it may be on the disk and any other not.
+  virtual absl::Status Reserve(uint64_t room) = 0;
+  virtual uint64_t room() const = 0;
 };
 
 // The bytes of a file as it was when it was opened; it must not be truncated meanwhile.
