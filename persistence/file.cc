@@ -14,6 +14,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <mutex>
+#include <string>
 #include <utility>
 
 #include "base/strings.h"
@@ -75,18 +77,34 @@ class PosixFile final : public File {
       return ErrnoStatus(errno, "truncate", path_);
     }
     size_ = end_ = size;
+    ++ticket_;
     return absl::OkStatus();
   }
 
-  absl::Status Reserve(uint64_t room) override {
+  uint64_t room_ticket() const override { return ticket_; }
+
+  absl::Status DropRoom() override {
+    {
+      const std::lock_guard lock(end_mutex_);
+      ++ticket_;
+    }
+    if (room() == 0) return absl::OkStatus();
+    // First what is in the room: without zeros behind it, it could not be told that some is
+    // missing.
+    if (absl::Status status = Sync(); !status.ok()) return status;
+    if (absl::Status status = Truncate(size_); !status.ok()) return status;
+    return Sync();
+  }
+
+  absl::Status Reserve(uint64_t room, uint64_t ticket) override {
     static const std::string zeros(128 * 1024, '\0');
     while (this->room() < room) {
       uint64_t begin;
       {
         const std::lock_guard lock(end_mutex_);
+        if (ticket_ != ticket) return absl::OkStatus();
         begin = end_;
-        const ssize_t n =
-            pwrite(fd_.get(), zeros.data(), zeros.size(), static_cast<off_t>(begin));
+        const ssize_t n = pwrite(fd_.get(), zeros.data(), zeros.size(), static_cast<off_t>(begin));
         if (n < 0) return ErrnoStatus(errno, "make room in", path_);
         end_ += static_cast<uint64_t>(n);
       }
@@ -150,7 +168,8 @@ class PosixFile final : public File {
   std::atomic<uint64_t> size_;
   std::mutex end_mutex_;
   std::atomic<uint64_t> end_;  // With the room; grows with the mutex held.
-  uint64_t forgotten_;         // Of the start; Sync's.
+  std::atomic<uint64_t> ticket_{0};
+  uint64_t forgotten_;  // Of the start; Sync's.
 };
 
 class MappedFile final : public FileContents {
@@ -183,8 +202,13 @@ class Posix final : public FileSystem {
     if (opening != Opening::kExisting) flags |= O_CREAT;
     if (opening == Opening::kCreateOrEmpty) flags |= O_TRUNC;
     const int fd = OpenRetrying(path, flags);
-    if (fd < 0) return ErrnoStatus(errno, "open", path);
-    return std::make_unique<PosixFile>(fd, path);
+    struct stat facts;
+    if (fd < 0 || fstat(fd, &facts) != 0) {
+      const int error = errno;
+      if (fd >= 0) close(fd);
+      return ErrnoStatus(error, "open", path);
+    }
+    return std::make_unique<PosixFile>(fd, path, static_cast<uint64_t>(facts.st_size));
   }
 
   absl::StatusOr<std::unique_ptr<FileContents>> Read(const std::string& path) override {

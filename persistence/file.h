@@ -2,9 +2,9 @@
 // Files as persistence uses them: a seam between what must survive a crash and the disk, so that
 // tests put a disk there that fills up, fails and loses what was not synced.
 //
-// FileSystem: any thread. File: one thread at a time, but for Sync and Reserve, each of which may run
-// beside the others.
-// Errors carry errno's text and the path. A missing file is absl::StatusCode::kNotFound.
+// FileSystem: any thread. File: one thread at a time, but for Sync and Reserve, each of which may
+// run beside the others. Errors carry errno's text and the path. A missing file is
+// absl::StatusCode::kNotFound.
 #pragma once
 
 #include <absl/status/status.h>
@@ -35,11 +35,15 @@ class File {
   // Cuts the file, and what room it has behind its end.
   virtual absl::Status Truncate(uint64_t size) = 0;
   virtual uint64_t size() const = 0;
-  // Makes room behind the end, of at least so many bytes: zeros, which readers see. What is appended
-  // there is synced several times as fast, since nothing changes but data; but until it is synced,
-  // any part of it may be on the disk and any other not.
-  virtual absl::Status Reserve(uint64_t room) = 0;
+  // Makes room behind the end, of at least so many bytes: zeros, which readers see. What is
+  // appended there is synced several times as fast, since nothing changes but data; but until it is
+  // synced, any part of it may be on the disk and any other not. `ticket` is room_ticket() of when
+  // that was decided: no room is made, or no more, once DropRoom or Truncate was called.
+  virtual absl::Status Reserve(uint64_t room, uint64_t ticket) = 0;
+  virtual uint64_t room_ticket() const = 0;
   virtual uint64_t room() const = 0;
+  // None is there afterwards, also on the disk, and none is made that was decided before.
+  virtual absl::Status DropRoom() = 0;
 };
 
 // The bytes of a file as it was when it was opened; it must not be truncated meanwhile.

@@ -4,8 +4,9 @@
 //
 // Each file has what its writers see and what is on the disk (as of the last Sync); each directory
 // entry likewise (as of the last SyncDirectory). Crash() goes back to what is on the disk, plus any
-// part of the rest: the beginning of unsynced bytes, with zeros where data had not arrived, and any
-// of the unsynced renames and removals, each whole or not at all. Directories themselves last.
+// part of the rest: the beginning of unsynced bytes, with zeros where data had not arrived; any
+// sectors of what was written over (the room of File::Reserve); and any of the unsynced renames and
+// removals, each whole or not at all. Directories themselves last.
 #pragma once
 
 #include <absl/status/status.h>
@@ -96,7 +97,7 @@ class SimulatedDisk final : public FileSystem {
       node->seen.clear();
       node->lost = {};
     }
-    return std::make_unique<OpenFile>(*this, node, path);
+    return std::make_unique<OpenFile>(*this, node, path, node->seen.size());
   }
 
   absl::StatusOr<std::unique_ptr<FileContents>> Read(const std::string& path) override {
@@ -160,6 +161,8 @@ class SimulatedDisk final : public FileSystem {
   }
 
  private:
+  static constexpr size_t kSector = 512;
+
   struct Node {
     std::string seen;
     std::string synced;
@@ -168,11 +171,24 @@ class SimulatedDisk final : public FileSystem {
       synced = seen;
       for (size_t i = lost.first; i < std::min(lost.second, synced.size()); ++i) synced[i] = '\0';
     }
+    // Whether writing has changed nothing there but zeros. What was cut and appended anew is no
+    // such change: it stands elsewhere on the disk.
+    bool FillsZeros(size_t at, size_t bytes) const {
+      for (size_t i = at; i < at + bytes; ++i) {
+        if (synced[i] != '\0' && synced[i] != seen[i]) return false;
+      }
+      return true;
+    }
     void Settle(Random& random) {
       const size_t kept = std::min(seen.size(), synced.size());
       size_t size = seen.size();
       if (size > kept) size = kept + random.Below(size - kept + 1);
       std::string found = synced.substr(0, kept) + seen.substr(kept, size - kept);
+      for (size_t at = 0; at < kept; at += kSector) {
+        const size_t bytes = std::min(kSector, kept - at);
+        if (FillsZeros(at, bytes) && random.Below(2) == 0)
+          found.replace(at, bytes, seen, at, bytes);
+      }
       if (size > kept && random.Below(3) == 0) {
         const size_t arrived = kept + random.Below(size - kept + 1);
         std::fill(found.begin() + static_cast<ptrdiff_t>(arrived), found.end(), '\0');
@@ -193,18 +209,25 @@ class SimulatedDisk final : public FileSystem {
 
   class OpenFile final : public File {
    public:
-    OpenFile(SimulatedDisk& disk, std::shared_ptr<Node> node, std::string path)
-        : disk_(disk), node_(std::move(node)), path_(std::move(path)), age_(disk.age_) {}
+    OpenFile(SimulatedDisk& disk, std::shared_ptr<Node> node, std::string path, uint64_t size)
+        : disk_(disk),
+          node_(std::move(node)),
+          path_(std::move(path)),
+          age_(disk.age_),
+          size_(size) {}
 
     Appended Append(std::span<const std::string_view> pieces) override {
       const std::lock_guard lock(disk_.mutex_);
       Appended appended;
       if (appended.status = Usable("write to"); !appended.status.ok()) return appended;
       for (const std::string_view piece : pieces) {
-        const uint64_t n = std::min<uint64_t>(piece.size(), disk_.space_.value_or(piece.size()));
-        node_->seen += piece.substr(0, n);
+        const uint64_t room = node_->seen.size() - size_;  // There it costs no space.
+        const uint64_t left = disk_.space_.value_or(piece.size());
+        const uint64_t n = std::min<uint64_t>(piece.size(), room + left);
+        node_->seen.replace(size_, std::min(room, n), piece.substr(0, n));
+        size_ += n;
         appended.bytes += n;
-        if (disk_.space_) *disk_.space_ -= n;
+        if (disk_.space_) *disk_.space_ -= n - std::min(room, n);
         if (n == piece.size()) continue;
         appended.status = Error(ENOSPC, "write to", path_);
         break;
@@ -215,7 +238,9 @@ class SimulatedDisk final : public FileSystem {
       const std::lock_guard lock(disk_.mutex_);
       if (absl::Status status = Usable("sync"); !status.ok()) return status;
       if (disk_.sync_fails_) {
-        node_->lost = {std::min(node_->synced.size(), node_->seen.size()), node_->seen.size()};
+        const auto same = std::mismatch(node_->seen.begin(), node_->seen.end(),
+                                        node_->synced.begin(), node_->synced.end());
+        node_->lost = {static_cast<size_t>(same.first - node_->seen.begin()), node_->seen.size()};
         return Error(EIO, "sync", path_);
       }
       node_->Sync();
@@ -224,16 +249,49 @@ class SimulatedDisk final : public FileSystem {
     absl::Status Truncate(uint64_t size) override {
       const std::lock_guard lock(disk_.mutex_);
       if (absl::Status status = Usable("truncate"); !status.ok()) return status;
-      node_->seen.resize(size);
-      node_->lost.second = std::min<size_t>(node_->lost.second, size);
+      CutTo(size);
       return absl::OkStatus();
     }
-    absl::StatusOr<uint64_t> Size() const override {
+    absl::Status DropRoom() override {
+      {
+        const std::lock_guard lock(disk_.mutex_);
+        ++ticket_;
+        if (node_->seen.size() <= size_) return absl::OkStatus();
+      }
+      if (absl::Status status = Sync(); !status.ok()) return status;
+      if (absl::Status status = Truncate(size_); !status.ok()) return status;
+      return Sync();
+    }
+    absl::Status Reserve(uint64_t room, uint64_t ticket) override {
       const std::lock_guard lock(disk_.mutex_);
-      return node_->seen.size();
+      if (absl::Status status = Usable("make room in"); !status.ok()) return status;
+      if (ticket != ticket_) return absl::OkStatus();
+      const uint64_t wanted = size_ + room - std::min<uint64_t>(size_ + room, node_->seen.size());
+      const uint64_t more = std::min(wanted, disk_.space_.value_or(wanted));
+      if (disk_.space_) *disk_.space_ -= more;
+      node_->seen.append(more, '\0');
+      return more == wanted ? absl::OkStatus() : Error(ENOSPC, "make room in", path_);
+    }
+    uint64_t size() const override {
+      const std::lock_guard lock(disk_.mutex_);
+      return size_;
+    }
+    uint64_t room_ticket() const override {
+      const std::lock_guard lock(disk_.mutex_);
+      return ticket_;
+    }
+    uint64_t room() const override {
+      const std::lock_guard lock(disk_.mutex_);
+      return node_->seen.size() - std::min<uint64_t>(size_, node_->seen.size());
     }
 
    private:
+    void CutTo(uint64_t size) {
+      node_->seen.resize(size);
+      node_->lost.second = std::min<size_t>(node_->lost.second, size);
+      size_ = size;
+      ++ticket_;
+    }
     absl::Status Usable(std::string_view what) {
       if (age_ != disk_.age_) return Error(EBADF, what, path_);
       return disk_.Spend(what, path_);
@@ -242,6 +300,8 @@ class SimulatedDisk final : public FileSystem {
     const std::shared_ptr<Node> node_;
     const std::string path_;
     const uint64_t age_;
+    uint64_t size_;
+    uint64_t ticket_ = 0;
   };
 
   class Copy final : public FileContents {

@@ -6,7 +6,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "persistence/aof/aof_parser.h"
+
 namespace henge::persistence {
+namespace {
+
+// Room is made for a while of writing, but not more than the file is worth.
+constexpr uint64_t kLeastRoom = uint64_t{128} << 10;
+constexpr uint64_t kMostRoom = uint64_t{8} << 20;
+constexpr uint64_t kLongestAnnotation = 32;  // Of those that are written here.
+
+}  // namespace
 
 AofAppender::AofAppender(AofFiles& files, CommitGate* gate, const Clock& clock,
                          std::unique_ptr<JournalReader> reader, AofFiles::Increment increment)
@@ -37,6 +47,16 @@ absl::StatusOr<bool> AofAppender::Write() {
     known_second_ = second;
     return cut_.load(std::memory_order_acquire) == written_;
   }
+  if (!FitsRoom(batch)) {
+    if (syncing_ && file_->room() > 0) {
+      reader_->SeekTo(written_);
+      return false;
+    }
+    if (absl::Status status = DropRoom(); !status.ok()) {
+      reader_->SeekTo(written_);
+      return status;
+    }
+  }
   GatherPieces(batch);
   const File::Appended appended = file_->Append(pieces_);
   if (!appended.status.ok()) {
@@ -52,6 +72,45 @@ absl::StatusOr<bool> AofAppender::Write() {
   if (policy() == FsyncPolicy::kNo) Hold(written_, size_);
   reader_->DropBatch();
   return true;
+}
+
+// Whether the batch may go into the room there is, which it must not fill. Notes it where room is
+// not worth making.
+bool AofAppender::FitsRoom(const JournalBatch& batch) {
+  const uint64_t bytes = batch.end() - batch.begin();
+  if (policy() != FsyncPolicy::kAlways) return false;
+  bool fits = size_ - synced_size_ + bytes <= AofParser::kMostInRoom;
+  for (const Slice& slice : batch.slices()) {
+    for (uint32_t i = 0; fits && i < slice.size(); ++i) {
+      const Record record = slice.record(i);
+      fits = record.end - record.begin <= kLongestInRoom;
+    }
+  }
+  if (!fits) no_room_until_ = size_ + bytes + kMostRoom;
+  return fits && bytes + kLongestAnnotation < file_->room();
+}
+
+uint64_t AofAppender::WantedRoom() const {
+  if (policy() != FsyncPolicy::kAlways || torn_ || mend_ || size_ < no_room_until_) return 0;
+  const uint64_t wanted = std::clamp(size_, kLeastRoom, kMostRoom);
+  return file_->room() < wanted / 2 ? wanted : 0;
+}
+
+absl::Status AofAppender::Finish() {
+  if (absl::Status status = Sync(); !status.ok()) return status;
+  return DropRoom();
+}
+
+absl::Status AofAppender::DropRoom() {
+  const bool syncs = file_->room() > 0;
+  absl::Status status = file_->DropRoom();
+  if (!status.ok()) return Lost(std::move(status));
+  return syncs ? EndSync({file_, written_, size_}, std::move(status)) : status;
+}
+
+absl::Status AofAppender::Lost(absl::Status status) {
+  mend_ = true;
+  return status;
 }
 
 // What is behind a mark was appended after it was set, and is seen after it: looked at last, the
@@ -84,8 +143,19 @@ void AofAppender::GatherPieces(const JournalBatch& batch) {
 
 absl::Status AofAppender::Mend() {
   if (!torn_ && !mend_) return absl::OkStatus();
+  const bool had_room = file_->room() > 0;
+  if (had_room && !mend_) {
+    if (syncing_) return absl::UnavailableError("a sync is under way");
+    if (absl::Status status = Sync(); !status.ok()) return status;
+  }
   const uint64_t size = mend_ ? held_size_ : size_;
   if (absl::Status status = file_->Truncate(size); !status.ok()) return status;
+  // What is appended then must not be taken for what is in room.
+  if (had_room || room_cut_) {
+    room_cut_ = true;
+    if (absl::Status status = file_->Sync(); !status.ok()) return Lost(std::move(status));
+    room_cut_ = false;
+  }
   torn_ = false;
   if (!mend_) return absl::OkStatus();
   // What was released without being synced (the policy `no`) is only in the file.
@@ -101,12 +171,13 @@ absl::Status AofAppender::Mend() {
 
 // The file before must be safe first: once there is a next one, its tail may not be torn any more.
 absl::Status AofAppender::MoveOn() {
-  if (absl::Status status = Sync(); !status.ok()) return status;
+  if (absl::Status status = Finish(); !status.ok()) return status;
   absl::StatusOr<AofFiles::Increment> next = apart() ? files_.StartApart() : files_.AddIncrement();
   if (!next.ok()) return next.status();
   file_ = std::move(next->file);
   sequence_ = next->sequence;
   size_ = synced_size_ = 0;
+  no_room_until_ = 0;
   Hold(written_, 0);
   annotated_second_ = 0;
   Unmark();
@@ -127,10 +198,7 @@ std::optional<AofAppender::SyncJob> AofAppender::BeginSync() {
 
 absl::Status AofAppender::EndSync(const SyncJob& job, absl::Status status) {
   syncing_ = false;
-  if (!status.ok()) {
-    mend_ = true;
-    return status;
-  }
+  if (!status.ok()) return Lost(std::move(status));
   synced_ = job.lsn;
   synced_size_ = job.size;
   if (job.lsn > held_) Hold(job.lsn, job.size);

@@ -11,6 +11,11 @@
 // journal keeps what was not synced, a failed sync is mended by writing it all again: the kernel
 // may have dropped the pages, and a second fsync would lie.
 //
+// With the policy `always` small records go into room that was made behind the file's end
+// (File::Reserve), which saves each sync the file system's own journal. Until they are synced any
+// sectors of them may be on the disk and others still be zeros: so a record there is no longer than
+// a sector, whose loss AofParser sees, and no more than kMostInRoom bytes are under way at once.
+//
 // One thread at a time, but for Mark and the setters: any thread.
 #pragma once
 
@@ -40,6 +45,7 @@ class AofAppender {
  public:
   static constexpr Lsn kNoCut = ~Lsn{0};
   static constexpr uint64_t kStepBytes = uint64_t{4} << 20;
+  static constexpr uint64_t kLongestInRoom = 512;
 
   // What is to be synced; its file lives as long.
   struct SyncJob {
@@ -73,6 +79,11 @@ class AofAppender {
   absl::Status EndSync(const SyncJob& job, absl::Status status);
   // All three in one.
   absl::Status Sync();
+  // How much room the file should have: more than it has, if Reserve is worth calling; else 0.
+  uint64_t WantedRoom() const;
+  const std::shared_ptr<File>& file() const { return file_; }
+  // Syncs, and drops the room: nothing is written there any more.
+  absl::Status Finish();
 
   // Whether the increment stands apart, outside the manifest (AofFiles::StartApart).
   bool apart() const { return sequence_ == 0; }
@@ -92,6 +103,10 @@ class AofAppender {
   absl::Status MoveOn();
   const JournalBatch& ReadBatch();
   void GatherPieces(const JournalBatch& batch);
+  bool FitsRoom(const JournalBatch& batch);
+  absl::Status DropRoom();
+  // After a sync failed: what it was about must be written again.
+  absl::Status Lost(absl::Status status);
   void Hold(Lsn lsn, uint64_t size);
 
   AofFiles& files_;
@@ -109,10 +124,12 @@ class AofAppender {
   Lsn written_;
   Lsn synced_;
   Lsn held_;
-  uint64_t held_size_;    // The file's size when it was written up to held_,
-  uint64_t synced_size_;  // and up to synced_.
-  bool mend_ = false;     // What is behind held_ must be written again.
+  uint64_t held_size_;     // The file's size when it was written up to held_,
+  uint64_t synced_size_;   // and up to synced_.
+  bool room_cut_ = false;  // But not yet on the disk.
+  bool mend_ = false;      // What is behind held_ must be written again.
   bool syncing_ = false;
+  uint64_t no_room_until_ = 0;  // The file's size up to which room is not worth making.
 
   std::vector<std::string_view> pieces_;
   std::string annotation_;

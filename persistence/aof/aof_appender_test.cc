@@ -64,7 +64,9 @@ class Life {
 
   void Step() {
     clock_.Advance(static_cast<int64_t>(random_.Below(700)));
-    switch (random_.Below(12)) {
+    switch (random_.Below(13)) {
+      case 12:
+        return MakeRoom();
       case 0:
         return BeginRewrite();
       case 1:
@@ -109,7 +111,7 @@ class Life {
  private:
   void AppendUnit() {
     const std::string number = std::to_string(units_);
-    const std::string filler(random_.Below(random_.Below(10) == 0 ? 500 : 20), 'x');
+    const std::string filler(random_.Below(random_.Below(10) == 0 ? 1500 : 20), 'x');
     const std::string_view words[] = {"SET", number, filler};
     std::vector<Effect> unit(1 + random_.Below(2), Effect{static_cast<DbIndex>(units_ % 2), words});
     unit_ends_.push_back(journal_->Append(unit));
@@ -156,6 +158,19 @@ class Life {
     files_->DeleteHistory().IgnoreError();
   }
 
+  // It is decided some time before it is done.
+  void MakeRoom() {
+    if (room_file_ != nullptr) {
+      room_file_->Reserve(room_, ticket_).IgnoreError();
+      room_file_ = nullptr;
+      return;
+    }
+    if (appender_->WantedRoom() == 0) return;
+    room_file_ = appender_->file();
+    room_ = 100 + random_.Below(4000);
+    ticket_ = room_file_->room_ticket();
+  }
+
   void Trouble() {
     switch (random_.Below(4)) {
       case 0:
@@ -198,7 +213,12 @@ class Life {
         if (result == AofParser::Result::kUnit) CheckUnit(parser, units);
       }
       if (result == AofParser::Result::kEnd) continue;
-      EXPECT_EQ(result, AofParser::Result::kTorn) << parser.reason();
+      if (parser.only_room()) {
+        EXPECT_TRUE(CutRoom(disk_, path, parser.good_until()).ok());
+        continue;
+      }
+      EXPECT_EQ(result, AofParser::Result::kTorn)
+          << parser.reason() << " at " << parser.error_offset() << " of " << content->size();
       EXPECT_EQ(part.name, parts.back().name) << "torn, and not the last";
       EXPECT_TRUE(CutTail(disk_, path, parser.good_until()).ok());
     }
@@ -212,6 +232,7 @@ class Life {
       if (words[0] != "SET") continue;
       sets = true;
       EXPECT_EQ(words[1], std::to_string(units));
+      EXPECT_EQ(words[2].find_first_not_of('x'), std::string_view::npos);
     }
     if (sets) ++units;  // A SELECT may stand alone.
   }
@@ -224,6 +245,9 @@ class Life {
   std::optional<Journal> journal_;
   std::optional<CommitGate> gate_;
   std::optional<AofAppender> appender_;
+  std::shared_ptr<File> room_file_;  // In which there is to be room.
+  uint64_t room_ = 0;
+  uint64_t ticket_ = 0;
   uint64_t first_unit_ = 0;     // Of this journal.
   std::vector<Lsn> unit_ends_;  // Of its units; before the first, 0.
   uint64_t units_ = 0;

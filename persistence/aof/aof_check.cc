@@ -163,6 +163,11 @@ class Checker {
   Verdict Judge(std::string_view name, const std::string& path, const AofParser& parser,
                 uint64_t size, bool last) {
     const uint64_t good = parser.good_until();
+    if (parser.only_room()) {
+      Say("AOF analyzed: filename={}, size={}, room for more behind it={}", name, size,
+          size - good);
+      return Verdict::kValid;
+    }
     if (!parser.reason().empty()) {
       Say("0x{:16x}: {}", parser.error_offset(), parser.reason());
     } else if (request_.until) {

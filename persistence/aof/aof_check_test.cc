@@ -44,6 +44,15 @@ TEST_F(AofCheck, TellsOfASoundFile) {
             "ok_up_to_line=15, diff=0\nAOF a.aof is valid\n");
 }
 
+TEST_F(AofCheck, TakesRoomForSound) {
+  disk_.Put("a.aof", std::string(kSet) + std::string(1000, '\0'));
+  const Printed run = Check({"a.aof"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_EQ(run.out,
+            "Start checking Old-Style AOF\nAOF analyzed: filename=a.aof, size=1027, room for more "
+            "behind it=1000\nAOF a.aof is valid\n");
+}
+
 TEST_F(AofCheck, AsksBeforeItCutsAndKeepsWhatItCut) {
   disk_.Put("a.aof", std::string(kSet) + "!!!");
   Printed run = Check({"a.aof"});

@@ -71,11 +71,10 @@ absl::StatusOr<AofFiles::Increment> AofFiles::OpenLastIncrement() {
   const AofPart& part = manifest_.increments.back();
   absl::StatusOr<std::unique_ptr<File>> file = files_.Open(PathOf(part.name), Opening::kCreate);
   if (!file.ok()) return file.status();
-  const absl::StatusOr<uint64_t> size = (*file)->Size();
-  if (!size.ok()) return size.status();
   if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
   if (absl::Status status = files_.SyncDirectory(directory_); !status.ok()) return status;
-  return Increment{*std::move(file), *size, part.sequence};
+  const uint64_t size = (*file)->size();
+  return Increment{*std::move(file), size, part.sequence};
 }
 
 absl::StatusOr<AofFiles::Increment> AofFiles::AddIncrement() {
@@ -206,6 +205,13 @@ AofFiles::Replaced AofFiles::ReplaceManifest(const AofManifest& manifest) {
   return {true, files_.SyncDirectory(directory_)};
 }
 
+absl::Status CutRoom(FileSystem& files, const std::string& path, uint64_t offset) {
+  const absl::StatusOr<std::unique_ptr<File>> file = files.Open(path, Opening::kExisting);
+  if (!file.ok()) return file.status();
+  if (absl::Status status = (*file)->Truncate(offset); !status.ok()) return status;
+  return (*file)->Sync();
+}
+
 absl::StatusOr<std::string> CutTail(FileSystem& files, const std::string& path, uint64_t offset) {
   const std::string beside = absl::StrCat(path, ".cut-", offset);
   {
@@ -218,10 +224,7 @@ absl::StatusOr<std::string> CutTail(FileSystem& files, const std::string& path, 
     if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
   }
   if (absl::Status status = files.SyncDirectory(Folder(path)); !status.ok()) return status;
-  const absl::StatusOr<std::unique_ptr<File>> file = files.Open(path, Opening::kExisting);
-  if (!file.ok()) return file.status();
-  if (absl::Status status = (*file)->Truncate(offset); !status.ok()) return status;
-  if (absl::Status status = (*file)->Sync(); !status.ok()) return status;
+  if (absl::Status status = CutRoom(files, path, offset); !status.ok()) return status;
   return beside;
 }
 

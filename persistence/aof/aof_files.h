@@ -95,6 +95,9 @@ class AofFiles {
   AofManifest manifest_;
 };
 
+// Cuts a file at `offset`, where only room for more follows.
+absl::Status CutRoom(FileSystem& files, const std::string& path, uint64_t offset);
+
 // Cuts a file at `offset`. What is cut is kept beside it, and its name returned:
 // "<path>.cut-<offset>". Nothing is cut before the rest is safe.
 absl::StatusOr<std::string> CutTail(FileSystem& files, const std::string& path, uint64_t offset);

@@ -185,8 +185,13 @@ bool AofParser::SkipAnnotation() {
 }
 
 // Zeros from here up to the end are a tear, too: the file had grown, and its data had not arrived.
+// So are zeros here, shortly before those at the end.
 bool AofParser::Fail(uint64_t offset, std::string reason) {
-  if (at_ < content_.size() && content_.find_first_not_of('\0', at_) == std::string_view::npos) {
+  if (at_ >= content_.size() || content_[at_] != '\0') return Refuse(offset, std::move(reason));
+  const uint64_t data_end = content_.find_last_not_of('\0') + 1;
+  const bool has_room = data_end < content_.size();
+  if (data_end <= at_ || (has_room && data_end - begin_ <= kMostInRoom)) {
+    only_room_ = data_end <= begin_;
     return Short(offset, std::move(reason));
   }
   return Refuse(offset, std::move(reason));

@@ -2,9 +2,10 @@
 // AofParser: reads an AOF, unit by unit: a command, or a whole MULTI … EXEC.
 //
 // It tells two kinds of bad ends apart. *Torn*: the file ends, or is nothing but zeros, before its
-// last unit is whole, as a crash leaves it; it may be cut at good_until(). *Damaged*: something
-// else stands there, so what follows cannot be trusted. A length that points behind the end is
-// damage, too, if whole commands follow it: then it was not the end that is missing.
+// last unit is whole, as a crash leaves it; or a part of the last kMostInRoom bytes before the
+// zeros at its end is zeros, too (AofAppender's room). It may be cut at good_until(). *Damaged*:
+// something else stands there, so what follows cannot be trusted. A length that points behind the
+// end is damage, too, if whole commands follow it: then it was not the end that is missing.
 //
 // Refers to the content it was given; one thread.
 #pragma once
@@ -23,6 +24,8 @@ class AofParser {
   enum class Result : uint8_t { kUnit, kAnnotation, kEnd, kTorn, kDamaged };
 
   static constexpr size_t kLongestAnnotation = 1024;
+  // How much may have been under way to room behind the file's end when the machine stopped.
+  static constexpr uint64_t kMostInRoom = uint64_t{256} << 10;
 
   // Begins at `offset`: behind an RDB preamble.
   explicit AofParser(std::string_view content, uint64_t offset = 0);
@@ -44,6 +47,8 @@ class AofParser {
   // Of kTorn and kDamaged: what is wrong and where, in redis-check-aof's words.
   const std::string& reason() const { return reason_; }
   uint64_t error_offset() const { return error_offset_; }
+  // Of kTorn: nothing is missing, only room for more follows, all zeros.
+  bool only_room() const { return only_room_; }
   // One more than the line ends of commands that were read, as redis-check-aof counts.
   uint64_t line() const { return line_; }
 
@@ -54,7 +59,7 @@ class AofParser {
   bool ReadString();
   bool ReadLineEnd();
   bool SkipAnnotation();
-  // Damage, unless nothing but zeros follow; damage; a tear. All return false.
+  // Damage, unless what is missing was on its way; damage; a tear. All return false.
   bool Fail(uint64_t offset, std::string reason);
   bool Refuse(uint64_t offset, std::string reason);
   bool Short(uint64_t offset, std::string reason);
@@ -74,6 +79,7 @@ class AofParser {
   std::string_view annotation_;
   bool torn_ = false;
   bool failed_ = false;
+  bool only_room_ = false;
   std::string reason_;
   uint64_t error_offset_ = 0;
 };

@@ -94,6 +94,35 @@ TEST(AofParser, AnyTornTailIsCutWhereTheLastWholeUnitEnds) {
   EXPECT_EQ(ReadAll(std::string(3, '\0')).end, Result::kTorn);
 }
 
+TEST(AofParser, RoomBehindTheEndIsNoTear) {
+  const auto only_room = [](const std::string& content) {
+    AofParser parser(content);
+    while (parser.Next() <= Result::kAnnotation) {
+    }
+    return parser.only_room();
+  };
+  EXPECT_TRUE(only_room(kSet + std::string(5000, '\0')));
+  EXPECT_TRUE(only_room(std::string(1, '\0')));
+  EXPECT_FALSE(only_room(kSet));
+  EXPECT_FALSE(only_room(kSet + kSet.substr(0, 9) + std::string(5000, '\0')));
+  EXPECT_FALSE(only_room(kSet + kMulti + kSet + std::string(5000, '\0')));
+  EXPECT_FALSE(only_room(kSet + std::string(512, '\0') + kSet + std::string(5000, '\0')));
+}
+
+TEST(AofParser, APartMissingShortlyBeforeRoomIsATear) {
+  const std::string gap(512, '\0');
+  std::string group;
+  while (group.size() < AofParser::kMostInRoom - 2000) group += kSet;
+  for (const std::string& begun : {std::string(), kSet.substr(0, 3), kSet.substr(0, 20), kMulti}) {
+    const Outcome torn = ReadAll(kSet + begun + gap + group + gap);
+    EXPECT_EQ(torn.end, Result::kTorn) << torn.reason;
+    EXPECT_EQ(torn.good_until, kSet.size());
+    // Without room there was no such group; and none was as long.
+    EXPECT_EQ(ReadAll(kSet + begun + gap + group).end, Result::kDamaged);
+    EXPECT_EQ(ReadAll(kSet + begun + gap + group + group + gap).end, Result::kDamaged);
+  }
+}
+
 TEST(AofParser, DamageIsRefusedWithOffsetAndReason) {
   struct Case {
     std::string content;

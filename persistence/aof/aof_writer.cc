@@ -156,7 +156,8 @@ void AofWriter::PurgeHistory(Guard& lock) {
 
 void AofWriter::CountFiles() {
   const uint64_t bytes = files_.LoadedBytes();
-  other_bytes_ = appender_->apart() ? bytes : bytes - std::min(bytes, appender_->size());
+  const uint64_t current = appender_->size() + appender_->file()->room();
+  other_bytes_ = appender_->apart() ? bytes : bytes - std::min(bytes, current);
 }
 
 void AofWriter::AbandonRewrite() {
@@ -251,6 +252,7 @@ AofWriter::Micros AofWriter::Round(Guard& lock) {
   switch (appender_->policy()) {
     case FsyncPolicy::kAlways:
       SyncHere(lock);
+      MakeRoom();
       if (sync_failed_) return options_.retry;
       if (*wrote) return Micros(0);
       break;
@@ -314,6 +316,15 @@ void AofWriter::SyncHere(Guard& lock) {
   EndSync(*job, status);
 }
 
+// By the syncer, which has nothing else to do with `always`.
+void AofWriter::MakeRoom() {
+  if (room_job_.file != nullptr || making_room_ || sync_failed_) return;
+  const uint64_t room = appender_->WantedRoom();
+  if (room == 0) return;
+  room_job_ = {appender_->file(), room, appender_->file()->room_ticket()};
+  changed_.notify_all();
+}
+
 void AofWriter::SyncApart(Instant now) {
   if (!appender_->unsynced()) return;
   if (syncing_) {
@@ -335,8 +346,17 @@ void AofWriter::RunSyncer() {
   const ThreadMemory memory;
   Guard lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return stopped_ || job_.has_value(); });
-    if (!job_) return;
+    changed_.wait(lock, [&] { return stopped_ || job_ || room_job_.file != nullptr; });
+    if (stopped_ && !job_) return;
+    if (!job_) {
+      const RoomJob job = std::exchange(room_job_, {});
+      making_room_ = true;
+      lock.unlock();
+      job.file->Reserve(job.room, job.ticket).IgnoreError();  // Appending tells.
+      lock.lock();
+      making_room_ = false;
+      continue;
+    }
     const AofAppender::SyncJob job = *std::exchange(job_, std::nullopt);
     lock.unlock();
     const absl::Status status = job.file->Sync();
@@ -379,7 +399,7 @@ absl::Status AofWriter::Ending(Guard& lock) {
     if (!wrote.ok()) return wrote.status();
     more = *wrote;
   }
-  const absl::Status status = appender_->Sync();
+  const absl::Status status = appender_->Finish();
   Note(status);
   return status;
 }

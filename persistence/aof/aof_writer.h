@@ -129,6 +129,7 @@ class AofWriter {
   Micros UntilGroup(Instant now) const;
   void DelayWrite(Guard& lock);
   void SyncHere(Guard& lock);
+  void MakeRoom();
   void SyncApart(Instant now);
   absl::Status Ending(Guard& lock);
   void EndSync(const AofAppender::SyncJob& job, const absl::Status& status);
@@ -157,6 +158,13 @@ class AofWriter {
   std::optional<AofFiles::Increment> apart_;  // Opened by StartApart, not attached yet.
   std::optional<AofAppender::SyncJob> job_;   // For the syncer to take.
   bool syncing_ = false;                      // Anyone.
+  struct RoomJob {
+    std::shared_ptr<File> file;
+    uint64_t room = 0;
+    uint64_t ticket = 0;
+  };
+  RoomJob room_job_;  // For the syncer to take, if it has a file.
+  bool making_room_ = false;
   bool sync_failed_ = false;                  // Until one gets through.
   int draining_ = 0;                          // Who waits for the next write.
   bool stopping_ = false;

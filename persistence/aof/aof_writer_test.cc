@@ -16,13 +16,14 @@
 namespace henge::persistence {
 namespace {
 
-// Units numbered from 0, as "SET <number> x".
+// Units numbered from 0, as "SET <number> x…".
 class Numbers {
  public:
   explicit Numbers(Journal& journal) : journal_(journal) {}
-  Lsn Append() {
+  Lsn Append(size_t size = 1) {
     const std::string number = std::to_string(count_++);
-    const std::string_view words[] = {"SET", number, "x"};
+    const std::string value(size, 'x');
+    const std::string_view words[] = {"SET", number, value};
     const Effect unit[] = {{0, words}};
     const Lsn end = journal_.Append(unit);
     journal_.WakeReaders();
@@ -48,7 +49,7 @@ std::vector<std::string> NumbersIn(SimulatedDisk& disk) {
         numbers.emplace_back(parser.command(0)[1]);
       }
     }
-    EXPECT_EQ(parser.reason(), "");
+    EXPECT_TRUE(parser.reason().empty() || parser.only_room()) << parser.reason();
   }
   return numbers;
 }
@@ -134,6 +135,7 @@ TEST_P(AofWriterTest, AFullDiskIsAStateThatHeals) {
   ASSERT_TRUE(Eventually([&] { return writer_->status().buffer_bytes == 0; }));
   disk_.SetSpace(100);
   for (int i = 0; i < 100; ++i) numbers_.Append();
+  numbers_.Append(1000);  // More than goes into room.
   EXPECT_TRUE(Eventually([&] { return !writer_->healthy(); }));
   EXPECT_EQ(writer_->error_reason(), "No space left on device");
   EXPECT_FALSE(Durable(journal_.end()));
@@ -141,7 +143,22 @@ TEST_P(AofWriterTest, AFullDiskIsAStateThatHeals) {
   EXPECT_TRUE(Eventually([&] { return writer_->healthy(); }));
   EXPECT_TRUE(writer_->Stop().ok());
   disk_.Crash();
-  EXPECT_EQ(NumbersIn(disk_), Range(0, 101));
+  EXPECT_EQ(NumbersIn(disk_), Range(0, 102));
+}
+
+TEST_P(AofWriterTest, LeavesNoRoomBehind) {
+  Make(GetParam());
+  ASSERT_TRUE(writer_->Start().ok());
+  const std::string path = "dir/a.1.incr.aof";
+  numbers_.Append();
+  if (GetParam() == FsyncPolicy::kAlways) {  // Which alone makes some.
+    EXPECT_TRUE(
+        Eventually([&] { return disk_.Contents(path)->ends_with(std::string(100, '\0')); }));
+    EXPECT_EQ(writer_->status().current_bytes, 23u + 27u);
+  }
+  numbers_.Append();
+  EXPECT_TRUE(writer_->Stop().ok());
+  EXPECT_TRUE(disk_.Contents(path)->ends_with("x\r\n"));
 }
 
 TEST_P(AofWriterTest, AFailedSyncIsWrittenAgain) {

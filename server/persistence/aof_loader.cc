@@ -70,6 +70,12 @@ absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last)
   if (absl::Status status = LoadCommands(part.name, parser); !status.ok()) return status;
   const AofParser::Result result = parser.Next();
   if (result == AofParser::Result::kEnd) return absl::OkStatus();
+  if (parser.only_room()) {
+    part.contents.reset();  // What is mapped may not be cut.
+    const bool keep = rdb_.held != nullptr;  // The file is being written.
+    return keep ? absl::OkStatus()
+                : persistence::CutRoom(PosixFileSystem(), path, parser.good_until());
+  }
   const bool torn = result == AofParser::Result::kTorn;
   const bool may_cut =
       torn && last && rdb_.held == nullptr && node_.parameters().aof_load_truncated.load();

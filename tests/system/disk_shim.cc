@@ -45,7 +45,8 @@ constexpr off_t kNone = INT64_MAX;
 constexpr unsigned kSlowUs = 20'000;
 
 struct Inode {
-  off_t dirty_from = kNone;  // Written there again, or truncated, since it was synced.
+  off_t dirty_from = kNone;  // Written there again, or truncated, since it was synced,
+  off_t dirty_to = 0;        // up to there.
   off_t lost_from = 0;       // What a failed sync was about: as good as not written.
   off_t lost_to = 0;
 };
@@ -206,20 +207,31 @@ void Watch(int fd, const std::string& path, bool created) {
   TheDisk().files[static_cast<size_t>(fd)] = {true, directory, facts.st_ino, path};
 }
 
-void Spoil(ino_t inode, off_t from) {
+void Spoil(ino_t inode, off_t from, off_t to) {
   Inode& facts = TheDisk().inodes[inode];
   facts.dirty_from = std::min(facts.dirty_from, from);
+  facts.dirty_to = std::max(facts.dirty_to, to);
 }
 
-// [from, to) of the live file to the same place of the synced one, zeros where it was lost.
-void Copy(ino_t inode, off_t from, off_t to, const Inode& facts) {
+// After a write at an offset: a sync before it can't have been about it.
+ssize_t WroteAt(const OpenFile& file, off_t offset, ssize_t size) {
+  if (size <= 0) return size;
+  const std::lock_guard lock(TheDisk().mutex);
+  Spoil(file.inode, offset, offset + size);
+  Inode& facts = TheDisk().inodes[file.inode];
+  if (offset <= facts.lost_from && offset + size > facts.lost_from) {
+    facts.lost_from = std::min<off_t>(offset + size, facts.lost_to);
+  }
+  return size;
+}
+
+// [from, to) of the live file to the same place of the synced one, zeros where it was lost. Both are
+// `size` bytes long then.
+void Copy(ino_t inode, off_t from, off_t to, off_t size, const Inode& facts) {
   const int in = RealOpen(ShadowPath("live", inode).c_str(), O_RDONLY | O_CLOEXEC, 0);
   const int out =
       RealOpen(ShadowPath("synced", inode).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  struct stat synced;
-  if (in < 0 || out < 0 || fstat(out, &synced) != 0) abort();
-  from = std::min(from, synced.st_size);
-  if (synced.st_size > from && syscall(SYS_ftruncate, out, from) != 0) abort();
+  if (in < 0 || out < 0 || syscall(SYS_ftruncate, out, size) != 0) abort();
   std::vector<char> buffer(size_t{1} << 20);
   while (from < to) {
     const auto most = std::min<size_t>(buffer.size(), static_cast<size_t>(to - from));
@@ -263,8 +275,10 @@ int Sync(int fd) {
     return -1;
   }
   if (disk.lies) return 0;
+  const off_t to = now.st_size > synced.st_size ? now.st_size : facts.dirty_to;
   facts.dirty_from = kNone;
-  Copy(file->inode, from, now.st_size, facts);
+  facts.dirty_to = 0;
+  Copy(file->inode, from, std::min(to, now.st_size), now.st_size, facts);
   return 0;
 }
 
@@ -291,7 +305,7 @@ int open(const char* path, int flags, ...) {
   if (fd < 0) fd = RealOpen(path, flags & ~O_CREAT, mode);
   if (fd < 0) return -1;
   Watch(fd, full, created);
-  if ((flags & O_TRUNC) != 0) Spoil(Watched(fd)->inode, 0);
+  if ((flags & O_TRUNC) != 0) Spoil(Watched(fd)->inode, 0, 0);
   return fd;
 }
 
@@ -310,13 +324,24 @@ ssize_t write(int fd, const void* data, size_t size) {
 ssize_t writev(int fd, const iovec* parts, int count) {
   const OpenFile* const file = Watched(fd);
   if (file == nullptr) return syscall(SYS_writev, fd, parts, count);
+  const off_t end = lseek(fd, 0, SEEK_END);
+  return pwritev(fd, parts, count, end);
+}
+
+ssize_t pwritev(int fd, const iovec* parts, int count, off_t offset) {
+  const auto write = [&](const iovec* some, int n) {
+    return syscall(SYS_pwritev, fd, some, n, offset, 0);
+  };
+  const OpenFile* const file = Watched(fd);
+  if (file == nullptr) return write(parts, count);
   const std::string fault = Fault("write", file->path);
   if (fault == "slow") usleep(kSlowUs);
-  if (fault.empty() || fault == "slow") return syscall(SYS_writev, fd, parts, count);
+  if (fault.empty() || fault == "slow") return WroteAt(*file, offset, write(parts, count));
   // All of the first parts, if they are several; else half of the only one.
-  if (fault == "half" && count > 1) return syscall(SYS_writev, fd, parts, count / 2);
+  if (fault == "half" && count > 1) return WroteAt(*file, offset, write(parts, count / 2));
   if (fault == "half" && parts->iov_len > 16) {
-    return syscall(SYS_write, fd, parts->iov_base, parts->iov_len / 2);
+    const iovec half = {parts->iov_base, parts->iov_len / 2};
+    return WroteAt(*file, offset, write(&half, 1));
   }
   errno = ErrnoOf(fault);
   return -1;
@@ -324,23 +349,16 @@ ssize_t writev(int fd, const iovec* parts, int count) {
 
 ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
   const OpenFile* const file = Watched(fd);
-  if (file != nullptr) {
-    const std::lock_guard lock(TheDisk().mutex);
-    if (Fails("write", file->path)) return -1;
-    Spoil(file->inode, offset);
-    Inode& facts = TheDisk().inodes[file->inode];
-    if (offset <= facts.lost_from && offset + static_cast<off_t>(size) > facts.lost_from) {
-      facts.lost_from = std::min(offset + static_cast<off_t>(size), facts.lost_to);
-    }
-  }
-  return syscall(SYS_pwrite64, fd, data, size, offset);
+  if (file == nullptr) return syscall(SYS_pwrite64, fd, data, size, offset);
+  if (Fails("write", file->path)) return -1;
+  return WroteAt(*file, offset, syscall(SYS_pwrite64, fd, data, size, offset));
 }
 
 int ftruncate(int fd, off_t size) {
   if (const OpenFile* const file = Watched(fd)) {
     const std::lock_guard lock(TheDisk().mutex);
     if (Fails("truncate", file->path)) return -1;
-    Spoil(file->inode, size);
+    Spoil(file->inode, size, size);
     Inode& facts = TheDisk().inodes[file->inode];
     facts.lost_to = std::min(facts.lost_to, size);
   }

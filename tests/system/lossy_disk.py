@@ -7,8 +7,8 @@
     disk.fail("sync incr EIO")      # from now on; disk.fail() heals it
 
 disk_shim.cc, loaded into the server, keeps what each sync made safe. What is not safe may be there
-or not: a beginning of the unsynced bytes, with zeros where data had not arrived; any of the
-unsynced names, each whole or not at all. Folders themselves last (persistence/simulated_disk.h, the
+or not: a beginning of the unsynced bytes, with zeros where data had not arrived; any sectors of what
+was written over zeros; any of the unsynced names, each whole or not at all. Folders themselves last (persistence/simulated_disk.h, the
 same disk for unit tests).
 """
 import os
@@ -128,8 +128,11 @@ class LossyDisk:
     def _settled(self, random, inode):
         """The content of a file after the cut."""
         live, synced = (self._read(kind, inode) for kind in ("live", "synced"))
-        if not live.startswith(synced[:len(live)]):  # Written anew from some place on.
-            return random.choice((live, synced))
+        if not live.startswith(synced[:len(live)]):
+            if len(live) >= len(synced) and fills_zeros(live, synced):
+                live = some_sectors(random, live, synced)
+            else:  # Written anew from some place on.
+                return random.choice((live, synced))
         if len(live) < len(synced):
             return random.choice((live, synced))
         kept = len(synced) + random.randrange(len(live) - len(synced) + 1)
@@ -147,6 +150,31 @@ class LossyDisk:
                 return file.read()
         except FileNotFoundError:
             return b""
+
+
+SECTOR = 512
+
+
+def changed_sectors(live, synced):
+    """Where sectors of `synced` begin that are others in `live`."""
+    return [at for at in range(0, len(synced), SECTOR)
+            if live[at:min(at + SECTOR, len(synced))] != synced[at:at + SECTOR]]
+
+
+def fills_zeros(live, synced):
+    """Whether only zeros were written over: the room behind an append-only file."""
+    return all(old in (0, new) for at in changed_sectors(live, synced)
+               for old, new in zip(synced[at:at + SECTOR], live[at:at + SECTOR]))
+
+
+def some_sectors(random, live, synced):
+    """`live`, but any of the sectors that were written over as they were before."""
+    found = bytearray(live)
+    for at in changed_sectors(live, synced):
+        if random.random() < 0.5:
+            end = min(at + SECTOR, len(synced))
+            found[at:end] = synced[at:end]
+    return bytes(found)
 
 
 def folders(change):
