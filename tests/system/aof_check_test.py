@@ -95,7 +95,7 @@ class AofCheckTest(harness.TestCase):
     def test_damage_is_judged_as_redis_does(self):
         path = os.path.join(self.folder(), "damaged.aof")
         for content in (SET + b"!!!", SET + b"*3\r\n+SET", SET + EXEC, MULTI + SET, MULTI + MULTI,
-                        SET + MULTI + SET + EXEC, SET + b"*1\r\n$2\r\nabc\r\n", SET + b"\0\0\0",
+                        SET + MULTI + SET + EXEC, SET + b"*1\r\n$2\r\nabc\r\n", SET + b"*3\r\n\0\0\0",
                         b"#TS:1700000000\r\n" + SET):
             with open(path, "wb") as file:
                 file.write(content)

@@ -47,10 +47,51 @@ class AofCase(harness.TestCase):
     def last_part(self, server):
         return os.path.join(server.folder, "appendonlydir", self.parts(server)[-1])
 
+    def kill(self, server):
+        """And cuts the room that `always` keeps behind the file's end, which Redis takes for damage."""
+        server.kill()
+        path = self.last_part(server)
+        os.truncate(path, harness.size_without_room(path))
+
     def wait_rewritten(self, client, count):
         harness.wait_until(lambda: client.info("persistence")["aof_rewrites"] >= count and
                            client.info("persistence")["aof_rewrite_in_progress"] == 0,
                            what="the end of the rewrite")
+
+
+class RoomTest(AofCase):
+    def test_room_is_made_cut_and_no_part_of_the_file(self):
+        server = self.appending()
+        client = server.client()
+        path = self.last_part(server)
+        client.set("a", 1)
+        harness.wait_until(lambda: os.path.getsize(path) > 100_000, what="room")
+        size = harness.size_without_room(path)
+        self.assertEqual(client.info("persistence")["aof_current_size"],
+                         size + os.path.getsize(os.path.join(os.path.dirname(path),
+                                                             self.parts(server)[0])))
+        server.kill()
+        client = self.restarted(server)
+        self.assertEqual(client.get("a"), b"1")
+        self.assertEqual(glob.glob(path + ".cut-*"), [])
+        client.set("b", "x" * 2000)  # Too long for room.
+        self.assertEqual(os.path.getsize(path), harness.size_without_room(path))
+        client.config_set("appendfsync", "everysec")
+        client.set("c", 1)
+        server.stop()
+        self.assertEqual(os.path.getsize(path), harness.size_without_room(path))
+        self.assertEqual(self.restarted(server).mget("a", "b", "c"), [b"1", b"x" * 2000, b"1"])
+
+    def test_a_rewrite_leaves_no_room_behind(self):
+        server = self.appending()
+        client = server.client()
+        client.set("a", 1)
+        path = self.last_part(server)
+        harness.wait_until(lambda: os.path.getsize(path) > 100_000, what="room")
+        with open(path, "rb") as old:  # It goes with the rewrite.
+            client.bgrewriteaof()
+            self.wait_rewritten(client, 1)
+            self.assertFalse(old.read().endswith(b"\0"))
 
 
 class RecoveryTest(AofCase):
@@ -85,9 +126,10 @@ class RecoveryTest(AofCase):
         client = server.client()
         for i in range(20):
             client.set(f"key{i}", i)
-        server.kill()
+        self.kill(server)
         path = self.last_part(server)
-        for torn in (b"*3\r\n$3\r\nSET\r\n$4\r\nkey2", b"\0" * 500):
+        for torn in (b"*3\r\n$3\r\nSET\r\n$4\r\nkey2",
+                     b"*3\r\n$3\r\nSET" + b"\0" * 500):
             with open(path, "ab") as file:
                 file.write(torn)
             client = self.restarted(server)
@@ -96,7 +138,7 @@ class RecoveryTest(AofCase):
             with open(kept[0], "rb") as file:
                 self.assertEqual(file.read(), torn)
             os.remove(kept[0])
-            server.kill()
+            self.kill(server)
 
     def test_damage_ends_the_start(self):
         server = self.appending()
@@ -117,7 +159,7 @@ class RecoveryTest(AofCase):
 
     def test_what_had_expired_when_it_was_written_is_not_seen(self):
         server = self.appending()
-        server.kill()
+        self.kill(server)
         with open(self.last_part(server), "ab") as file:
             for words in (("rpush", "list", "foo"), ("pexpireat", "list", "1000"),
                           ("rpush", "list", "bar"), ("set", "kept", "1"), ("lpush", "kept", "refused"),
@@ -210,7 +252,7 @@ class RecoveryTest(AofCase):
         client.bgrewriteaof()
         self.wait_rewritten(client, 1)
         expected = contents(client)
-        ours.kill()
+        self.kill(ours)
         theirs.kill()
         self.move(ours, theirs)
         client = self.restarted(theirs)
@@ -267,7 +309,7 @@ class RunningTest(AofCase):
         with client.pipeline() as pipe:
             pipe.set("a", 1).incr("a").rpush("l", 1, 2, 3).expire("l", 1000)
             pipe.execute()
-        server.kill()
+        self.kill(server)
         with open(self.last_part(server), "rb") as file:
             content = file.read()
         self.assertIn(b"MULTI", content)
@@ -331,9 +373,9 @@ class ReloadTest(AofCase):
         client = server.client()
         for _ in range(5):
             client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 100_000)
-            size = os.path.getsize(self.last_part(server))
+            size = harness.size_without_room(self.last_part(server))
             client.incr("n")
-            self.assertGreater(os.path.getsize(self.last_part(server)), size)
+            self.assertGreater(harness.size_without_room(self.last_part(server)), size)
         client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 0)
 
 

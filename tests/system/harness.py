@@ -53,6 +53,12 @@ def is_free(port):
         return True
 
 
+def size_without_room(path):
+    """Of an append-only file: without the zeros that `appendfsync always` keeps behind its end."""
+    with open(path, "rb") as file:
+        return len(file.read().rstrip(b"\0"))
+
+
 def wait_until(condition, seconds=10, what=None):
     """Polls until condition() is true and returns what it gave; a test failure when it never is.
 
