@@ -364,7 +364,7 @@ class ShutdownTest(SnapshotCase):
         harness.wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"])
         with self.assertRaisesRegex(redis.exceptions.ResponseError, "Errors trying to SHUTDOWN"):
             client.execute_command("SHUTDOWN")
-        self.assertIn("Writing initial AOF, can't exit", server.log())
+        harness.wait_until(lambda: "Writing initial AOF, can't exit" in server.log())
         with self.assertRaises(redis.exceptions.ConnectionError):
             client.execute_command("SHUTDOWN", "FORCE")
         self.assertEqual(server.process.wait(20), 0)
