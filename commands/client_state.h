@@ -19,6 +19,10 @@
 #include "store/key.h"
 #include "store/watch.h"
 
+namespace henge::pubsub {
+class Subscriber;
+}
+
 namespace henge::commands {
 
 enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkip };
@@ -76,6 +80,7 @@ struct ClientState {
   std::atomic<uint64_t> total_memory{0};
 
   // --- The worker's alone -----------------------------------------------------------------------
+  pubsub::Subscriber* subscriber = nullptr;  // Null for a shadow, which has no connection.
   ReplyMode reply_mode = ReplyMode::kOn;
   // ASKING holds for the command that follows it: how many commands, its own included, are left.
   static constexpr uint8_t kAskingOnce = 2;

@@ -64,7 +64,9 @@ enum Flag : uint32_t {
   kAllowBusy = 1u << 22,
   kSysCmd = 1u << 23,  // Servers send it to each other; COMMAND DOCS says so.
   // Henge's own.
-  kRunsScript = 1u << 26,   // Runs commands, which are told one by one: EVAL, FCALL.
+  kWhileSubscribed = 1u << 24,  // Allowed in RESP2's subscriber mode.
+  kRepliesByPush = 1u << 25,    // Its replies are pushes: CLIENT REPLY does not silence them.
+  kRunsScript = 1u << 26,       // Runs commands, which are told one by one: EVAL, FCALL.
   kLocksQueued = 1u << 27,  // Holds what the client's queued commands and watched keys need: EXEC.
   kLocksAll = 1u << 28,     // Holds every shard while it runs: FLUSHALL, SWAPDB.
   kWalks = 1u << 29,        // Locks shards one after another by itself (KEYS, SCAN, DBSIZE): in a

@@ -57,8 +57,6 @@ uint32_t GroupCategories(Group group) {
       return kCatSortedSet;
     case Group::kHash:
       return kCatHash;
-    case Group::kPubsub:
-      return kCatPubsub;
     case Group::kTransactions:
       return kCatTransaction;
     case Group::kConnection:
@@ -239,7 +237,7 @@ CommandTable::CommandTable() {
                           HashCommands(),        SortingCommands(),       KeyspaceCommands(),
                           ConnectionCommands(),  TransactionCommands(),   ServerCommands(),
                           ClusterCommands(),     IntrospectionCommands(), StreamCommands(),
-                          StreamGroupCommands(), ScriptingCommands()}) {
+                          StreamGroupCommands(), PubsubCommands(),        ScriptingCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

@@ -96,5 +96,6 @@ std::span<const CommandSpec> ClusterCommands();
 std::span<const CommandSpec> IntrospectionCommands();
 std::span<const CommandSpec> StreamCommands();
 std::span<const CommandSpec> StreamGroupCommands();
+std::span<const CommandSpec> PubsubCommands();
 
 }  // namespace henge::commands

@@ -16,6 +16,12 @@ std::string ExecAbort(std::string_view refusal) {
   return "EXECABORT Transaction discarded because of: " + std::string(refusal);
 }
 
+std::string NotWhileSubscribed(std::string_view full_name) {
+  return "ERR Can't execute '" + std::string(full_name) +
+         "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+         "context";
+}
+
 std::string InvalidExpire(std::string_view command) {
   return "ERR invalid expire time in '" + std::string(command) + "' command";
 }

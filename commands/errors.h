@@ -68,6 +68,8 @@ inline constexpr std::string_view kNoMultiInExec = "ERR EXEC without MULTI";
 
 // "EXECABORT Transaction discarded because of: " and the refusal, without its "ERR ".
 std::string ExecAbort(std::string_view refusal);
+// "ERR Can't execute 'get': only (P|S)SUBSCRIBE / … are allowed in this context"
+std::string NotWhileSubscribed(std::string_view full_name);
 // "ERR invalid expire time in 'set' command"
 std::string InvalidExpire(std::string_view command);
 // "ERR wrong number of arguments for 'get' command"; subcommands as 'client|list'.

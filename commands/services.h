@@ -20,6 +20,10 @@ namespace henge::cluster {
 class ClusterView;
 }
 
+namespace henge::pubsub {
+class Exchange;
+}
+
 namespace henge::commands::scripting {
 class ScriptHost;
 }
@@ -233,6 +237,7 @@ class Services {
   virtual PersistenceService& persistence() = 0;
   virtual scripting::ScriptHost& scripting() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
+  virtual pubsub::Exchange& exchange() = 0;
 
   // Runs one queued command with the locks EXEC holds; writes its reply.
   virtual void RunQueued(CommandContext& exec, QueuedCommand& command) = 0;

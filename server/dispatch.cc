@@ -58,6 +58,11 @@ bool ChangesKey(const commands::CommandSpec& spec, std::span<const std::string_v
   return n >= positions.size() || (positions[n].flags & (commands::kRO | commands::kRM)) == 0;
 }
 
+// RESP2 has no pushes: who has subscribed gets messages only, and may do little.
+bool InSubscriberMode(const commands::ClientState& client) {
+  return client.subscriber->subscribed() && client.protocol.load(std::memory_order_relaxed) == 2;
+}
+
 // Whether the collection's members can be hinted at.
 bool HasMembersTable(const store::Entry& entry) {
   const bool large = entry.encoding() == store::Encoding::kHashtable ||
@@ -226,6 +231,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   const auto mark = session.reply().buffer().GetMark();
   const commands::ReplyMode mode = client.reply_mode;
   const std::string_view refusal = Refusal(session, p, argv);
+  bool silent = mode != commands::ReplyMode::kOn;
   if (!refusal.empty()) {
     Refuse(session, p, argv, refusal);
   } else {
@@ -240,8 +246,13 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
     }
     if (client.in_multi.load(std::memory_order_relaxed) && (flags & commands::kRunsInMulti) == 0) {
       Queue(session, p, argv);
-    } else if (Call(session, p, argv) == Outcome::kHold) {
-      return Outcome::kHold;
+    } else {
+      const bool pushes = (flags & commands::kRepliesByPush) != 0;
+      silent = silent && !pushes;
+      if (!pushes) executing_ = &session;
+      const Outcome outcome = Call(session, p, argv);
+      executing_ = nullptr;
+      if (outcome == Outcome::kHold) return outcome;
     }
   }
   if (awakener_.unsettled()) {
@@ -249,9 +260,10 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
     last_ticks_ = Ticks();
   }
   if (client.asking != 0 && !client.in_multi.load(std::memory_order_relaxed)) --client.asking;
-  if (mode != commands::ReplyMode::kOn && client.reply_mode != commands::ReplyMode::kOn) {
+  if (silent && client.reply_mode != commands::ReplyMode::kOn) {
     session.reply().buffer().TruncateTo(mark);
   }
+  if (session.has_deferred()) session.SendDeferred();
   if (client.reply_mode == commands::ReplyMode::kSkip) {
     client.reply_mode = commands::ReplyMode::kOn;
   } else if (client.reply_mode == commands::ReplyMode::kSkipNext) {
@@ -304,12 +316,16 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
-  if (MayWrite(client, *p.info->spec)) {
+  if (MayWrite(client, *p.info->spec) && (flags & commands::kPubSubCommand) == 0) {
     if (node_.saver().refuses_writes()) return errors::kCannotSave;
     if (!node_.journaling().healthy()) {
       refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();
       return refusal_;
     }
+  }
+  if ((flags & commands::kWhileSubscribed) == 0 && InSubscriberMode(client)) {
+    refusal_ = errors::NotWhileSubscribed(p.info->full_name);
+    return refusal_;
   }
   if ((flags & commands::kLoading) == 0 && node_.loader().loading()) return errors::kLoading;
   return {};
@@ -558,7 +574,10 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
                       .names_not_all = p.names_not_all},
                      context.effects);
   }
-  if (client.reply_mode == commands::ReplyMode::kOff) exec.reply.buffer().TruncateTo(mark);
+  if (client.reply_mode == commands::ReplyMode::kOff &&
+      (command.spec->flags & commands::kRepliesByPush) == 0) {
+    exec.reply.buffer().TruncateTo(mark);
+  }
   if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));
   const bool failed = exec.reply.errors() != errors_before;
   Account({client, *p.info, Ticks() - start, failed ? exec.reply.last_error_code() : ""},

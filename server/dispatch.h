@@ -69,6 +69,8 @@ class Dispatcher {
   const ExecutionStats& stats() const { return stats_; }
   EffectRecorder& effects() { return effects_; }
   Upkeep& upkeep() { return upkeep_; }
+  // Whether the session's own command is under way, which replies before it is pushed anything.
+  bool defers_pushes(const Session& session) const { return executing_ == &session; }
 
  private:
   // A command looked up and its keys worked out.
@@ -163,6 +165,7 @@ class Dispatcher {
   std::string monitor_lines_;  // Of the commands of this call.
   bool redirected_ = false;    // The last refusal was the slot check's.
   bool out_of_memory_ = false;
+  const Session* executing_ = nullptr;  // Whose command is under way; null if it replies by pushes.
   UnixMillis now_ = 0;
   uint64_t last_ticks_ = 0;
   uint64_t round_ = 0;  // The worker's, in which there were so many commands until now.

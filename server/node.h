@@ -18,6 +18,7 @@
 #include "net/listener.h"
 #include "net/worker.h"
 #include "persistence/effect_listener.h"
+#include "pubsub/exchange.h"
 #include "replication/history.h"
 #include "server/client_eviction.h"
 #include "server/client_limits.h"
@@ -97,6 +98,7 @@ class Node final : public net::HandlerFactory {
   Slowlog& slowlog() { return slowlog_; }
   LatencyMonitor& latency() { return latency_; }
   Monitors& monitors() { return monitors_; }
+  pubsub::Exchange& exchange() { return exchange_; }
   commands::DebugSettings& debug() { return debug_; }
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
@@ -129,6 +131,10 @@ class Node final : public net::HandlerFactory {
   LatencyMonitor latency_{config_->settings().latency_monitor_threshold};
   StatsBaseline baseline_;
   Monitors monitors_;
+  pubsub::Exchange exchange_{
+      options_.io_threads, [this](int worker) {
+        workers_[static_cast<size_t>(worker)]->Post([this, worker] { exchange_.Drain(worker); });
+      }};
   PauseState pause_;
   ClientEviction client_eviction_{*this};
   ClientLimits limits_;

@@ -369,6 +369,7 @@ class NodeServices final : public commands::Services {
   commands::PersistenceService& persistence() override { return persistence_; }
   commands::scripting::ScriptHost& scripting() override { return scripting_; }
   cluster::ClusterView* cluster() override { return node_.cluster(); }
+  pubsub::Exchange& exchange() override { return node_.exchange(); }
 
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
     Session& session = SessionOf(exec.client);

@@ -43,12 +43,14 @@ class BlockedEnd final : public commands::BlockedReply {
 }  // namespace
 
 Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection)
-    : node_(node),
+    : pubsub::Subscriber(connection.worker().index()),
+      node_(node),
       dispatcher_(dispatcher),
       connection_(connection),
       state_(*this),
       reply_(connection.out()) {
   state_.id = node.clients().NextId();
+  state_.subscriber = this;
   state_.address = connection.address();
   state_.local_address = connection.local_address();
   state_.fd = connection.fd();
@@ -64,6 +66,7 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
 
 Session::~Session() {
   LogVerbose("Client closed connection", {{"id", state_.id}, {"addr", state_.address}});
+  node_.exchange().UnsubscribeAll(*this);
   node_.clients().Remove(state_.id);
   node_.client_eviction().Note(-counted_);
   if (state_.monitor.load(std::memory_order_relaxed)) node_.monitors().Remove(*this);
@@ -335,6 +338,29 @@ void Session::Push(std::string_view bytes) {
   connection_.FlushSoon();  // First: it may lend the connection a buffer.
   reply_.buffer().Append(bytes);
   if (!AfterWork()) connection_.worker().Close(connection_);
+}
+
+void Session::Deliver(std::string_view head, const BlobRef& body) {
+  if (connection_.closing() || over_limit_) return;
+  if (reply_.resp3()) head.remove_prefix(1);
+  if (dispatcher_.defers_pushes(*this)) {
+    if (reply_.resp3()) deferred_ += '>';
+    deferred_ += head;
+    deferred_ += body->view();
+    return;
+  }
+  connection_.FlushSoon();  // First: it may lend the connection a buffer.
+  proto::ReplyBuffer& out = reply_.buffer();
+  if (reply_.resp3()) out.Append(">");
+  out.Append(head);
+  body->size() < proto::kAttachFrom ? out.Append(body->view()) : out.Attach(body);
+  if (out.pending() > kUnlimitedReply && OverLimits()) connection_.worker().Close(connection_);
+}
+
+void Session::SendDeferred() {
+  reply_.buffer().Append(deferred_);
+  deferred_.clear();
+  if (deferred_.capacity() > kUnlimitedReply) deferred_ = std::string();
 }
 
 void Session::WaitForUnpause() {

@@ -12,6 +12,7 @@
 #include "net/connection.h"
 #include "net/handler.h"
 #include "proto/reply_writer.h"
+#include "pubsub/subscriber.h"
 
 namespace henge::server {
 
@@ -19,7 +20,7 @@ class BlockedCall;
 class Dispatcher;
 class Node;
 
-class Session final : public net::ConnectionHandler {
+class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
  public:
   Session(Node& node, Dispatcher& dispatcher, net::Connection& connection);
   ~Session() override;
@@ -63,6 +64,11 @@ class Session final : public net::ConnectionHandler {
   void Unblock(bool by_error);
   // The worker's thread: sends what is no reply to a command of this client.
   void Push(std::string_view bytes);
+  // As Push, a message; after the reply, if it comes of the client's own command.
+  void Deliver(std::string_view head, const BlobRef& body) override;
+  // What the client's own command pushed to it, now that its reply is written.
+  bool has_deferred() const { return !deferred_.empty(); }
+  void SendDeferred();
   // Keeps replies until what was journaled before `lsn` is safe, if it must be.
   void HoldReplies(Lsn lsn);
   void ReleaseReplies();
@@ -109,6 +115,7 @@ class Session final : public net::ConnectionHandler {
   Lsn held_until_ = 0;
   bool unblock_when_durable_ = false;
   bool recheck_after_pause_ = false;
+  std::string deferred_;  // Pushes that wait for the end of the command under way.
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;
   UnixMillis soft_limit_since_ = 0;

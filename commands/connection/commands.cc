@@ -6,12 +6,19 @@
 #include "commands/connection/client.h"
 #include "commands/connection/handshake.h"
 #include "commands/context.h"
+#include "pubsub/subscriber.h"
 
 namespace henge::commands {
 namespace {
 
 void Ping(CommandContext& ctx, ArgReader& args) {
   if (args.left() > 1) return ctx.reply.Error(errors::WrongArity("ping"));
+  const pubsub::Subscriber* subscriber = ctx.client.subscriber;
+  if (!ctx.reply.resp3() && subscriber != nullptr && subscriber->subscribed()) {
+    ctx.reply.Array(2);  // In the shape of a message: nothing else is expected.
+    ctx.reply.Bulk("pong");
+    return ctx.reply.Bulk(args.empty() ? std::string_view() : args.Next());
+  }
   args.empty() ? ctx.reply.Simple("PONG") : ctx.reply.Bulk(args.Next());
 }
 
@@ -182,7 +189,7 @@ constexpr std::array kClient = {
 constexpr std::array kCommands = {
     CommandSpec{.name = "ping",
                 .arity = -1,
-                .flags = kFast,
+                .flags = kFast | kWhileSubscribed,
                 .group = Group::kConnection,
                 .since = "1.0.0",
                 .complexity = "O(1)",
@@ -208,17 +215,17 @@ constexpr std::array kCommands = {
                 .summary = "Changes the connection's database.",
                 .syntax = "index",
                 .handler = Select},
-    CommandSpec{
-        .name = "quit",
-        .arity = -1,
-        .flags = kAllowBusy | kNoScript | kLoading | kStale | kFast | kNoAuth | kRunsInMulti,
-        .group = Group::kConnection,
-        .since = "1.0.0",
-        .deprecated_since = "7.2.0",
-        .replaced_by = "closing the connection",
-        .complexity = "O(1)",
-        .summary = "Closes the connection after the reply.",
-        .handler = Quit},
+    CommandSpec{.name = "quit",
+                .arity = -1,
+                .flags = kAllowBusy | kNoScript | kLoading | kStale | kFast | kNoAuth |
+                         kRunsInMulti | kWhileSubscribed,
+                .group = Group::kConnection,
+                .since = "1.0.0",
+                .deprecated_since = "7.2.0",
+                .replaced_by = "closing the connection",
+                .complexity = "O(1)",
+                .summary = "Closes the connection after the reply.",
+                .handler = Quit},
     CommandSpec{.name = "auth",
                 .arity = -2,
                 .flags = kHandshake,
@@ -241,7 +248,7 @@ constexpr std::array kCommands = {
                 .handler = Hello},
     CommandSpec{.name = "reset",
                 .arity = 1,
-                .flags = kHandshake | kRunsInMulti,
+                .flags = kHandshake | kRunsInMulti | kWhileSubscribed,
                 .group = Group::kConnection,
                 .since = "6.2.0",
                 .complexity = "O(1)",

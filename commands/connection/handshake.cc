@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "commands/connection/client_line.h"
 #include "commands/context.h"
+#include "commands/pubsub/handlers.h"
 #include "commands/transactions/watch.h"
 
 namespace henge::commands {
@@ -124,6 +125,7 @@ void Reset(CommandContext& ctx, ArgReader&) {
   client.db.store(0, std::memory_order_relaxed);
   SetProtocol(ctx, 2);
   ctx.services.control().ResetUser(client);
+  UnsubscribeFromAll(ctx);
   DropTransaction(client, ctx.keyspace.store(), ctx.keyspace.locks());
   SetClientName(client, {});
   client.asking = 0;

@@ -46,9 +46,10 @@ void KeyFields(Node& node, InfoFields& out, const Totals& totals) {
   out("current_eviction_exceeded_time", stats.over_limit.current_ms());
   out("keyspace_hits", totals.hits);
   out("keyspace_misses", totals.misses);
-  out("pubsub_channels", 0);
-  out("pubsub_patterns", 0);
-  out("pubsubshard_channels", 0);
+  const pubsub::Exchange& exchange = node.exchange();
+  out("pubsub_channels", exchange.Names(pubsub::Kind::kChannel));
+  out("pubsub_patterns", exchange.Names(pubsub::Kind::kPattern));
+  out("pubsubshard_channels", exchange.Names(pubsub::Kind::kShardChannel));
   out("latest_fork_usec", 0);
   out("total_forks", 0);
   out("migrate_cached_sockets", 0);
