@@ -68,7 +68,7 @@ class Album final : public SnapshotSink {
   }
   void EndStep(ShardIndex, bool) override {}
   // The key of the one that is being seen, or empty.
-  std::string_view current() const { return large_ == nullptr ? "" : name_.second; }
+  std::string current() const { return large_ == nullptr ? "" : name_.second; }
   Contents seen;
   int in_slices = 0;
 
@@ -285,7 +285,7 @@ class LargeEntriesTest : public SnapshotWalkTest {
     while (!walk_.within()) {
       if (!walk_.Step(100, 1)) return "";
     }
-    return std::string(album_.current());
+    return album_.current();
   }
   void Push(std::string_view name) {
     With(0, 0, [&](Keyspace& keyspace) {
