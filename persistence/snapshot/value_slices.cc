@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "base/prefetch.h"
 #include "persistence/rdb/rdb_reader.h"
 #include "persistence/rdb/value_writer.h"
 #include "persistence/snapshot/stream_slices.h"
@@ -100,40 +102,66 @@ class ListElements final : public ValueParts {
   uint64_t written_ = 0;
 };
 
+// Goes through a table's items: some are found first, then read, when they have come from memory.
+template <class Item>
+class Batch {
+ public:
+  void Add(const Item* item) {
+    PrefetchLine(item);
+    items_.push_back(item);
+  }
+  bool full() const { return items_.size() >= kWalkedAtOnce; }
+  template <class F>
+  void Take(F f) {
+    for (const Item* item : items_) f(*item);
+    items_.clear();
+  }
+
+ private:
+  std::vector<const Item*> items_;
+};
+
 class SetMembers final : public ValueParts {
  public:
-  explicit SetMembers(const Entry& entry) : set_(entry) {}
+  explicit SetMembers(const store::LargeSet& set) : set_(set) {}
   bool Write(SliceWriter& writer) override {
     if (!begun_) writer.Length(set_.size());
     begun_ = true;
-    cursor_ = set_.Scan(cursor_, [&](const store::SetElement& e) { WriteElement(e, writer); });
+    do {
+      cursor_ = set_.members().Scan(cursor_, [&](const store::SetMember* m) { batch_.Add(m); });
+    } while (cursor_ != 0 && !batch_.full());
+    batch_.Take([&](const store::SetMember& member) { writer.Text(member.bytes()); });
     return cursor_ != 0;
   }
 
  private:
-  store::SetView set_;
+  const store::LargeSet& set_;
+  Batch<store::SetMember> batch_;
   uint64_t cursor_ = 0;
   bool begun_ = false;
 };
 
 class SortedMembers final : public ValueParts {
  public:
-  explicit SortedMembers(const Entry& entry) : set_(entry), left_(set_.size()) {}
+  explicit SortedMembers(const store::LargeSortedSet& set) : set_(set), left_(set.size()) {}
   bool Write(SliceWriter& writer) override {
     if (!begun_) writer.Length(left_);
     begun_ = true;
+    if (left_ == 0) return false;
     // The highest first: so Redis puts each in front of those it has.
-    const size_t first = left_ - std::min<size_t>(kWalkedAtOnce, left_);
-    set_.Walk({first, left_}, /*reverse=*/true, [&](std::string_view member, double score) {
-      writer.Text(member);
+    auto at = set_.tree().At(left_ - 1);
+    for (; left_ > 0 && !batch_.full(); --left_, at.Previous()) batch_.Add(*at);
+    batch_.Take([&](const store::Member& member) {
+      writer.Text(member.bytes());
+      const double score = member.score();
       writer.Fixed({reinterpret_cast<const char*>(&score), sizeof(score)});
     });
-    left_ = first;
     return left_ > 0;
   }
 
  private:
-  store::SortedSet set_;
+  const store::LargeSortedSet& set_;
+  Batch<store::Member> batch_;
   size_t left_;
   bool begun_ = false;
 };
@@ -150,10 +178,13 @@ class HashFields final : public ValueParts {
       writer.Length(fields_.size());
     }
     begun_ = true;
-    cursor_ = fields_.Scan(cursor_, [&](const store::FieldRecord* record) {
-      if (with_deadlines_) writer.Length(Relative(record->deadline()));
-      writer.Text(record->field());
-      writer.Text(record->value());
+    do {
+      cursor_ = fields_.Scan(cursor_, [&](const store::FieldRecord* r) { batch_.Add(r); });
+    } while (cursor_ != 0 && !batch_.full());
+    batch_.Take([&](const store::FieldRecord& record) {
+      if (with_deadlines_) writer.Length(Relative(record.deadline()));
+      writer.Text(record.field());
+      writer.Text(record.value());
     });
     return cursor_ != 0;
   }
@@ -165,6 +196,7 @@ class HashFields final : public ValueParts {
   }
 
   const store::FieldTable& fields_;
+  Batch<store::FieldRecord> batch_;
   const bool with_deadlines_;
   const UnixMillis first_;
   uint64_t cursor_ = 0;
@@ -195,10 +227,11 @@ std::unique_ptr<ValueParts> PartsOf(const Entry& entry, int version) {
           *static_cast<const store::Quicklist*>(entry.object()));
     case RdbType::kSet:
       if (entry.encoding() != Encoding::kHashtable) break;
-      return std::make_unique<SetMembers>(entry);
+      return std::make_unique<SetMembers>(*static_cast<const store::LargeSet*>(entry.object()));
     case RdbType::kSortedSet2:
       if (entry.encoding() != Encoding::kSkiplist) break;
-      return std::make_unique<SortedMembers>(entry);
+      return std::make_unique<SortedMembers>(
+          *static_cast<const store::LargeSortedSet*>(entry.object()));
     case RdbType::kHash:
     case RdbType::kHashDeadlines:
       if (entry.encoding() != Encoding::kHashtable) break;
