@@ -11,6 +11,8 @@ constexpr uint16_t kAll = (1u << kInAll) - 1;
 
 }  // namespace
 
+EventClass ClassOf(char letter) { return static_cast<EventClass>(kLetters.find(letter)); }
+
 std::optional<EventClasses> EventClasses::Parse(std::string_view letters) {
   EventClasses classes;
   for (const char letter : letters) {

@@ -27,6 +27,9 @@ enum class EventClass : uint8_t {
   kMiss,        // m: a key was looked for in vain; not in A.
 };
 
+// The class of a letter. REQUIRES: it is one.
+EventClass ClassOf(char letter);
+
 class EventClasses {
  public:
   // Letters in any order, A for all of the data's classes; nullopt if one means nothing.
@@ -37,6 +40,12 @@ class EventClasses {
   bool Has(EventClass c) const { return (bits_ & BitOf(c)) != 0; }
   // Whether anything can be published: there must be a kind of channel and something to tell.
   bool PublishesAny() const;
+  uint16_t bits() const { return bits_; }
+  static EventClasses FromBits(uint16_t bits) {
+    EventClasses classes;
+    classes.bits_ = bits;
+    return classes;
+  }
   bool operator==(const EventClasses&) const = default;
 
  private:

@@ -123,6 +123,11 @@ absl::Status SlowlogSetting(Node& node, const Settings& settings) {
   return absl::OkStatus();
 }
 
+absl::Status ApplyKeyspaceEvents(Node& node, const Settings& settings) {
+  const auto classes = pubsub::EventClasses::Parse(settings.notify_keyspace_events.load());
+  node.news_wanted().SetClasses(classes.value_or(pubsub::EventClasses()));
+  return absl::OkStatus();
+}
 absl::Status ApplyKeepalive(Node& node, const Settings& settings) {
   node.acceptor().SetKeepaliveSeconds(static_cast<int>(settings.tcp_keepalive.load()));
   return absl::OkStatus();
@@ -149,6 +154,7 @@ using store::EncodingLimits;
 using store::StoreSettings;
 
 constexpr Row kRows[] = {
+    {"notify-keyspace-events", ApplyKeyspaceEvents},
     {"maxmemory", StoreSetting<&Settings::maxmemory, &StoreSettings::max_memory>},
     {"maxmemory-policy", StoreSetting<&Settings::maxmemory_policy, &StoreSettings::policy>},
     {"maxmemory-samples", StoreSetting<&Settings::maxmemory_samples, &StoreSettings::samples>},

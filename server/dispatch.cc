@@ -76,7 +76,8 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
     : node_(node),
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
-      effects_(stats_, node.effect_listener()),
+      effects_(stats_, node.effect_listener(),
+               ChangeNews(node.news_wanted(), node.exchange(), worker_index)),
       commits_(node.journaling().gate(), persistence::CommitNeed(persistence::CommitMark::kDurable),
                [&node, worker_index] {
                  node.workers()[static_cast<size_t>(worker_index)]->Post([&node, worker_index] {

@@ -11,7 +11,8 @@ using commands::CallEffects;
 using persistence::Effect;
 
 void EffectRecorder::OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
-                              store::Change) {
+                              store::Change change) {
+  if (news_.wanted()) news_.OnEffect(db, key, event, change);
   if (event.counts) stats_.dirty.Add();
   const bool by_itself = event.event_class == store::EventClass::kExpired ||
                          event.event_class == store::EventClass::kEvicted;
@@ -23,8 +24,9 @@ void EffectRecorder::OnEffect(DbIndex db, const store::Key& key, const store::Ev
   }
 }
 
-void EffectRecorder::OnMembersExpired(DbIndex db, const store::Key& key, const store::Event&,
-                                      std::span<const std::string> members, bool) {
+void EffectRecorder::OnMembersExpired(DbIndex db, const store::Key& key, const store::Event& event,
+                                      std::span<const std::string> members, bool emptied) {
+  if (news_.wanted()) news_.OnMembersExpired(db, key, event, emptied);
   stats_.dirty.Add();
   if (!wanted()) return;
   CallEffects::Command words = {"HDEL", std::string(key.bytes)};

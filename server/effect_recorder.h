@@ -23,6 +23,7 @@
 #include "commands/call_effects.h"
 #include "persistence/effect_listener.h"
 #include "server/command_stats.h"
+#include "server/pubsub/change_news.h"
 #include "server/ready_keys.h"
 #include "store/event.h"
 
@@ -31,11 +32,15 @@ namespace henge::server {
 class EffectRecorder final : public store::EffectSink {
  public:
   // Who listens may change, to null and back, while all shards are locked.
-  EffectRecorder(ExecutionStats& stats, const std::atomic<persistence::EffectListener*>& listener)
-      : stats_(stats), listener_(listener) {}
+  EffectRecorder(ExecutionStats& stats, const std::atomic<persistence::EffectListener*>& listener,
+                 ChangeNews news)
+      : stats_(stats), listener_(listener), news_(news) {}
 
   void OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
                 store::Change change) override;
+  void OnEvent(DbIndex db, const store::Key& key, const store::Event& event) override {
+    if (news_.wanted()) news_.OnEvent(db, key, event);
+  }
   void OnMembersExpired(DbIndex db, const store::Key& key, const store::Event& event,
                         std::span<const std::string> members, bool emptied) override;
   void OnFlush(DbIndex first, DbIndex last, uint64_t keys) override;
@@ -85,6 +90,7 @@ class EffectRecorder final : public store::EffectSink {
 
   ExecutionStats& stats_;
   const std::atomic<persistence::EffectListener*>& listener_;
+  ChangeNews news_;
   ReadyKeys ready_;
   uint64_t changes_ = 0;
   bool in_unit_ = false;

@@ -99,6 +99,7 @@ class Node final : public net::HandlerFactory {
   LatencyMonitor& latency() { return latency_; }
   Monitors& monitors() { return monitors_; }
   pubsub::Exchange& exchange() { return exchange_; }
+  NewsWanted& news_wanted() { return news_wanted_; }
   commands::DebugSettings& debug() { return debug_; }
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
@@ -135,6 +136,7 @@ class Node final : public net::HandlerFactory {
       options_.io_threads, [this](int worker) {
         workers_[static_cast<size_t>(worker)]->Post([this, worker] { exchange_.Drain(worker); });
       }};
+  NewsWanted news_wanted_;
   PauseState pause_;
   ClientEviction client_eviction_{*this};
   ClientLimits limits_;

@@ -9,6 +9,12 @@
 #include "store/hash/hash.h"
 
 namespace henge::store {
+namespace {
+
+// A key was looked for in vain: no change, but an event.
+constexpr Event kMiss{static_cast<EventClass>('m'), "keymiss"};
+
+}  // namespace
 
 // --- Finding ------------------------------------------------------------------------------------
 
@@ -31,6 +37,7 @@ Entry* Keyspace::Read(const Key& key) {
   ShardStats& stats = ShardOf(key).stats;
   if (entry == nullptr) {
     stats.misses.Add();
+    sink_.OnEvent(db_, key, kMiss);
     return nullptr;
   }
   stats.hits.Add();
@@ -42,6 +49,7 @@ Entry* Keyspace::Inspect(const Key& key) {
   Entry* entry = Peek(key);
   ShardStats& stats = ShardOf(key).stats;
   (entry == nullptr ? stats.misses : stats.hits).Add();
+  if (entry == nullptr) sink_.OnEvent(db_, key, kMiss);
   return entry;
 }
 
