@@ -92,6 +92,8 @@ class Server:
                 with self.client() as client:
                     client.call("PING")
                 return
+            except resp.ServerError:
+                return  # It says that it is loading.
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise SystemExit(f"{self.name} did not start; its log:\n{self.log()}") from None

@@ -7,11 +7,15 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <thread>
 #include <utility>
 
 #include "base/memory.h"
+#include "base/numbers.h"
 #include "base/strings.h"
 #include "persistence/rdb/value_reader.h"
 #include "store/access_clock.h"
@@ -21,23 +25,29 @@
 namespace henge::persistence {
 namespace {
 
-constexpr size_t kBatchRecords = 256;
-constexpr size_t kBatchBytes = 64 * 1024;
+// Large enough that a shard gets many of a batch's keys under one lock.
+constexpr size_t kBatchRecords = 2048;
+constexpr size_t kSlowBatchRecords = 16;  // With a delay for each key, so that progress shows.
+constexpr size_t kBatchBytes = 512 * 1024;
+constexpr size_t kPrefetchAhead = 8;
+// What a key takes of a file at least, about: no announced number of keys is believed beyond that.
+constexpr uint64_t kBytesOfKey = 16;
+constexpr uint64_t kReserveFrom = 10'000;   // Keys. Fewer are not worth it.
 constexpr size_t kBatchesAhead = 4;         // For each thread.
 constexpr size_t kSkippedTold = 1000;       // Of what is left out; the rest is only counted.
 constexpr uint64_t kParseAtOnce = 1 << 20;  // Between reports of progress.
 
-// A record whose key may have stood in the parser's scratch.
-struct Record {
-  DbIndex db;
-  uint8_t type;
-  std::string key;
-  UnixMillis expiry;
-  KeyUse use;
-  std::string_view body;
-  uint64_t offset;
+struct Batch {
+  std::vector<RdbKey> records;
+  std::deque<std::string> keys;  // Of those records whose keys don't stand in the file as they are.
 };
-using Batch = std::vector<Record>;
+
+// A record's value, ready for the store.
+struct Value {
+  const RdbKey* record;
+  store::Key key;
+  store::OwnedEntry entry;
+};
 
 // Batches on their way from the parsing thread to the loading ones.
 class BatchQueue {
@@ -57,7 +67,7 @@ class BatchQueue {
     closed_ = true;
     changed_.notify_all();
   }
-  // Empty at the end.
+  // Without records at the end.
   Batch Pop() {
     std::unique_lock lock(mu_);
     changed_.wait(lock, [this] { return !batches_.empty() || closed_ || !status_.ok(); });
@@ -101,6 +111,8 @@ class Loader final : public RdbVisitor {
   void OnVersion(int version) override { loaded_.version = version; }
   void OnAux(std::string_view name, std::string_view value) override {
     loaded_.aux.emplace_back(name, value);
+    const auto number = name == "used-mem" ? ParseInt64(value) : std::nullopt;
+    if (number && *number > 0) progress_.used_memory.store(static_cast<uint64_t>(*number));
   }
   absl::Status OnFunction(std::string_view code) override {
     loaded_.functions.emplace_back(code);
@@ -109,11 +121,17 @@ class Loader final : public RdbVisitor {
   absl::Status OnKey(const RdbKey& key) override;
   void OnSkipped(std::string_view what) override { Skip(std::string(what)); }
   absl::Status Parse(std::string_view bytes);
+  void OnSize(DbIndex db, uint64_t keys, uint64_t) override;
   bool Flush();
 
   // --- The loading threads ---
   void Load();
-  absl::Status LoadOne(const Record& record);
+  absl::Status LoadBatch(const Batch& batch);
+  // Appends the record's value, unless there is nothing to be kept of it.
+  absl::Status Read(const RdbKey& record, std::vector<Value>& values);
+  absl::Status PutAll(std::vector<Value>& values);
+  absl::Status PutInto(const store::LockSet& locks, std::span<Value> values);
+  void Prefetch(const Value& value) const;
   void Skip(std::string what) {
     const std::lock_guard lock(mu_);
     if (loaded_.skipped.size() < kSkippedTold) loaded_.skipped.push_back(std::move(what));
@@ -123,6 +141,7 @@ class Loader final : public RdbVisitor {
   const RdbLoadOptions& options_;
   LoadProgress& progress_;
   BatchQueue queue_;
+  std::string_view bytes_;
   Batch batch_;
   size_t batch_bytes_ = 0;
   std::mutex mu_;  // Of loaded_.skipped.
@@ -131,22 +150,42 @@ class Loader final : public RdbVisitor {
 
 bool Loader::Flush() {
   batch_bytes_ = 0;
-  return batch_.empty() || queue_.Push(std::exchange(batch_, {}));
+  return batch_.records.empty() || queue_.Push(std::exchange(batch_, {}));
+}
+
+void Loader::OnSize(DbIndex db, uint64_t keys, uint64_t) {
+  keys = std::min<uint64_t>(keys, bytes_.size() / kBytesOfKey);
+  if (keys < kReserveFrom || options_.held != nullptr || db >= store_.databases()) return;
+  for (size_t i = 0; i < store_.shards(); ++i) {
+    store::Shard& shard = store_.shard(static_cast<ShardIndex>(i));
+    const std::lock_guard lock(shard.mu);
+    std::vector<store::EntryTable>& tables = store_.Database(shard, db).tables();
+    // Where each slot has one of its own, nothing is known of these.
+    if (tables.size() == 1 && tables[0].empty()) tables[0].Reserve(keys / store_.shards());
+  }
+}
+
+void Loader::Prefetch(const Value& value) const {
+  const auto& part = store_.shard(store_.ShardOf(value.key.slot)).dbs[value.record->db];
+  if (part != nullptr) part->TableOf(value.key.slot).Prefetch(value.key.hash);
 }
 
 absl::Status Loader::OnKey(const RdbKey& key) {
-  if (options_.threads == 0) {
-    return LoadOne(
-        {key.db, key.type, std::string(key.key), key.expiry, key.use, key.body, key.offset});
+  RdbKey& record = batch_.records.emplace_back(key);
+  // The key's bytes may be the parser's, for now.
+  const std::less<> before;
+  if (before(key.key.data(), bytes_.data()) ||
+      before(bytes_.data() + bytes_.size(), key.key.data())) {
+    record.key = batch_.keys.emplace_back(key.key);
   }
-  batch_.push_back(
-      {key.db, key.type, std::string(key.key), key.expiry, key.use, key.body, key.offset});
+  if (options_.threads == 0) return LoadBatch(std::exchange(batch_, {}));
   batch_bytes_ += key.body.size();
-  if (batch_.size() < kBatchRecords && batch_bytes_ < kBatchBytes) return absl::OkStatus();
+  const size_t records = options_.key_delay_us > 0 ? kSlowBatchRecords : kBatchRecords;
+  if (batch_.records.size() < records && batch_bytes_ < kBatchBytes) return absl::OkStatus();
   return Flush() ? absl::OkStatus() : absl::CancelledError("a loading thread has failed");
 }
 
-absl::Status Loader::LoadOne(const Record& record) {
+absl::Status Loader::Read(const RdbKey& record, std::vector<Value>& values) {
   if (record.db >= store_.databases()) {
     return absl::DataLossError(fmt::format("offset {}: key of database {}, where there are {}",
                                            record.offset, record.db, store_.databases()));
@@ -170,37 +209,68 @@ absl::Status Loader::LoadOne(const Record& record) {
   if (!entry.ok()) return entry.status();
   (*entry)->set_access(store::GivenAccess(store_.settings(), options_.now, record.use.idle_seconds,
                                           record.use.frequency));
-  const store::Key key = store::Key::Of(record.key);
-  store::LockSet locks(store_);
-  if (options_.held == nullptr) {
-    locks.Add(key.slot);
-    locks.Lock();
-  }
-  store::Unheard unheard;
-  // At time 0: what has expired is still there.
-  store::Keyspace keyspace(store_, options_.held == nullptr ? locks : *options_.held, unheard,
-                           record.db, 0);
-  if (!options_.replace && keyspace.Exists(key)) {
-    return absl::DataLossError(
-        fmt::format("offset {}: key '{}' for the second time", record.offset, record.key));
-  }
-  keyspace.Put(key, *std::move(entry), {});
-  progress_.keys.fetch_add(1, std::memory_order_relaxed);
+  values.push_back({&record, store::Key::Of(record.key), *std::move(entry)});
   return absl::OkStatus();
+}
+
+absl::Status Loader::PutInto(const store::LockSet& locks, std::span<Value> values) {
+  store::Unheard unheard;
+  std::optional<store::Keyspace> keyspace;
+  for (size_t i = 0; i < values.size(); ++i) {
+    Value& value = values[i];
+    // At time 0: what has expired is still there.
+    if (!keyspace || keyspace->db() != value.record->db) {
+      keyspace.emplace(store_, locks, unheard, value.record->db, 0);
+    }
+    if (i + kPrefetchAhead < values.size()) Prefetch(values[i + kPrefetchAhead]);
+    if (!options_.replace && keyspace->Exists(value.key)) {
+      return absl::DataLossError(fmt::format("offset {}: key '{}' for the second time",
+                                             value.record->offset, value.key.bytes));
+    }
+    keyspace->Put(value.key, std::move(value.entry), {});
+  }
+  progress_.keys.fetch_add(values.size(), std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+absl::Status Loader::PutAll(std::vector<Value>& values) {
+  if (options_.held != nullptr) return PutInto(*options_.held, values);
+  const auto shard_of = [this](const Value& value) { return store_.ShardOf(value.key.slot); };
+  // Of two values for one key the later one stays the later one.
+  std::stable_sort(values.begin(), values.end(),
+                   [&](const Value& a, const Value& b) { return shard_of(a) < shard_of(b); });
+  for (size_t begin = 0, end; begin < values.size(); begin = end) {
+    const ShardIndex shard = shard_of(values[begin]);
+    end = begin + 1;
+    while (end < values.size() && shard_of(values[end]) == shard) ++end;
+    store::LockSet locks(store_);
+    locks.AddShard(shard);
+    locks.Lock();
+    absl::Status status = PutInto(locks, std::span(values).subspan(begin, end - begin));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Loader::LoadBatch(const Batch& batch) {
+  std::vector<Value> values;
+  values.reserve(batch.records.size());
+  for (const RdbKey& record : batch.records) {
+    if (absl::Status status = Read(record, values); !status.ok()) return status;
+    if (options_.key_delay_us > 0) {
+      std::this_thread::sleep_for(std::chrono::microseconds(options_.key_delay_us));
+    }
+  }
+  return PutAll(values);
 }
 
 void Loader::Load() {
   const ThreadMemory memory;
   while (true) {
     const Batch batch = queue_.Pop();
-    if (batch.empty()) return;
-    for (const Record& record : batch) {
-      if (absl::Status status = LoadOne(record); !status.ok()) {
-        return queue_.Fail(std::move(status));
-      }
-      if (options_.key_delay_us > 0) {
-        std::this_thread::sleep_for(std::chrono::microseconds(options_.key_delay_us));
-      }
+    if (batch.records.empty()) return;
+    if (absl::Status status = LoadBatch(batch); !status.ok()) {
+      return queue_.Fail(std::move(status));
     }
   }
 }
@@ -224,6 +294,7 @@ absl::Status Loader::Parse(std::string_view bytes) {
 }
 
 absl::StatusOr<RdbLoaded> Loader::Run(std::string_view bytes) {
+  bytes_ = bytes;
   std::vector<std::thread> threads;
   for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { Load(); });
   absl::Status parsed = Parse(bytes);

@@ -29,6 +29,7 @@ struct LoadProgress {
   std::atomic<uint64_t> keys{0};         // Put into the store.
   std::atomic<uint64_t> expired{0};      // Left out, as their time was up;
   std::atomic<uint64_t> empty{0};        // as collections without elements.
+  std::atomic<uint64_t> used_memory{0};  // Of who wrote the file, when it did.
 };
 
 struct RdbLoadOptions {

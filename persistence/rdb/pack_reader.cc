@@ -29,7 +29,10 @@ OwnedPack Convert(PackForm form, std::string_view bytes) {
     if (fits) builder.Add(element);
   };
   const bool sound = form == PackForm::kZiplist ? WalkZiplist(bytes, add) : WalkZipmap(bytes, add);
-  return sound && fits ? builder.Build() : OwnedPack();
+  if (!sound || !fits) return {};
+  OwnedPack pack = builder.Build();
+  // Redis never wrote a zipmap without fields, and takes none.
+  return form == PackForm::kZipmap && pack.get().empty() ? OwnedPack() : std::move(pack);
 }
 
 }  // namespace
