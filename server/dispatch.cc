@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/prefetch.h"
 #include "base/strings.h"
+#include "commands/argument_sizes.h"
 #include "commands/errors.h"
 #include "commands/scripting/engine.h"
 #include "commands/transactions/watch.h"
@@ -314,6 +315,11 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   constexpr uint32_t kOnKeyspace = commands::kWrite | commands::kReadonly | commands::kMayReplicate;
   if ((flags & kOnKeyspace) != 0 && client.monitor.load(std::memory_order_relaxed)) {
     return errors::kReplicaOnKeyspace;
+  }
+  const int64_t longest = node_.settings().proto_max_bulk_len.load(std::memory_order_relaxed);
+  if (longest > static_cast<int64_t>(commands::kLongestElement) &&
+      commands::HasOverlongArgument(*p.info->spec, argv, KeysOf(p))) {
+    return errors::kStringTooLong;
   }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;

@@ -11,14 +11,9 @@ using store::Entry;
 using store::Keyspace;
 using store::ListEnd;
 
-constexpr size_t kLargestElement = UINT32_MAX - 1;
-
 void Push(CommandContext& ctx, ArgReader& args, ListEnd end, Keyspace::IfAbsent absent) {
   const store::Key key = args.Key();
   const auto elements = args.all().subspan(args.position());
-  for (const std::string_view element : elements) {
-    if (element.size() > kLargestElement) return ctx.reply.Error(errors::kStringTooLong);
-  }
   uint64_t size = 0;
   const auto state = ctx.keyspace.Modify(key, store::Type::kList, absent, list_events::Push(end),
                                          [&](Entry& entry) {
