@@ -221,7 +221,14 @@ class TestCase(unittest.TestCase):
 
 
 def main():
-    """unittest's main, where CTest may give the server before the names of tests."""
+    """unittest's main, where CTest may give the server before the names of tests.
+
+    In a folder that goes away: who is started without one of its own leaves nothing behind, nor
+    finds what another left.
+    """
     if len(sys.argv) > 1 and os.access(sys.argv[1], os.X_OK):
-        os.environ["HENGE_SERVER"] = os.path.abspath(sys.argv.pop(1))
-    unittest.main()
+        os.environ["HENGE_SERVER"] = sys.argv.pop(1)
+    os.environ["HENGE_SERVER"] = os.path.abspath(henge_binary())
+    with tempfile.TemporaryDirectory(prefix="henge-test-") as folder:
+        os.chdir(folder)
+        unittest.main()

@@ -62,7 +62,7 @@ class StartTest(harness.TestCase):
     def test_a_port_that_is_taken(self):
         server = self.henge()
         done = subprocess.run([harness.henge_binary(), "--port", str(server.port)],
-                              capture_output=True, text=True, timeout=20, check=False)
+                              cwd=server.folder, capture_output=True, text=True, timeout=20, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"Failed listening on port {server.port}", done.stdout)
         self.assertTrue(server.client().ping())
@@ -72,7 +72,8 @@ class StartTest(harness.TestCase):
         self.addCleanup(server.close)
         pid_file = os.path.join(server.folder, "pid")
         log_file = os.path.join(server.folder, "henge.log")
-        tool(harness.henge_binary(), "--port", server.port, "--daemonize", "yes", "--pidfile",
+        tool(harness.henge_binary(), "--port", server.port, "--dir", server.folder,
+             "--daemonize", "yes", "--pidfile",
              pid_file, "--logfile", log_file)
         harness.wait_until(lambda: server.client().ping())
         with open(pid_file, encoding="ascii") as file:
