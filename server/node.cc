@@ -69,6 +69,8 @@ Node::~Node() {
   for (const auto& worker : workers_) worker->Join();
   acceptor_.Stop();
   workers_.clear();  // Sessions end before what they refer to.
+  // A rewrite under way is given up, or the snapshots' thread would end when that has.
+  journaling_.Stop();
 }
 
 commands::Services& Node::services() { return *services_; }

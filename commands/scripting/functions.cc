@@ -191,7 +191,7 @@ void FunctionRestore(CommandContext& ctx, ArgReader& args) {
   }
   const auto unsealed = persistence::Unseal(payload);
   if (!unsealed) return ctx.reply.Error(errors::kDumpSeal);
-  const auto codes = persistence::LoadFunctions(*unsealed);
+  const auto codes = persistence::LoadFunctions(unsealed->value);
   if (!codes.ok()) return ctx.reply.Error(Std(codes.status().message()));
   std::vector<LibraryRef> libraries;
   LibraryRegistry alone;

@@ -9,7 +9,8 @@ namespace henge::persistence {
 namespace {
 
 constexpr std::string_view kMagic = "REDIS";
-constexpr size_t kVersionDigits = 4;
+constexpr std::string_view kValkeyMagic = "VALKEY";
+constexpr size_t kHeaderBytes = 9;  // The magic word and the version's digits.
 constexpr int kFirstWithChecksum = 5;
 
 std::string Shown(std::string_view text) {
@@ -37,16 +38,17 @@ absl::StatusOr<size_t> RdbFileParser::Parse(std::string_view bytes, bool last) {
 }
 
 bool RdbFileParser::Header(RdbReader& reader) {
-  const std::string_view header = reader.Raw(kMagic.size() + kVersionDigits);
+  const std::string_view header = reader.Raw(kHeaderBytes);
   if (!reader.ok()) return false;
-  const bool is_rdb = header.starts_with(kMagic);
+  const bool is_valkeys = header.starts_with(kValkeyMagic);
+  const bool is_rdb = is_valkeys || header.starts_with(kMagic);
   int version = 0;
-  for (const char c : header.substr(kMagic.size())) {
+  for (const char c : header.substr((is_valkeys ? kValkeyMagic : kMagic).size())) {
     version = c >= '0' && c <= '9' && version >= 0 ? 10 * version + (c - '0') : -1;
   }
   if (!is_rdb || version < 0) {
     reader.Fail("not an RDB file: it does not begin with REDIS and a version");
-  } else if (version < kRdbOldestVersion || version > kRdbNewestVersion) {
+  } else if (!IsKnownVersion(version)) {
     reader.FailAs(absl::StatusCode::kUnimplemented,
                   fmt::format("RDB version {} is not known here", version));
   }
@@ -63,7 +65,7 @@ bool RdbFileParser::Record(RdbReader& reader) {
     const uint8_t type = reader.Byte();
     if (!reader.ok()) return false;
     if (type <= kRdbLastType) {
-      key.type = type;
+      key.type = FormOf(type, version_);
       Key(reader, key);
       break;
     }
@@ -101,6 +103,9 @@ bool RdbFileParser::Opcode(RdbReader& reader, RdbOpcode opcode, RdbKey& key) {
       if (reader.ok()) visitor_.OnSize(db_, keys, with_expiry);
       return false;
     }
+    case RdbOpcode::kSlotImport:
+      reader.FailAs(absl::StatusCode::kUnimplemented, "slots that Valkey was about to import");
+      return false;
     case RdbOpcode::kSlotInfo: {
       const uint64_t slot = reader.Length();
       const uint64_t keys = reader.Length();

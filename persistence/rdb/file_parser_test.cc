@@ -177,6 +177,20 @@ TEST(RdbFile, OldFilesHaveNoSumAndSeconds) {
   EXPECT_EQ(seen.lines, "version 2\n3 k 1073741824000 0 0: string\nv\n");
 }
 
+TEST(RdbFile, ValkeysFilesHaveTypesOfTheirOwn) {
+  Recorder seen;
+  std::string file(
+      "VALKEY080\x16\x01h\x01\x01"
+      "f\x01v",
+      17);
+  file += std::string(8, '\xff') + '\xff' + std::string(8, '\0');
+  const absl::Status parsed = ParseWhole(file, seen);
+  ASSERT_TRUE(parsed.ok()) << parsed;
+  EXPECT_EQ(seen.lines, "version 80\n0 h -1 0 0: hash\nf=v -1\n");
+  const std::string redis = "REDIS0012" + file.substr(9);
+  EXPECT_FALSE(ParseWhole(redis, seen).ok());
+}
+
 TEST(RdbFile, DamageIsRefusedWithItsOffset) {
   const auto refused = [](std::string_view file, std::string_view message) {
     Recorder seen;
@@ -186,6 +200,9 @@ TEST(RdbFile, DamageIsRefusedWithItsOffset) {
   refused("REDIS", "offset 0: unexpected end of data");
   refused("RODIS0011\xff", "offset 9: not an RDB file: it does not begin with REDIS and a version");
   refused("REDIS0099", "offset 9: RDB version 99 is not known here");
+  refused("VALKEY081", "offset 9: RDB version 81 is not known here");
+  refused("VALKEY080\xf3", "offset 10: slots that Valkey was about to import");
+  refused("REDIS0011\x1a", "offset 10: unknown opcode 26");
   refused("REDIS0011\xf0", "offset 10: unknown opcode 240");
   refused("REDIS0011\x08\x01k", "offset 12: unknown type of value 8");
   refused(std::string_view("REDIS0011\x00\x01k\x05v", 14), "offset 13: unexpected end of data");

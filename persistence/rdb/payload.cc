@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "persistence/rdb/payload.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -65,7 +67,7 @@ absl::StatusOr<std::vector<std::string>> LoadFunctions(std::string_view unsealed
   return absl::InvalidArgumentError("ERR failed loading the given functions payload");
 }
 
-std::optional<std::string_view> Unseal(std::string_view payload, bool check_sum) {
+std::optional<Unsealed> Unseal(std::string_view payload, bool check_sum) {
   if (payload.size() < kVersionBytes + kSumBytes) return std::nullopt;
   const std::string_view summed = payload.substr(0, payload.size() - kSumBytes);
   const std::string_view value = summed.substr(0, summed.size() - kVersionBytes);
@@ -73,18 +75,20 @@ std::optional<std::string_view> Unseal(std::string_view payload, bool check_sum)
   std::memcpy(&version, summed.data() + value.size(), kVersionBytes);
   uint64_t crc;
   std::memcpy(&crc, payload.data() + summed.size(), kSumBytes);
-  if (version > kRdbNewestVersion) return std::nullopt;
+  if (version != 0 && !IsKnownVersion(version)) return std::nullopt;
   if (check_sum && crc != Crc64(0, summed)) return std::nullopt;
-  return value;
+  return Unsealed{value, version};
 }
 
-absl::StatusOr<store::OwnedEntry> LoadUnsealed(std::string_view unsealed, std::string_view key,
+absl::StatusOr<store::OwnedEntry> LoadUnsealed(const Unsealed& unsealed, std::string_view key,
                                                UnixMillis expiry,
                                                const store::EncodingLimits& limits) {
-  RdbReader reader(unsealed);
+  RdbReader reader(unsealed.value);
   const uint8_t type = reader.Byte();
+  if (reader.ok() && type > kRdbLastType)
+    reader.Fail(fmt::format("unknown type of value {}", type));
   if (!reader.ok()) return reader.status();
-  auto entry = ReadValue(reader, type, key, expiry, limits);
+  auto entry = ReadValue(reader, FormOf(type, unsealed.version), key, expiry, limits);
   if (entry.ok() && reader.left() > 0) {
     reader.Fail("more bytes than the value has");
     return reader.status();

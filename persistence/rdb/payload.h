@@ -23,16 +23,21 @@ namespace henge::persistence {
 
 std::string DumpPayload(const store::Entry& entry, const RdbOptions& options);
 
-// The part before the seal; none where the version is unknown or the checksum wrong.
 // FUNCTION DUMP's form: the code of each library, sealed as above.
 std::string DumpFunctions(std::span<const std::string_view> codes, const RdbOptions& options);
 // What an unsealed payload of that form holds. The status's message is the error's text.
 absl::StatusOr<std::vector<std::string>> LoadFunctions(std::string_view unsealed);
 
-std::optional<std::string_view> Unseal(std::string_view payload, bool check_sum = true);
+// The part before the seal, and the version in that.
+struct Unsealed {
+  std::string_view value;
+  int version;
+};
+// None where the version is unknown or the checksum wrong.
+std::optional<Unsealed> Unseal(std::string_view payload, bool check_sum = true);
 
 // REQUIRES: what Unseal returned. Statuses as ReadValue's.
-absl::StatusOr<store::OwnedEntry> LoadUnsealed(std::string_view unsealed, std::string_view key,
+absl::StatusOr<store::OwnedEntry> LoadUnsealed(const Unsealed& unsealed, std::string_view key,
                                                UnixMillis expiry,
                                                const store::EncodingLimits& limits);
 

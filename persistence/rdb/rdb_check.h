@@ -29,7 +29,7 @@ struct RdbSummary {
   uint64_t skipped = 0;
   std::vector<std::pair<std::string, std::string>> aux;
   std::vector<std::string> skips;  // The first kMostSkipped of what loading leaves out.
-  std::array<uint64_t, kRdbLastType + 1> types{};
+  std::array<uint64_t, kRdbForms> types{};
 };
 
 // What is wrong with the file, with the offset; `summary` tells what came before. Memory of `file`

@@ -2,6 +2,7 @@
 // The numbers of Redis's RDB format; the layouts are in docs/formats/rdb.md.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -11,6 +12,8 @@ inline constexpr int kRdbOldestVersion = 1;
 inline constexpr int kRdbNewestVersion = 12;   // Redis 7.4: fields of hashes with deadlines.
 inline constexpr int kRdbDefaultVersion = 11;  // Redis 7.2.
 inline constexpr int kRdbOldestWritten = 9;    // Redis 5.0.
+inline constexpr int kRdbValkeyVersion =
+    80;  // Valkey 9.0, which counts apart from Redis. Only read.
 
 // How a value is written; the byte before a key, and the first of a DUMP payload.
 enum class RdbType : uint8_t {
@@ -39,11 +42,25 @@ enum class RdbType : uint8_t {
   kHashListpackExEarly = 23,
   kHashDeadlines = 24,
   kHashListpackEx = 25,
+  kHashDeadlinesValkey = 26,  // No byte of a file: of Valkey's version it is 22, see FormOf.
 };
-inline constexpr uint8_t kRdbLastType = 25;
+inline constexpr uint8_t kRdbLastType = 25;  // Of a file.
+inline constexpr size_t kRdbForms = 27;
+
+// What a type's byte, of kRdbLastType at most, says in a file or payload of the version.
+inline uint8_t FormOf(uint8_t type, int version) {
+  const bool valkeys =
+      version == kRdbValkeyVersion && type == static_cast<uint8_t>(RdbType::kHashDeadlinesEarly);
+  return valkeys ? static_cast<uint8_t>(RdbType::kHashDeadlinesValkey) : type;
+}
+inline bool IsKnownVersion(int version) {
+  return (version >= kRdbOldestVersion && version <= kRdbNewestVersion) ||
+         version == kRdbValkeyVersion;
+}
 
 // What stands between keys.
 enum class RdbOpcode : uint8_t {
+  kSlotImport = 243,  // Valkey's.
   kSlotInfo = 244,
   kFunction = 245,
   kFunctionEarly = 246,

@@ -194,6 +194,26 @@ LoadedObject ReadTriples(RdbReader& reader, bool relative, const EncodingLimits&
   return fields.Take();
 }
 
+// Valkey's: absolute, of 8 bytes behind the value; -1 for none.
+LoadedObject ReadValkeyTriples(RdbReader& reader, const EncodingLimits& limits) {
+  uint64_t left = reader.Count(10);
+  DeadlineReader fields(reader, left, limits);
+  std::string name_scratch;
+  std::string value_scratch;
+  for (; left > 0 && reader.ok(); --left) {
+    const std::string_view name = reader.String(name_scratch);
+    const std::string_view value = reader.String(value_scratch);
+    const auto stored = static_cast<int64_t>(reader.Fixed64());
+    if (stored < -1 || stored > static_cast<int64_t>(kLatestDeadline)) {
+      reader.Fail(fmt::format("a field's deadline of {} is out of range", stored));
+    }
+    // 0 is long past, and no deadline here.
+    const UnixMillis deadline = stored == -1 ? kNoExpiry : std::max<int64_t>(stored, 1);
+    if (reader.ok()) fields.Add(name, value, deadline);
+  }
+  return fields.Take();
+}
+
 // --- Of one block -------------------------------------------------------------------------------
 
 LoadedObject ReadPackedPairs(RdbReader& reader, PackForm form, const EncodingLimits& limits) {
@@ -256,6 +276,8 @@ LoadedObject ReadHash(RdbReader& reader, RdbType form, const EncodingLimits& lim
       return ReadPackedTriples(reader, limits);
     case RdbType::kHashDeadlines:
       return ReadTriples(reader, /*relative=*/true, limits);
+    case RdbType::kHashDeadlinesValkey:
+      return ReadValkeyTriples(reader, limits);
     case RdbType::kHashDeadlinesEarly:
       return ReadTriples(reader, /*relative=*/false, limits);
     default:

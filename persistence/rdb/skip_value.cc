@@ -134,6 +134,12 @@ void SkipValue(RdbReader& reader, uint8_t type) {
         reader.SkipString();
         reader.SkipString();
       });
+    case RdbType::kHashDeadlinesValkey:
+      return Repeat(reader, 10, [&] {
+        reader.SkipString();
+        reader.SkipString();
+        reader.Fixed64();
+      });
     case RdbType::kStream:
     case RdbType::kStream2:
     case RdbType::kStream3:

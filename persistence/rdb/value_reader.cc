@@ -45,6 +45,7 @@ LoadedObject ReadObject(RdbReader& reader, RdbType form, const EncodingLimits& l
     case RdbType::kHashListpackExEarly:
     case RdbType::kHashDeadlines:
     case RdbType::kHashListpackEx:
+    case RdbType::kHashDeadlinesValkey:
       return ReadHash(reader, form, limits);
     case RdbType::kStream:
     case RdbType::kStream2:

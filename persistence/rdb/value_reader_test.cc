@@ -97,6 +97,31 @@ TEST(RdbValues, ReadsTheDeadlinesOfReleaseCandidates) {
   EXPECT_EQ(Describe(**read), "hash\nf=v 1800000000000\ng=v -1");
 }
 
+std::string ValkeyTriples(std::initializer_list<std::pair<int64_t, std::string_view>> fields) {
+  std::string body;
+  RdbWriter writer(body);
+  writer.Length(fields.size());
+  for (const auto& [deadline, field] : fields) {
+    writer.String(field);
+    writer.String("v");
+    writer.Fixed64(static_cast<uint64_t>(deadline));
+  }
+  return body;
+}
+
+TEST(RdbValues, ReadsTheDeadlinesOfValkey) {
+  SampleValues samples;
+  const auto read = [&](std::initializer_list<std::pair<int64_t, std::string_view>> fields) {
+    return Read(RdbType::kHashDeadlinesValkey, ValkeyTriples(fields), samples.limits());
+  };
+  const auto hash = read({{1'800'000'000'000, "f"}, {-1, "g"}, {0, "h"}});
+  ASSERT_TRUE(hash.ok()) << hash.status();
+  EXPECT_EQ(Describe(**hash), "hash\nf=v 1800000000000\ng=v -1\nh=v 1");
+  EXPECT_FALSE(read({{-2, "f"}}).ok());
+  EXPECT_FALSE(read({{INT64_MAX, "f"}}).ok());
+  EXPECT_FALSE(read({{-1, "f"}, {-1, "f"}}).ok());
+}
+
 TEST(RdbValues, LargeOnesAreConvertedAsTheLimitsSay) {
   SampleValues samples;
   store::EncodingLimits small;
@@ -363,7 +388,15 @@ TEST(RdbPayload, IsSealed) {
     EXPECT_FALSE(Unseal(bad)) << i;
     EXPECT_FALSE(Unseal(payload.substr(0, i)));
   }
-  EXPECT_FALSE(LoadUnsealed(std::string(*value) + "x", "k", 77, samples.limits()).ok());
+  const std::string valkeys = '\x16' + ValkeyTriples({{-1, "f"}});
+  const auto hash = LoadUnsealed({valkeys, kRdbValkeyVersion}, "k", 77, samples.limits());
+  ASSERT_TRUE(hash.ok()) << hash.status();
+  EXPECT_EQ(Describe(**hash), "hash\nf=v -1");
+  EXPECT_FALSE(LoadUnsealed({valkeys, kRdbNewestVersion}, "k", 77, samples.limits()).ok());
+  EXPECT_FALSE(LoadUnsealed({"\x1a" + valkeys.substr(1), 80}, "k", 77, samples.limits()).ok());
+  EXPECT_FALSE(
+      LoadUnsealed({std::string(value->value) + "x", value->version}, "k", 77, samples.limits())
+          .ok());
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ void LoadingFields(const DatasetLoader& loader, InfoFields& out) {
   const int64_t elapsed = (SystemClock().NowMillis() - loader.started()) / 1000;
   out("loading_start_time", loader.started() / 1000);
   out("loading_total_bytes", total);
-  out("loading_rdb_used_mem", 0);
+  out("loading_rdb_used_mem", progress.used_memory.load());
   out("loading_loaded_bytes", bytes);
   out("loading_loaded_perc", fmt::format("{:.2f}", total == 0 ? 0.0
                                                               : 100.0 * static_cast<double>(bytes) /

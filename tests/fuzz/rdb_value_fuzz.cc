@@ -106,7 +106,8 @@ void ComesBack(const Entry& entry) {
   const std::string said = Describe(entry);
   for (int version = 10; version <= 12; ++version) {
     const std::string written = Written(entry, version);
-    const auto read = henge::persistence::LoadUnsealed(written, "key", -1, Samples().limits());
+    const auto read = henge::persistence::LoadUnsealed(
+        {written, henge::persistence::kRdbNewestVersion}, "key", -1, Samples().limits());
     if (entry.is_collection() && entry.IsEmptyCollection()) continue;
     Expect(read.ok());
     if (version > 10) Expect(Describe(**read) == said);
