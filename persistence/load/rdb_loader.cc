@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <thread>
@@ -130,7 +131,7 @@ class Loader final : public RdbVisitor {
   // Appends the record's value, unless there is nothing to be kept of it.
   absl::Status Read(const RdbKey& record, std::vector<Value>& values);
   absl::Status PutAll(std::vector<Value>& values);
-  absl::Status PutInto(const store::LockSet& locks, std::span<Value> values);
+  absl::Status PutInto(const store::LockSet& locks, std::span<Value* const> values);
   void Prefetch(const Value& value) const;
   void Skip(std::string what) {
     const std::lock_guard lock(mu_);
@@ -213,16 +214,16 @@ absl::Status Loader::Read(const RdbKey& record, std::vector<Value>& values) {
   return absl::OkStatus();
 }
 
-absl::Status Loader::PutInto(const store::LockSet& locks, std::span<Value> values) {
+absl::Status Loader::PutInto(const store::LockSet& locks, std::span<Value* const> values) {
   store::Unheard unheard;
   std::optional<store::Keyspace> keyspace;
   for (size_t i = 0; i < values.size(); ++i) {
-    Value& value = values[i];
+    Value& value = *values[i];
     // At time 0: what has expired is still there.
     if (!keyspace || keyspace->db() != value.record->db) {
       keyspace.emplace(store_, locks, unheard, value.record->db, 0);
     }
-    if (i + kPrefetchAhead < values.size()) Prefetch(values[i + kPrefetchAhead]);
+    if (i + kPrefetchAhead < values.size()) Prefetch(*values[i + kPrefetchAhead]);
     if (!options_.replace && keyspace->Exists(value.key)) {
       return absl::DataLossError(fmt::format("offset {}: key '{}' for the second time",
                                              value.record->offset, value.key.bytes));
@@ -234,19 +235,25 @@ absl::Status Loader::PutInto(const store::LockSet& locks, std::span<Value> value
 }
 
 absl::Status Loader::PutAll(std::vector<Value>& values) {
-  if (options_.held != nullptr) return PutInto(*options_.held, values);
+  std::vector<Value*> sorted(values.size());
+  if (options_.held != nullptr) {
+    std::transform(values.begin(), values.end(), sorted.begin(), [](Value& v) { return &v; });
+    return PutInto(*options_.held, sorted);
+  }
+  // By shard, and in one shard as they came: where each shard's begin, which becomes where they
+  // end.
   const auto shard_of = [this](const Value& value) { return store_.ShardOf(value.key.slot); };
-  // Of two values for one key the later one stays the later one.
-  std::stable_sort(values.begin(), values.end(),
-                   [&](const Value& a, const Value& b) { return shard_of(a) < shard_of(b); });
-  for (size_t begin = 0, end; begin < values.size(); begin = end) {
-    const ShardIndex shard = shard_of(values[begin]);
-    end = begin + 1;
-    while (end < values.size() && shard_of(values[end]) == shard) ++end;
+  std::vector<uint32_t> ends(store_.shards() + 1);
+  for (const Value& value : values) ++ends[shard_of(value) + 1];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  for (Value& value : values) sorted[ends[shard_of(value)]++] = &value;
+  uint32_t begin = 0;
+  for (size_t i = 0; i < store_.shards(); begin = ends[i++]) {
+    if (ends[i] == begin) continue;
     store::LockSet locks(store_);
-    locks.AddShard(shard);
+    locks.AddShard(static_cast<ShardIndex>(i));
     locks.Lock();
-    absl::Status status = PutInto(locks, std::span(values).subspan(begin, end - begin));
+    absl::Status status = PutInto(locks, std::span(sorted).subspan(begin, ends[i] - begin));
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

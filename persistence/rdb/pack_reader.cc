@@ -35,6 +35,26 @@ OwnedPack Convert(PackForm form, std::string_view bytes) {
   return form == PackForm::kZipmap && pack.get().empty() ? OwnedPack() : std::move(pack);
 }
 
+// Whether the text can be an integer's digits, so that it must be looked at in full.
+bool MayBeInteger(std::string_view text) {
+  constexpr size_t kMostDigits = 20;
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !text.empty() && text.size() <= kMostDigits && is_digit(text.back()) &&
+         (is_digit(text.front()) || text.front() == '-');
+}
+
+// Of an element that is no integer: docs/formats/listpack.md.
+size_t BytesForText(size_t size) {
+  const size_t payload = size + (size < 64 ? 1 : size < 4096 ? 2 : 5);
+  // One less than seven bits could hold, but for the first, as Redis counts.
+  const size_t back = payload <= 127        ? 1
+                      : payload < 16383     ? 2
+                      : payload < 2097151   ? 3
+                      : payload < 268435455 ? 4
+                                            : 5;
+  return payload + back;
+}
+
 }  // namespace
 
 void FailPack(RdbReader& reader, PackForm form, std::string_view what, std::string_view why) {
@@ -70,7 +90,8 @@ std::optional<PackFacts> ExaminePack(const Listpack& pack, uint32_t width) {
   for (auto at = pack.First(); at != Listpack::kNone; at = pack.Next(at)) {
     ListpackElement::Digits digits;
     const std::string_view text = pack.Get(at).Text(digits);
-    shortest += Listpack::BytesFor(text);
+    shortest += pack.Get(at).is_integer() || MayBeInteger(text) ? Listpack::BytesFor(text)
+                                                                : BytesForText(text.size());
     if (column == 0) {
       keys.Add(text);
       ++facts.rows;

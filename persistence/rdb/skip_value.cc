@@ -12,6 +12,14 @@ void Repeat(RdbReader& reader, size_t least, F skip) {
   for (uint64_t left = reader.Count(least); left > 0 && reader.ok(); --left) skip();
 }
 
+// Each of some strings and some bytes.
+void SkipRows(RdbReader& reader, size_t strings, size_t bytes) {
+  Repeat(reader, strings + bytes, [&] {
+    for (size_t i = 0; i < strings; ++i) reader.SkipString();
+    reader.Raw(bytes);
+  });
+}
+
 void SkipStream(RdbReader& reader, RdbType form) {
   constexpr size_t kRawId = 16;
   const auto skip_id = [&] {
@@ -84,7 +92,6 @@ void SkipModuleParts(RdbReader& reader) {
 }
 
 void SkipValue(RdbReader& reader, uint8_t type) {
-  const auto skip_string = [&] { reader.SkipString(); };
   const auto form = static_cast<RdbType>(type);
   switch (form) {
     case RdbType::kString:
@@ -104,22 +111,16 @@ void SkipValue(RdbReader& reader, uint8_t type) {
     case RdbType::kList:
     case RdbType::kSet:
     case RdbType::kListQuicklist:
-      return Repeat(reader, 1, skip_string);
+      return SkipRows(reader, 1, 0);
     case RdbType::kSortedSet:
       return Repeat(reader, 2, [&] {
         reader.SkipString();
         reader.SkipOldDouble();
       });
     case RdbType::kSortedSet2:
-      return Repeat(reader, 9, [&] {
-        reader.SkipString();
-        reader.Fixed64();
-      });
+      return SkipRows(reader, 1, 8);
     case RdbType::kHash:
-      return Repeat(reader, 2, [&] {
-        reader.SkipString();
-        reader.SkipString();
-      });
+      return SkipRows(reader, 2, 0);
     case RdbType::kListQuicklist2:
       return Repeat(reader, 2, [&] {
         reader.Length();
@@ -135,11 +136,7 @@ void SkipValue(RdbReader& reader, uint8_t type) {
         reader.SkipString();
       });
     case RdbType::kHashDeadlinesValkey:
-      return Repeat(reader, 10, [&] {
-        reader.SkipString();
-        reader.SkipString();
-        reader.Fixed64();
-      });
+      return SkipRows(reader, 2, 8);
     case RdbType::kStream:
     case RdbType::kStream2:
     case RdbType::kStream3:
