@@ -195,6 +195,8 @@ AofStatus AofWriter::status() const {
   const std::lock_guard lock(published_mutex_);
   AofStatus status = published_;
   status.healthy = healthy();
+  const auto late = options_.sync_interval * 4 / 5;
+  status.sync_late = status.sync_pending && steady_clock::now() - published_sync_ > late;
   if (published_attached_) status.buffer_bytes = journal_.end() - published_lsn_;
   return status;
 }
@@ -205,6 +207,7 @@ void AofWriter::PublishStatus() {
   published_.base_bytes = base_bytes_;
   published_.delayed_syncs = delayed_syncs_;
   published_.sync_pending = syncing_;
+  published_sync_ = last_sync_;
   published_.apart = apart_.has_value();
   if (!appender_) return;
   published_.apart = appender_->apart();

@@ -63,6 +63,8 @@ struct AofStatus {
   uint64_t buffer_bytes = 0;   // aof_buffer_length: not written yet.
   uint64_t delayed_syncs = 0;  // aof_delayed_fsync: a sync was due, and the last one not done.
   bool sync_pending = false;   // aof_pending_bio_fsync
+  // The sync under way takes so long that the next one is about to be due.
+  bool sync_late = false;
   Lsn durable = 0;
 };
 
@@ -165,8 +167,8 @@ class AofWriter {
   };
   RoomJob room_job_;  // For the syncer to take, if it has a file.
   bool making_room_ = false;
-  bool sync_failed_ = false;                  // Until one gets through.
-  int draining_ = 0;                          // Who waits for the next write.
+  bool sync_failed_ = false;  // Until one gets through.
+  int draining_ = 0;          // Who waits for the next write.
   bool stopping_ = false;
   bool stopped_ = false;
   Instant last_sync_{};
@@ -183,6 +185,7 @@ class AofWriter {
   // for a copy only.
   mutable std::mutex published_mutex_;
   AofStatus published_;
+  Instant published_sync_{};  // When the sync under way began.
   Lsn published_lsn_ = 0;
   bool published_attached_ = false;
 

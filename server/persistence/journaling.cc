@@ -353,6 +353,7 @@ bool Journaling::IsRewriteDue() const {
 void Journaling::Tick(UnixMillis) {
   const std::lock_guard lock(mu_);
   healthy_.store(writer_ == nullptr || writer_->healthy(), std::memory_order_relaxed);
+  UpdateHolding();
   if (!IsRewriteDue() || rewriting_) return;
   if (!node_.saver().StartOther([this] { RunRewrites(); })) return;
   scheduled_ = false;
@@ -367,13 +368,23 @@ void Journaling::BeginRewriting() {
   began_ = tried_ = SystemClock().NowMillis();
 }
 
+// `everysec` promises that a second or two are lost at most: when the disk does not keep up,
+// replies wait for it until it does.
+void Journaling::UpdateHolding() {
+  const AppendFsync when = node_.parameters().appendfsync.load();
+  bool holds = when == AppendFsync::kAlways;
+  if (when == AppendFsync::kEverySecond && writer_ != nullptr) holds = writer_->status().sync_late;
+  const bool held = holds_replies_.exchange(enabled() && holds);
+  if (holds == held || when == AppendFsync::kAlways) return;
+  if (holds) LogWarning("The disk is slow: a sync takes longer than a second; replies wait for it");
+}
+
 void Journaling::ApplyParameters() {
   const Settings& settings = node_.parameters();
   const std::lock_guard lock(mu_);
-  const persistence::FsyncPolicy policy = PolicyOf(settings.appendfsync.load());
-  holds_replies_.store(enabled() && policy == persistence::FsyncPolicy::kAlways);
+  UpdateHolding();
   if (writer_ == nullptr) return;
-  writer_->SetPolicy(policy);
+  writer_->SetPolicy(PolicyOf(settings.appendfsync.load()));
   writer_->SetTimestamps(settings.aof_timestamp_enabled.load());
   writer_->SetKeepHistory(settings.aof_disable_auto_gc.load());
 }

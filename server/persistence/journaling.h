@@ -41,7 +41,7 @@ class Journaling final : public persistence::EffectListener {
     return enabled() ? journal_.Append(effects, slot) : journal_.end();
   }
   persistence::CommitGate& gate() { return gate_; }
-  // Whether replies wait for the disk (appendfsync always).
+  // Whether replies wait for the disk: appendfsync always, or everysec and the disk is too slow.
   bool holds_replies() const { return holds_replies_.load(std::memory_order_relaxed); }
   // Behind the locks, once for what was appended.
   void WakeReaders() { journal_.WakeReaders(); }
@@ -91,6 +91,7 @@ class Journaling final : public persistence::EffectListener {
   std::unique_ptr<persistence::AofWriter> NewWriter(persistence::AofFiles files);
   void StopWriter(persistence::AofWriter* writer);
   void Listen(bool on);  // With all shards locked, or before anybody is served.
+  void UpdateHolding();  // With the mutex held, as the next.
   bool IsRewriteDue() const;
   void RunRewrites();  // On the snapshots' thread.
   absl::Status Rewrite();

@@ -4,17 +4,16 @@
 // what it keeps, and says what shall fail.
 //
 //   HENGE_DISK_ROOT     the folder whose files are watched, absolute
-//   HENGE_DISK_SHADOW   where it keeps, on the same file system:
-//                         names        each change of a name, in order; lines as Note() writes them
-//                         live-INODE   a hard link: the file as its writers see it, also when
-//                         removed synced-INODE what of it was synced
+//   HENGE_DISK_SHADOW   where it keeps, on the same file system: `names`, each change of a name, in
+//                       order, as Note() writes them; `live-INODE`, a hard link: the file as its
+//                       writers see it, also when removed; `synced-INODE`, what of it was synced
 //   HENGE_DISK_SYNC_US  a sync takes up to that long
 //   HENGE_DISK_LIES     a sync does nothing, and says it did
-//   HENGE_DISK_FAULTS   a file of lines `CALL PART WHAT`, for paths with that part. Calls: open,
-//   write,
-//                       sync, syncdir, rename, unlink, truncate. It fails with that errno; `half`
-//                       for write: half of what is asked, then ENOSPC; `slow`: works, and takes 20
-//                       ms.
+//   HENGE_DISK_FAULTS   a file of lines `CALL PART WHAT`, for paths with that part
+//
+// CALL is open, write, sync, syncdir, rename, unlink or truncate. WHAT is the errno it fails with;
+// `half` (write): half of what is asked, then ENOSPC; `slow`: it works, and takes 20 ms; `stall`
+// (sync): it does not come back until that line is gone.
 //
 // It calls the kernel itself, so that a sanitizer's own interceptors stand in front of it. A sync
 // that fails loses what it was about, as with Linux: a later one leaves zeros there.
@@ -225,8 +224,8 @@ ssize_t WroteAt(const OpenFile& file, off_t offset, ssize_t size) {
   return size;
 }
 
-// [from, to) of the live file to the same place of the synced one, zeros where it was lost. Both are
-// `size` bytes long then.
+// [from, to) of the live file to the same place of the synced one, zeros where it was lost. Both
+// are `size` bytes long then.
 void Copy(ino_t inode, off_t from, off_t to, off_t size, const Inode& facts) {
   const int in = RealOpen(ShadowPath("live", inode).c_str(), O_RDONLY | O_CLOEXEC, 0);
   const int out =
@@ -264,6 +263,7 @@ int Sync(int fd) {
   timespec at;
   clock_gettime(CLOCK_MONOTONIC, &at);
   if (disk.sync_us > 0) usleep(static_cast<unsigned>(at.tv_nsec / 1000) % disk.sync_us);
+  while (Fault("sync", file->path) == "stall") usleep(kSlowUs);
   const std::lock_guard lock(disk.mutex);
   Inode& facts = disk.inodes[file->inode];
   struct stat synced{};

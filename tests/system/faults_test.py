@@ -111,6 +111,43 @@ class AppendOnlyFaultsTest(FaultCase):
                 harness.wait_until(lambda: self.client.set("accepted", 1))
         self.assertEqual(self.after_power_cut().get("counter"), str(len(INCREMENT)).encode())
 
+    def test_everysec_goes_no_further_beyond_a_disk_that_stalls(self):
+        """Replies wait for it: two seconds of writes are lost at most when the power fails then."""
+        self.appending("everysec")
+        for heals in (True, False):
+            acknowledged = []
+            stop = threading.Event()
+
+            def write(port=self.server.port, stop=stop, acknowledged=acknowledged):
+                client = redis.Redis(port=port, socket_timeout=60)
+                try:
+                    while not stop.is_set():
+                        acknowledged.append((client.incr("counter"), time.monotonic()))
+                except redis.exceptions.ConnectionError:
+                    pass  # It was killed.
+
+            thread = threading.Thread(target=write)
+            thread.start()
+            harness.wait_until(lambda count=acknowledged: len(count) > 100)
+            self.disk.fail("sync incr stall")
+            harness.wait_until(lambda count=acknowledged: time.monotonic() - count[-1][1] > 1, 30)
+            stood, stood_at = acknowledged[-1]
+            self.assertEqual(self.client.exists("counter"), 1)
+            self.assertIn("The disk is slow", self.server.log())
+            if heals:
+                self.disk.fail()
+                harness.wait_until(lambda count=acknowledged: count[-1][0] > stood + 100)
+                stop.set()
+                thread.join()
+                continue
+            self.server.kill()
+            thread.join()
+            self.disk.fail()
+            self.lost = self.disk.lose_power(self.random)
+            found = int(self.server.start().client().get("counter"))
+            lost = [stood_at - at for value, at in acknowledged if value > found]
+            self.assertLess(max(lost, default=0), 2.5)
+
     def test_a_rewrite_that_fails_changes_nothing(self):
         self.appending()
         for i, fault in enumerate(REWRITE):
