@@ -10,7 +10,7 @@ help:
 	@echo 'make lint    the house rules; make format applies the code style'
 	@echo 'make transcripts   what clients see, against Henge and the redis-server of Debian'
 	@echo 'make differential  random calls to both for five minutes, until replies differ'
-	@echo 'make kills   two hundred times kill -9 under load, and what is there afterwards'
+	@echo 'make kills   two hundred times kill -9 under load, failing disks, damaged files'
 	@echo 'make fuzz    each fuzzer for a minute; make bench measures beside redis-server'
 	@echo 'make clean   removes what was built'
 
@@ -47,6 +47,8 @@ fuzz: deps
 
 kills: build
 	HENGE_KILLS=200 /usr/bin/python3 tests/system/kills_test.py build/release/bin/henge-server $(ARGS)
+	HENGE_FAULTS=50 /usr/bin/python3 tests/system/faults_test.py build/release/bin/henge-server
+	HENGE_MUTATIONS=2000 /usr/bin/python3 tests/system/damage_test.py build/release/bin/henge-server
 
 bench: build
 	scripts/bench $(ARGS)
