@@ -19,6 +19,7 @@ constexpr size_t kReadAhead = 16 * 1024;     // Least room for a read behind an 
 constexpr size_t kKeepCapacity = 32 * 1024;  // A larger kept buffer is released when it empties.
 constexpr size_t kSendFrom = 1024 * 1024;    // Replies of this size don't wait for the round's end.
 constexpr int kMaxVectors = 64;
+constexpr size_t kMostHeld = 256 * 1024;  // Replies held back, and more is not executed.
 
 }  // namespace
 
@@ -37,6 +38,16 @@ Connection::~Connection() {
 
 void Connection::Resume() {
   suspended_ = false;
+  ResumeSoon();
+}
+
+void Connection::ReleaseOutput() {
+  held_ = false;
+  if (std::exchange(choked_, false)) ResumeSoon();
+  FlushSoon();
+}
+
+void Connection::ResumeSoon() {
   if (resume_queued_) return;
   resume_queued_ = true;
   worker_.resumed_.push_back(this);
@@ -158,6 +169,7 @@ size_t Connection::Process(std::string_view bytes) {
       }
       // A long pipeline's replies go out on the way instead of piling up.
       if (out_.pending() >= kSendFrom && !doomed_ && !SendOnTheWay()) worker_.Close(*this);
+      choked_ = held_ && out_.pending() > kMostHeld;
       if (!resumable()) {
         parser_.Reset();
         return parsed;

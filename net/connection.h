@@ -54,12 +54,10 @@ class Connection {
   // Sends what is pending, then closes; nothing more is executed.
   void CloseAfterFlush() { closing_ = true; }
   bool closing() const { return closing_; }
-  // What is in out() and what is added stays there until it is released.
+  // What is in out() and what is added stays there until it is released. With much of it there,
+  // nothing more is read or executed until then.
   void HoldOutput() { held_ = true; }
-  void ReleaseOutput() {
-    held_ = false;
-    FlushSoon();
-  }
+  void ReleaseOutput();
   // Something was written to out() outside Execute: have it sent in this round.
   void FlushSoon();
 
@@ -79,7 +77,8 @@ class Connection {
   size_t Process(std::string_view bytes);
   void Parse(std::string_view bytes, Batch& batch, size_t& parsed, bool& refused);
   ssize_t Receive(char* to, size_t room);
-  bool resumable() const { return !suspended_ && !closing_; }
+  bool resumable() const { return !suspended_ && !closing_ && !choked_; }
+  void ResumeSoon();
 
   Worker& worker_;
   const int fd_;
@@ -87,6 +86,7 @@ class Connection {
   bool suspended_ = false;
   bool closing_ = false;
   bool held_ = false;
+  bool choked_ = false;       // Held, with too much in out_ to go on.
   bool wants_write_ = false;  // The socket was full.
   bool flush_queued_ = false;
   bool resume_queued_ = false;

@@ -23,7 +23,7 @@ namespace henge::net {
 namespace {
 
 // "wait" suspends the connection until the test calls Resume; "bye" closes after the reply. "hold"
-// suspends all other connections, "kick" closes them.
+// suspends all other connections, "kick" closes them; "gate" holds back all replies from then on.
 class EchoHandler final : public ConnectionHandler {
  public:
   explicit EchoHandler(Connection& connection) : connection_(connection) {}
@@ -41,6 +41,7 @@ class EchoHandler final : public ConnectionHandler {
         connection_.Suspend();
         return i + 1;
       }
+      if (last == "gate") connection_.HoldOutput();
       if (last == "bye") {
         connection_.CloseAfterFlush();
         return i + 1;
@@ -260,6 +261,34 @@ TEST_F(WorkerTest, ExecutesNothingOfAConnectionThatAnotherClosed) {
   size_t answered = 0;
   for (size_t i = 1; i < peers.size(); ++i) answered += peers[i]->Ended() ? 0 : 1;
   EXPECT_EQ(answered, 0u);
+}
+
+TEST_F(WorkerTest, ReadsNoMoreThanSomeWhileRepliesAreHeld) {
+  Peer peer(worker_);
+  std::string sent = Command("gate");
+  std::string expected = Bulk("gate");
+  for (int i = 0; i < 4000; ++i) {
+    const std::string value = std::to_string(i) + std::string(1000, 'x');
+    sent += Command(value);
+    expected += Bulk(value);
+  }
+  std::thread sender([&] { peer.SendDeaf(sent); });
+  const auto held = [&] {
+    size_t bytes = 0;
+    worker_.Post([&] {
+      worker_.ForEachConnection([&](Connection& each) { bytes = each.out().pending(); });
+    });
+    Settle();
+    return bytes;
+  };
+  // What a batch adds comes on top, and then nothing more, though there is more to read.
+  constexpr size_t kLimit = 256 * 1024;
+  while (held() <= kLimit) std::this_thread::yield();
+  for (int i = 0; i < 100; ++i) EXPECT_LT(held(), kLimit + 200'000);
+  EXPECT_FALSE(peer.HasMore());
+  worker_.Post([&] { worker_.ForEachConnection([](Connection& each) { each.ReleaseOutput(); }); });
+  sender.join();
+  EXPECT_EQ(peer.Receive(expected.size()), expected);
 }
 
 TEST_F(WorkerTest, ClosesAfterTheReplyAndExecutesNothingMore) {

@@ -205,6 +205,7 @@ constexpr Row kRows[] = {
     {"save", ApplySaving},
     {"appendonly", ApplyAppendOnly, false},
     {"appendfsync", ApplyJournaling},
+    {"no-appendfsync-on-rewrite", ApplyJournaling},
     {"aof-timestamp-enabled", ApplyJournaling},
     {"aof-disable-auto-gc", ApplyJournaling},
     {"stop-writes-on-bgsave-error", ApplySaving},

@@ -85,8 +85,14 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
                    node.dispatchers()[static_cast<size_t>(worker_index)]->ReleaseReplies();
                  });
                }),
-      upkeep_(node.store(), effects_, node.latency(), node.debug().pause_cron, worker_index,
-              node.options().io_threads, [this] { ServeWaiters(); }),
+      // While data is loaded, what has expired stays until the log says that it is gone.
+      upkeep_(
+          node.store(), effects_, node.latency(),
+          [&node] {
+            return node.debug().pause_cron.load(std::memory_order_relaxed) ||
+                   node.loader().loading();
+          },
+          worker_index, node.options().io_threads, [this] { ServeWaiters(); }),
       script_token_(node.store().script_token()),
       locks_(node.store()),
       awakener_(node, *this, locks_, effects_),
@@ -359,6 +365,7 @@ bool Dispatcher::OutOfMemory(const commands::ClientState& client,
                              const commands::CommandSpec& spec) {
   out_of_memory_ = false;
   if (node_.store().settings().max_memory.load(std::memory_order_relaxed) == 0) return false;
+  if (node_.loader().loading()) return false;
   // Any command makes room, as in Redis; those that need memory are refused where there is none.
   if (upkeep_.MakeRoom(now_)) return false;
   out_of_memory_ = true;

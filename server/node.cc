@@ -68,9 +68,10 @@ Node::~Node() {
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
   acceptor_.Stop();
-  workers_.clear();  // Sessions end before what they refer to.
-  // A rewrite under way is given up, or the snapshots' thread would end when that has.
+  // A rewrite under way is given up, or the snapshots' thread would end when that has. What the
+  // journal says to workers they must still be there to hear.
   journaling_.Stop();
+  workers_.clear();  // Sessions end before what they refer to.
 }
 
 commands::Services& Node::services() { return *services_; }

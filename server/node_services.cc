@@ -346,6 +346,7 @@ class Persistence final : public commands::PersistenceService {
     store::Unheard unheard;
     store::Keyspace(store, held, unheard, 0, ctx.keyspace.now())
         .FlushDatabases(0, static_cast<DbIndex>(store.databases() - 1), store::FlushMode::kLazy);
+    node_.services().scripting().libraries().Flush();
   }
 
   Node& node_;

@@ -56,12 +56,12 @@ constexpr std::string_view kEvictionCycle = "eviction-cycle";
 }  // namespace
 
 Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency,
-               const std::atomic<bool>& paused, int index, int workers,
+               std::function<bool()> rests, int index, int workers,
                std::function<void()> after_round)
     : store_(store),
       share_(ShareOf(store, index, workers)),
       latency_(latency),
-      paused_(paused),
+      rests_(std::move(rests)),
       after_round_(std::move(after_round)),
       expiry_(store, share_, sink),
       evictor_(store, sink, EntropySeed()) {}
@@ -69,8 +69,7 @@ Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& lat
 void Upkeep::Round(net::Worker& worker) {
   const UnixMillis now = SystemClock().NowMillis();
   int64_t period_ms = kPeriodMs;
-  if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now ||
-      paused_.load(std::memory_order_relaxed)) {
+  if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now || rests_()) {
     worker.AddTimer(period_ms, [this, &worker] { Round(worker); });
     return;
   }

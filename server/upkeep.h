@@ -18,11 +18,10 @@ namespace henge::server {
 
 class Upkeep {
  public:
-  // Worker `index` of `workers`. While `paused`, rounds do nothing. `after_round` is called without
-  // locks when keys may have gone.
+  // Worker `index` of `workers`. While `rests()`, rounds do nothing. `after_round` is called
+  // without locks when keys may have gone.
   Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& latency,
-         const std::atomic<bool>& paused, int index, int workers,
-         std::function<void()> after_round);
+         std::function<bool()> rests, int index, int workers, std::function<void()> after_round);
 
   // On the worker's thread: runs now and from then on by a timer.
   void Start(net::Worker& worker) {
@@ -44,7 +43,7 @@ class Upkeep {
   store::Store& store_;
   const store::ShardRange share_;
   LatencyMonitor& latency_;
-  const std::atomic<bool>& paused_;
+  const std::function<bool()> rests_;
   const std::function<void()> after_round_;
   store::ExpiryCycle expiry_;
   Counter expiry_ticks_;

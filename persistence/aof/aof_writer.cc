@@ -13,6 +13,12 @@ namespace henge::persistence {
 
 using std::chrono::steady_clock;
 
+namespace {
+
+constexpr std::chrono::seconds kPurgeWait(1);
+
+}  // namespace
+
 AofWriter::AofWriter(AofFiles files, Journal& journal, CommitGate* gate, const Clock& clock,
                      const AofWriterOptions& options)
     : files_(std::move(files)),
@@ -177,6 +183,8 @@ void AofWriter::SetKeepHistory(bool keep) {
   if (!keep_history_.exchange(keep) || keep) return;
   purge_.store(true);
   bell_.Ring();
+  Guard lock(mutex_);
+  changed_.wait_for(lock, kPurgeWait, [&] { return stopped_ || !purge_.load(); });
 }
 
 std::string AofWriter::error_reason() const {
@@ -221,7 +229,11 @@ void AofWriter::RunWriter() {
   const ThreadMemory memory;
   Guard lock(mutex_);
   while (!stopping_) {
-    if (purge_.exchange(false)) PurgeHistory(lock);
+    if (purge_.load()) {
+      PurgeHistory(lock);
+      purge_.store(false);
+      changed_.notify_all();
+    }
     const Micros pause = Round(lock);
     PublishStatus();
     if (draining_ > 0) changed_.notify_all();
@@ -265,6 +277,7 @@ AofWriter::Micros AofWriter::Round(Guard& lock) {
     case FsyncPolicy::kNo:
       break;
   }
+  if (!SyncForHeld(lock)) return options_.retry;
   if (*wrote || appender_->marked() || !appender_->reader().Arm()) return options_.gather;
   return Idle(now);
 }
@@ -297,10 +310,13 @@ AofWriter::Instant AofWriter::SyncDue() const {
 
 void AofWriter::DelayWrite(Guard& lock) {
   const auto* delay = options_.write_delay_us;
-  if (delay == nullptr || delay->load() <= 0 || journal_.end() == appender_->written()) return;
-  lock.unlock();
-  std::this_thread::sleep_for(Micros(delay->load()));
-  lock.lock();
+  if (delay == nullptr || journal_.end() == appender_->written()) return;
+  constexpr int64_t kStepUs = 5000;
+  for (int64_t waited = 0; waited < delay->load() && !stopping_; waited += kStepUs) {
+    lock.unlock();
+    std::this_thread::sleep_for(Micros(std::min(kStepUs, delay->load() - waited)));
+    lock.lock();
+  }
 }
 
 void AofWriter::SyncHere(Guard& lock) {
@@ -326,6 +342,18 @@ void AofWriter::MakeRoom() {
   if (room == 0) return;
   room_job_ = {appender_->file(), room, appender_->file()->room_ticket()};
   changed_.notify_all();
+}
+
+// Those whose replies were held when `always` ended still wait for the disk. False: it failed.
+bool AofWriter::SyncForHeld(Guard& lock) {
+  if (appender_->policy() == FsyncPolicy::kAlways) {
+    held_until_ = kNobodyHeld;
+    return true;
+  }
+  if (held_until_ == kNobodyHeld) held_until_ = journal_.end();
+  if (appender_->synced() >= held_until_) return true;
+  SyncHere(lock);
+  return !sync_failed_;
 }
 
 void AofWriter::SyncApart(Instant now) {

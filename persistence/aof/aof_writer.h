@@ -105,7 +105,8 @@ class AofWriter {
 
   void SetPolicy(FsyncPolicy policy);
   void SetTimestamps(bool on);
-  // aof-disable-auto-gc: history stays until it is turned off.
+  // aof-disable-auto-gc, for tests: history stays until it is turned off. Then waits a moment for the
+  // manifest that names none.
   void SetKeepHistory(bool keep);
 
   // Whether what was written last got through. One load.
@@ -132,6 +133,7 @@ class AofWriter {
   void DelayWrite(Guard& lock);
   void SyncHere(Guard& lock);
   void MakeRoom();
+  bool SyncForHeld(Guard& lock);
   void SyncApart(Instant now);
   absl::Status Ending(Guard& lock);
   void EndSync(const AofAppender::SyncJob& job, const absl::Status& status);
@@ -174,6 +176,8 @@ class AofWriter {
   Instant last_sync_{};
   Instant sync_ended_{};  // Of `always`, as the two below.
   Micros sync_took_{0};
+  static constexpr Lsn kNobodyHeld = ~Lsn{0};
+  Lsn held_until_ = 0;        // Where the journal ended when `always` did; kNobodyHeld under it.
   uint64_t group_bytes_ = 0;  // What was under way when it ended: just synced, or waiting.
   bool delay_counted_ = false;
   uint64_t delayed_syncs_ = 0;

@@ -36,6 +36,7 @@ void Snapshot::Begin(UnixMillis now) {
 
 void Snapshot::NoteMoment(UnixMillis now) {
   now_ = now;
+  if (options_.libraries) functions_ = options_.libraries();
   sizes_.resize(store_.databases());
   bool field_deadlines = false;
   for (DbIndex db = 0; db < store_.databases(); ++db) {
@@ -113,7 +114,7 @@ void Snapshot::WriteHead(ByteSink& sink) {
   RdbWriter writer(head, options_.rdb);
   WriteHeader(writer);
   for (const auto& [name, value] : options_.aux) WriteAux(writer, name, value);
-  for (const std::string& code : options_.functions) WriteFunction(writer, code);
+  for (const std::string& code : functions_) WriteFunction(writer, code);
   // Sizes first, for whoever lays out tables: records select their databases again.
   for (size_t db = 0; db < sizes_.size(); ++db) {
     if (sizes_[db].keys == 0) continue;

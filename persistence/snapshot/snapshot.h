@@ -48,8 +48,9 @@ struct SnapshotOptions {
   RdbOptions rdb;
   bool checksum = true;
   std::vector<std::pair<std::string, std::string>> aux;  // Fields for the file's head, in order.
-  std::vector<std::string> functions;                    // Libraries' code.
-  std::shared_ptr<Cancellation> cancellation;            // None: nobody can end it early.
+  // The code of libraries of functions; asked at the moment of the snapshot. Null: none.
+  std::function<std::vector<std::string>()> libraries;
+  std::shared_ptr<Cancellation> cancellation;  // None: nobody can end it early.
   // Microseconds to wait for each key, for tests (rdb-key-save-delay). It may change while it is
   // waited. Null: none.
   std::function<int64_t()> key_delay;
@@ -121,6 +122,7 @@ class Snapshot final : private store::SnapshotSink {
   SnapshotOptions options_;
   store::SnapshotWalk walk_;
   UnixMillis now_ = 0;
+  std::vector<std::string> functions_;
   std::vector<DbSize> sizes_;  // By database.
   std::vector<ShardRecords> shards_;
   RecordChunk step_;        // What EndStep took from its shard; Write's, as the next.

@@ -20,7 +20,7 @@ constexpr Parameter kRows[] = {
     String("appendfilename", "persistence.appendfilename", At<&Settings::appendfilename>, "appendonly.aof", kImmutable, "Base name of the append-only files."),
     String("appenddirname", "persistence.appenddirname", At<&Settings::appenddirname>, "appendonlydir", kImmutable, "Directory of the append-only files."),
     OneOf("appendfsync", "persistence.appendfsync", At<&Settings::appendfsync>, kAppendFsyncNames, "everysec", 0, "When the log is synced to disk."),
-    Bool("no-appendfsync-on-rewrite", "persistence.no-appendfsync-on-rewrite", At<&Settings::no_appendfsync_on_rewrite>, false, kNotYet, "Don't sync the log while a snapshot is written."),
+    Bool("no-appendfsync-on-rewrite", "persistence.no-appendfsync-on-rewrite", At<&Settings::no_appendfsync_on_rewrite>, false, 0, "Don't sync the log while a snapshot is written."),
     Int("auto-aof-rewrite-percentage", "persistence.auto-aof-rewrite-percentage", At<&Settings::auto_aof_rewrite_percentage>, {0, kIntMax, 100}, 0, "Growth of the log at which it is rewritten, in percent; 0 never."),
     Size("auto-aof-rewrite-min-size", "persistence.auto-aof-rewrite-min-size", At<&Settings::auto_aof_rewrite_min_size>, {0, kLongMax, 64 * kMb}, 0, "Bytes below which the log is not rewritten."),
     Bool("aof-load-truncated", "persistence.aof-load-truncated", At<&Settings::aof_load_truncated>, true, 0, "Start with a log whose end is torn."),

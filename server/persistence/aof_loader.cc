@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -18,7 +21,16 @@ using persistence::PosixFileSystem;
 
 AofLoader::AofLoader(Node& node, const persistence::RdbLoadOptions& rdb,
                      persistence::LoadProgress& progress)
-    : node_(node), rdb_(rdb), progress_(progress), applier_(node, rdb.held) {}
+    : node_(node),
+      rdb_(rdb),
+      progress_(progress),
+      lanes_(node, rdb.held == nullptr && rdb.threads > 1 ? rdb.threads : 0, rdb.held,
+             [this](uint64_t offset, const absl::Status& status) {
+               // As Redis: it may have been refused when it was written, too.
+               LogWarning(
+                   "A command of the append-only file was refused",
+                   {{"file", loading_}, {"offset", offset}, {"error", Std(status.message())}});
+             }) {}
 
 // All are opened before any is read: a rewrite that ends meanwhile deletes files, but not from
 // under those who have them.
@@ -46,9 +58,9 @@ absl::Status AofLoader::Load(persistence::AofFiles& files) {
   if (!parts.ok()) return parts.status();
   for (Part& part : *parts) {
     const bool last = &part == &parts->back();
-    if (absl::Status status = LoadPart(part, files.PathOf(part.name), last); !status.ok()) {
-      return status;
-    }
+    const absl::Status status = LoadPart(part, files.PathOf(part.name), last);
+    lanes_.Rest();  // After an error, too: they read the contents.
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -64,6 +76,9 @@ absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last)
               fmt::format("{}: {}", part.name, Std(loaded.status().message()))};
     }
     ReportLeftOut(*loaded, progress_);
+    if (absl::Status status = LoadLibraries(node_, *loaded, rdb_.held); !status.ok()) {
+      return status;
+    }
     offset = loaded->bytes;
   }
   AofParser parser(bytes, offset);
@@ -87,23 +102,33 @@ absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last)
 
 // Up to the end, or to what is wrong: the parser's next result tells which.
 absl::Status AofLoader::LoadCommands(std::string_view name, AofParser& parser) {
+  loading_ = name;
+  lanes_.SelectFirst();
   const uint64_t before = progress_.bytes.load() - parser.good_until();
   AofParser::Result result;
   while ((result = parser.Next()) <= AofParser::Result::kAnnotation) {
     for (size_t i = 0; result == AofParser::Result::kUnit && i < parser.commands(); ++i) {
-      const absl::Status status = applier_.Apply(parser.command(i));
-      if (status.code() == absl::StatusCode::kFailedPrecondition) {
-        // As Redis: it may have been refused when it was written, too.
-        LogWarning("A command of the append-only file was refused",
-                   {{"file", name}, {"offset", parser.begin()}, {"error", Std(status.message())}});
-      } else if (!status.ok()) {
+      const absl::Status status = lanes_.Add(parser.command(i), parser.begin());
+      if (!status.ok()) {
         return {status.code(), fmt::format("{} reading the append only file {}, offset {}",
                                            Std(status.message()), name, parser.begin())};
       }
     }
     progress_.bytes.store(before + parser.good_until(), std::memory_order_relaxed);
+    if (node_.parameters().key_load_delay.load() > 0) Delay();
   }
+  lanes_.Rest();
   return absl::OkStatus();
+}
+
+// What was added is done before it, for who looks meanwhile.
+void AofLoader::Delay() {
+  constexpr int64_t kStepUs = 5000;
+  lanes_.Rest();
+  const auto delay = [this] { return node_.parameters().key_load_delay.load(); };
+  for (int64_t waited = 0; waited < delay(); waited += kStepUs) {
+    std::this_thread::sleep_for(std::chrono::microseconds(std::min(kStepUs, delay() - waited)));
+  }
 }
 
 absl::Status AofLoader::CutEnd(Part& part, const std::string& path, uint64_t good_until) {

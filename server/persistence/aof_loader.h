@@ -2,8 +2,8 @@
 // AofLoader: the files of an append-only file into the store: a base, which may be an RDB, and the
 // commands behind it.
 //
-// Nobody else changes the store meanwhile: either nobody is served yet, or the caller holds every
-// shard's lock. Used once, by one thread.
+// RDBs are read, and commands executed, on all cores. Nobody else changes the store meanwhile:
+// either nobody is served yet, or the caller holds every shard's lock. Used once, by one thread.
 #pragma once
 
 #include <absl/status/status.h>
@@ -17,7 +17,7 @@
 #include "persistence/aof/aof_files.h"
 #include "persistence/aof/aof_parser.h"
 #include "persistence/load/rdb_loader.h"
-#include "server/persistence/effect_applier.h"
+#include "server/persistence/effect_lanes.h"
 
 namespace henge::server {
 
@@ -41,12 +41,14 @@ class AofLoader {
   absl::StatusOr<std::vector<Part>> Open(persistence::AofFiles& files);
   absl::Status LoadPart(Part& part, const std::string& path, bool last);
   absl::Status LoadCommands(std::string_view name, persistence::AofParser& parser);
+  void Delay();  // For tests (key-load-delay).
   absl::Status CutEnd(Part& part, const std::string& path, uint64_t good_until);
 
   Node& node_;
   const persistence::RdbLoadOptions& rdb_;
   persistence::LoadProgress& progress_;
-  EffectApplier applier_;
+  std::string_view loading_;  // The part's name, for what lanes have to say.
+  EffectLanes lanes_;
 };
 
 }  // namespace henge::server

@@ -23,16 +23,28 @@ absl::Status Annotated(std::string_view where, const absl::Status& status) {
   return {status.code(), fmt::format("{}: {}", where, Std(status.message()))};
 }
 
+uint64_t Keys(store::Store& store) {
+  uint64_t keys = 0;
+  for (DbIndex db = 0; db < store.databases(); ++db) keys += store.KeyCount(db);
+  return keys;
+}
+
 }  // namespace
+
+absl::Status LoadLibraries(Node& node, const persistence::RdbLoaded& loaded,
+                           const store::LockSet* held) {
+  EffectApplier applier(node, held);
+  for (const std::string& code : loaded.functions) {
+    const std::string_view words[] = {"FUNCTION", "LOAD", "REPLACE", code};
+    if (absl::Status status = applier.Apply(words); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
 
 void ReportLeftOut(const persistence::RdbLoaded& loaded,
                    const persistence::LoadProgress& progress) {
   for (const std::string& what : loaded.skipped) {
     LogWarning("Left out while loading", {{"what", what}});
-  }
-  if (!loaded.functions.empty()) {
-    LogWarning("Left out while loading: libraries of functions, which are not supported",
-               {{"libraries", loaded.functions.size()}});
   }
   if (const uint64_t empty = progress.empty.load(); empty > 0) {
     LogWarning(
@@ -113,7 +125,7 @@ absl::Status DatasetLoader::LoadAll() {
   if (found) {
     const double seconds = static_cast<double>(SystemClock().MonotonicMicros() - begin) / 1e6;
     LogNotice("DB loaded from disk", {{"seconds", seconds},
-                                      {"keys", progress_.keys.load()},
+                                      {"keys", Keys(node_.store())},
                                       {"expired", progress_.expired.load()}});
   }
   if (!append_only) return absl::OkStatus();
@@ -135,7 +147,7 @@ absl::Status DatasetLoader::LoadRdbFile(const std::string& path) {
     return status;
   }
   ReportLeftOut(*loaded, progress_);
-  return absl::OkStatus();
+  return LoadLibraries(node_, *loaded, nullptr);
 }
 
 absl::Status DatasetLoader::LoadLocked(const store::LockSet& held, bool merge) {
@@ -146,7 +158,8 @@ absl::Status DatasetLoader::LoadLocked(const store::LockSet& held, bool merge) {
   options.held = &held;
   options.replace = merge;
   persistence::LoadProgress progress;
-  return persistence::LoadRdb((*contents)->bytes(), node_.store(), options, progress).status();
+  const auto loaded = persistence::LoadRdb((*contents)->bytes(), node_.store(), options, progress);
+  return loaded.ok() ? LoadLibraries(node_, *loaded, &held) : loaded.status();
 }
 
 absl::Status DatasetLoader::LoadAofLocked(const store::LockSet& held) {

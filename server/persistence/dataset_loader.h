@@ -54,6 +54,9 @@ class DatasetLoader {
   persistence::LoadProgress progress_;
 };
 
+// Makes the libraries of functions that an RDB had. `held`: every shard is locked, by whom.
+absl::Status LoadLibraries(Node& node, const persistence::RdbLoaded& loaded,
+                           const store::LockSet* held);
 // Logs what an RDB had and was left out.
 void ReportLeftOut(const persistence::RdbLoaded& loaded, const persistence::LoadProgress& progress);
 

@@ -13,7 +13,8 @@ namespace henge::server {
 EffectApplier::EffectApplier(Node& node, const store::LockSet* held)
     : node_(node), held_(held), writer_(replies_) {}
 
-absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
+absl::StatusOr<EffectApplier::Call> EffectApplier::Prepare(
+    std::span<const std::string_view> command, std::vector<store::Key>& keys) {
   const auto [info, unknown_subcommand] = commands::CommandTable::Get().Resolve(command);
   if (info == nullptr || unknown_subcommand || info->spec->handler == nullptr) {
     return absl::UnimplementedError(fmt::format("Unknown command '{}'", command[0]));
@@ -24,34 +25,54 @@ absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
     return absl::InvalidArgumentError(
         fmt::format("wrong number of arguments for '{}'", info->full_name));
   }
+  constexpr uint32_t kAll =
+      commands::kLocksAll | commands::kLocksQueued | commands::kWalks | commands::kRunsScript;
+  Call call{.info = info, .words = command, .touches_all = (spec.flags & kAll) != 0};
+  if (info->simple_single_key && command.size() > 1) {
+    keys.push_back(store::Key::Of(command[1]));
+    return call;
+  }
   positions_.clear();
-  keys_.clear();
-  store::LockSet own(node_.store());
-  bool incomplete = (spec.flags & (commands::kLocksAll | commands::kLocksQueued)) != 0;
   if (commands::FindKeys(spec, command, positions_)) {
     for (const auto& [index, flags] : positions_) {
-      keys_.push_back(store::Key::Of(command[static_cast<size_t>(index)]));
-      if (held_ == nullptr) own.Add(keys_.back().slot);
-      incomplete = incomplete || (flags & commands::kIncomplete) != 0;
+      keys.push_back(store::Key::Of(command[static_cast<size_t>(index)]));
+      call.touches_all = call.touches_all || (flags & commands::kIncomplete) != 0;
     }
   }
+  return call;
+}
+
+absl::Status EffectApplier::Run(const Call& call) {
+  const commands::CommandSpec& spec = *call.info->spec;
+  store::LockSet own(node_.store());
   if (held_ == nullptr) {
-    if (incomplete) own.AddAll();
+    for (const store::Key& key : call.keys) own.Add(key.slot);
+    if (call.touches_all) own.AddAll();
     if ((spec.flags & commands::kWalks) == 0) own.Lock();
   }
   store::Unheard unheard;
-  store::Keyspace keyspace(node_.store(), held_ == nullptr ? own : *held_, unheard,
-                           client_.db.load(std::memory_order_relaxed), SystemClock().NowMillis());
+  store::Keyspace keyspace(node_.store(), held_ == nullptr ? own : *held_, unheard, call.db,
+                           SystemClock().NowMillis());
   keyspace.set_sees_expired(true);
-  commands::ArgReader args(command.subspan(info->container == nullptr ? 1 : 2), keys_);
-  commands::CommandContext context{client_, writer_, keyspace, node_.services(), spec, command};
-  context.in_exec = true;  // Nobody waits here.
+  client_.db.store(call.db, std::memory_order_relaxed);
+  commands::ArgReader args(call.words.subspan(call.info->container == nullptr ? 1 : 2), call.keys);
+  commands::CommandContext context{client_, writer_,    keyspace, node_.services(),
+                                   spec,    call.words, true};  // Nobody waits here.
   const uint64_t errors = writer_.errors();
   spec.handler(context, args);
   replies_.Clear();
   if (writer_.errors() == errors) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      fmt::format("'{}' was refused: {}", info->full_name, writer_.last_error_code()));
+      fmt::format("'{}' was refused: {}", call.info->full_name, writer_.last_error_code()));
+}
+
+absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {
+  keys_.clear();
+  absl::StatusOr<Call> call = Prepare(command, keys_);
+  if (!call.ok()) return call.status();
+  call->keys = keys_;
+  call->db = client_.db.load(std::memory_order_relaxed);
+  return Run(*call);
 }
 
 }  // namespace henge::server

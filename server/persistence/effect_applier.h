@@ -2,10 +2,12 @@
 // EffectApplier: does again what effects tell: those of an append-only file, or a leader's.
 //
 // A command at a time, by the rows' own handlers, under the locks of its keys; nobody hears of it.
-// What has expired stays until an effect deletes it. One thread at a time.
+// What has expired stays until an effect deletes it. One thread at a time; several appliers may be
+// at work at once.
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <span>
 #include <string_view>
@@ -23,10 +25,28 @@ class Node;
 
 class EffectApplier {
  public:
+  // A command whose row and keys are known.
+  struct Call {
+    const commands::CommandInfo* info = nullptr;
+    std::span<const std::string_view> words;
+    std::span<const store::Key> keys;
+    DbIndex db = 0;
+    // It may touch more than its keys: every shard is locked, or it walks by itself.
+    bool touches_all = false;
+  };
+
   // `held`: every shard is locked already, by whom; else each command locks what it needs.
   explicit EffectApplier(Node& node, const store::LockSet* held = nullptr);
 
-  // The status says which command is unknown or has been refused, and why.
+  // What the command is; its keys are appended to `keys`, and those of the call are yet to be set.
+  // The status says that it is unknown, or what is wrong with it.
+  absl::StatusOr<Call> Prepare(std::span<const std::string_view> command,
+                               std::vector<store::Key>& keys);
+  // kFailedPrecondition: its handler refused it.
+  absl::Status Run(const Call& call);
+  // The database that a SELECT has left selected.
+  DbIndex db() const { return client_.db.load(std::memory_order_relaxed); }
+  // Both, in that database.
   absl::Status Apply(std::span<const std::string_view> command);
 
  private:

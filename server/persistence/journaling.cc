@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/persistence/journaling.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -22,7 +24,16 @@ using persistence::CommitMark;
 namespace {
 
 constexpr int kTurnOffMs = 2000;
-constexpr int64_t kRetryMs = 60'000;  // After a rewrite failed, where only growth asks for one.
+// After a rewrite failed: a while that doubles with each failure beyond a few, as in Redis.
+constexpr int64_t kRetrySoonMs = 1000;
+constexpr uint64_t kFailuresForLimit = 3;
+constexpr int64_t kLongestRetryMinutes = 60;
+
+int64_t RetryMinutes(uint64_t failures) {
+  if (failures < kFailuresForLimit) return 0;
+  return std::min(int64_t{1} << std::min<uint64_t>(failures - kFailuresForLimit, 6),
+                  kLongestRetryMinutes);
+}
 
 persistence::FsyncPolicy PolicyOf(AppendFsync when) {
   if (when == AppendFsync::kAlways) return persistence::FsyncPolicy::kAlways;
@@ -137,6 +148,7 @@ absl::Status Journaling::Start(persistence::AofFiles files) {
   {
     const std::lock_guard lock(mu_);
     writer_ = writer;
+    policy_.reset();
   }
   Listen(true);
   return absl::OkStatus();
@@ -160,6 +172,7 @@ absl::Status Journaling::TurnOn() {
   {
     const std::lock_guard lock(mu_);
     writer_ = std::move(writer);
+    policy_.reset();
     scheduled_ = true;
   }
   enabled_.store(true);
@@ -200,6 +213,7 @@ void Journaling::Stop() {
     stopped_ = true;
     cancellation_->Cancel();
   }
+  if (turning_off_.joinable()) turning_off_.join();
   StopWriter(writer.get());
 }
 
@@ -318,27 +332,37 @@ absl::Status Journaling::ReplaceAll(persistence::AofFiles& files, BaseFormat for
 
 void Journaling::NoteRewrite(const absl::Status& status, UnixMillis began) {
   const UnixMillis now = SystemClock().NowMillis();
+  int64_t retry_minutes;
   {
     const std::lock_guard lock(mu_);
     rewriting_ = false;
     last_ok_ = status.ok();
     last_seconds_ = (now - began) / 1000;
     failures_in_row_ = status.ok() ? 0 : failures_in_row_ + 1;
+    retry_minutes = RetryMinutes(failures_in_row_);
     if (status.ok()) ++rewrites_;
     if (std::exchange(scheduled_, false) && !stopped_) BeginRewriting();
+    ApplyPolicy();
   }
   if (status.ok()) {
     LogNotice("Background AOF rewrite finished successfully", {{"ms", now - began}});
   } else {
     LogWarning("Background AOF rewrite terminated with an error",
                {{"error", Std(status.message())}});
+    if (retry_minutes > 0) {
+      LogWarning(
+          fmt::format("Background AOF rewrite has repeatedly failed and triggered the "
+                      "limit, will retry in {} minutes",
+                      retry_minutes));
+    }
   }
 }
 
 bool Journaling::IsRewriteDue() const {
   if (scheduled_) return true;
   if (writer_ == nullptr || rewriting_) return false;
-  if (!last_ok_ && SystemClock().NowMillis() - tried_ < kRetryMs) return false;
+  const int64_t retry_ms = std::max(RetryMinutes(failures_in_row_) * 60'000, kRetrySoonMs);
+  if (!last_ok_ && SystemClock().NowMillis() - tried_ < retry_ms) return false;
   const Settings& settings = node_.parameters();
   const persistence::AofStatus status = writer_->status();
   if (status.apart) return true;  // Its first base could not be written.
@@ -353,7 +377,7 @@ bool Journaling::IsRewriteDue() const {
 void Journaling::Tick(UnixMillis) {
   const std::lock_guard lock(mu_);
   healthy_.store(writer_ == nullptr || writer_->healthy(), std::memory_order_relaxed);
-  UpdateHolding();
+  ApplyPolicy();
   if (!IsRewriteDue() || rewriting_) return;
   if (!node_.saver().StartOther([this] { RunRewrites(); })) return;
   scheduled_ = false;
@@ -364,27 +388,35 @@ void Journaling::Tick(UnixMillis) {
 void Journaling::BeginRewriting() {
   rewriting_ = true;
   cancellation_ = std::make_shared<persistence::Cancellation>();
+  ApplyPolicy();
   format_ = WantedFormat(node_.parameters());
   began_ = tried_ = SystemClock().NowMillis();
 }
 
+// With no-appendfsync-on-rewrite the disk is left to the snapshot as long as one is written.
 // `everysec` promises that a second or two are lost at most: when the disk does not keep up,
 // replies wait for it until it does.
-void Journaling::UpdateHolding() {
-  const AppendFsync when = node_.parameters().appendfsync.load();
-  bool holds = when == AppendFsync::kAlways;
-  if (when == AppendFsync::kEverySecond && writer_ != nullptr) holds = writer_->status().sync_late;
+void Journaling::ApplyPolicy() {
+  const Settings& settings = node_.parameters();
+  persistence::FsyncPolicy policy = PolicyOf(settings.appendfsync.load());
+  if (settings.no_appendfsync_on_rewrite.load() && (rewriting_ || node_.saver().report().running)) {
+    policy = persistence::FsyncPolicy::kNo;
+  }
+  const bool late = policy == persistence::FsyncPolicy::kEverySecond && writer_ != nullptr &&
+                    writer_->status().sync_late;
+  const bool holds = policy == persistence::FsyncPolicy::kAlways || late;
   const bool held = holds_replies_.exchange(enabled() && holds);
-  if (holds == held || when == AppendFsync::kAlways) return;
-  if (holds) LogWarning("The disk is slow: a sync takes longer than a second; replies wait for it");
+  if (writer_ != nullptr && policy != std::exchange(policy_, policy)) writer_->SetPolicy(policy);
+  if (!held && late) {
+    LogWarning("The disk is slow: a sync takes longer than a second; replies wait for it");
+  }
 }
 
 void Journaling::ApplyParameters() {
   const Settings& settings = node_.parameters();
   const std::lock_guard lock(mu_);
-  UpdateHolding();
+  ApplyPolicy();
   if (writer_ == nullptr) return;
-  writer_->SetPolicy(PolicyOf(settings.appendfsync.load()));
   writer_->SetTimestamps(settings.aof_timestamp_enabled.load());
   writer_->SetKeepHistory(settings.aof_disable_auto_gc.load());
 }

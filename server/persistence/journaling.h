@@ -91,7 +91,7 @@ class Journaling final : public persistence::EffectListener {
   std::unique_ptr<persistence::AofWriter> NewWriter(persistence::AofFiles files);
   void StopWriter(persistence::AofWriter* writer);
   void Listen(bool on);  // With all shards locked, or before anybody is served.
-  void UpdateHolding();  // With the mutex held, as the next.
+  void ApplyPolicy();    // With the mutex held, as the next.
   bool IsRewriteDue() const;
   void RunRewrites();  // On the snapshots' thread.
   absl::Status Rewrite();
@@ -116,6 +116,7 @@ class Journaling final : public persistence::EffectListener {
   std::atomic<bool> healthy_{true};
   mutable std::mutex mu_;  // Of all below.
   std::shared_ptr<persistence::AofWriter> writer_;
+  std::optional<persistence::FsyncPolicy> policy_;  // What the writer was told.
   std::thread turning_off_;
   std::atomic<bool> turned_off_{true};  // It has ended.
   // Of the rewrite under way, or the last one.

@@ -13,6 +13,8 @@
 #include "base/memory.h"
 #include "base/strings.h"
 #include "base/version.h"
+#include "commands/scripting/library_registry.h"
+#include "commands/scripting/script_host.h"
 #include "persistence/snapshot/snapshot_file.h"
 #include "server/config/structured.h"
 #include "server/node.h"
@@ -56,6 +58,13 @@ persistence::SnapshotOptions Saver::SnapshotOptions(bool aof_base) const {
                  {"ctime", std::to_string(SystemClock().NowMillis() / 1000)},
                  {"used-mem", std::to_string(UsedMemory())},
                  {"aof-base", aof_base ? "1" : "0"}};
+  options.libraries = [this] {
+    std::vector<std::string> codes;
+    for (const auto& library : node_.services().scripting().libraries().All()) {
+      codes.push_back(library->code);
+    }
+    return codes;
+  };
   options.key_delay = [&settings] { return settings.rdb_key_save_delay.load(); };
   const std::lock_guard lock(mu_);
   options.cancellation = cancellation_;
@@ -76,6 +85,7 @@ bool Saver::Start(Done done) {
 void Saver::Begin(Done done) {
   if (thread_.joinable()) thread_.join();  // It has ended, or is about to.
   occupied_ = running_ = true;
+  ++jobs_;
   scheduled_ = false;
   cancellation_ = std::make_shared<persistence::Cancellation>();
   started_ = tried_ = SystemClock().NowMillis();
@@ -87,6 +97,7 @@ bool Saver::StartOther(std::function<void()> job) {
   if (occupied_) return false;
   if (thread_.joinable()) thread_.join();
   occupied_ = true;
+  ++jobs_;
   cancellation_ = std::make_shared<persistence::Cancellation>();
   thread_ = std::thread([this, job = std::move(job)] {
     const ThreadMemory memory;
@@ -290,6 +301,7 @@ Saver::Report Saver::report() const {
   report.last_seconds = last_seconds_;
   report.current_seconds = running_ ? (now - started_) / 1000 : -1;
   report.saves = saves_;
+  report.jobs = jobs_;
   report.last_copied = last_copied_;
   report.changes = Changes() - saved_changes_;
   if (snapshot_ != nullptr) report.progress = snapshot_->progress();

@@ -67,6 +67,7 @@ class Saver {
     int64_t last_seconds = -1;  // The last one's duration.
     int64_t current_seconds = -1;
     uint64_t saves = 0;
+    uint64_t jobs = 0;         // Begun: what Redis would have forked for.
     uint64_t changes = 0;      // Since the last success.
     uint64_t last_copied = 0;  // Bytes that writers copied for the last one.
     persistence::SnapshotProgress progress;
@@ -102,6 +103,7 @@ class Saver {
   std::shared_ptr<persistence::Cancellation> cancellation_;  // Of the job that occupies it.
   std::vector<Done> flushes_;  // Who waits for a snapshot that begins from now on.
   persistence::SavePoints save_points_;
+  uint64_t jobs_ = 0;
   bool occupied_ = false;  // By any job;
   bool running_ = false;   // by one that writes the RDB file.
   bool scheduled_ = false;

@@ -9,6 +9,7 @@ import glob
 import os
 import random
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -157,6 +158,15 @@ class RecoveryTest(AofCase):
         with open(path, "rb") as file:
             self.assertEqual(file.read(), damaged)
 
+    def test_a_command_that_is_unknown_ends_the_start(self):
+        server = self.appending()
+        self.kill(server)
+        with open(self.last_part(server), "ab") as file:
+            file.write(encode("set", "a", "1") * 1000 + encode("nonsense", "a"))
+        with self.assertRaisesRegex(AssertionError, "ended with 1"):
+            server.start()
+        self.assertRegex(server.log(), "Unknown command 'nonsense' reading .*offset [0-9]+")
+
     def test_what_had_expired_when_it_was_written_is_not_seen(self):
         server = self.appending()
         self.kill(server)
@@ -179,6 +189,65 @@ class RecoveryTest(AofCase):
         client.set("a", 2)
         self.assertEqual(server.stop(), 0)
         self.assertEqual(self.restarted(server).get("a"), b"2")
+
+    def change_at_random(self, client):
+        """Commands of one key and of several, of whole databases, and transactions."""
+        key, other, third = (f"k{self.random.randrange(40)}" for _ in range(3))
+        kind = self.random.randrange(12)
+        if kind < 4:
+            client.append(key, key[-1])
+        elif kind == 4:
+            client.mset({key: 1, other: 2, third: 3})
+        elif kind == 5:
+            client.delete("n" + other)
+            client.copy(key, "n" + other)
+        elif kind == 6:
+            client.rpush("l" + key, other, third)
+            client.lmove("l" + key, "l" + other)
+        elif kind == 7:
+            client.sadd("s" + key, *range(self.random.randrange(20)), "a")
+            client.sunionstore("s" + third, "s" + key, "s" + other)
+        elif kind == 8:
+            with client.pipeline() as transaction:
+                transaction.append(key, "x").append(other, "y").delete(third).incr("n").execute()
+        elif kind == 9 and self.random.random() < 0.1:
+            client.execute_command("SWAPDB", 0, 3)
+        elif kind == 10 and self.random.random() < 0.1:
+            client.flushdb()
+        elif kind == 11:
+            client.execute_command("COPY", key, "moved", "DB", 7, "REPLACE")
+            client.delete(other)
+            client.move(key, 7)
+
+    def test_commands_are_done_again_in_their_order(self):
+        server = self.appending(appendfsync="everysec", io_threads=2)
+        clients = [server.client(db=db) for db in (0, 3)]
+        for _ in range(3000):
+            self.change_at_random(self.random.choice(clients))
+        expected = clients[0].execute_command("DEBUG", "DIGEST")
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual(self.restarted(server).execute_command("DEBUG", "DIGEST"), expected,
+                         f"seed {SEED}")
+
+    def test_progress_shows_and_nothing_expires_while_it_is_loaded(self):
+        server = self.appending()
+        self.kill(server)
+        with open(self.last_part(server), "ab") as file:
+            for words in (("set", "k", "v"), ("pexpireat", "k", "1000"), ("persist", "k")):
+                file.write(encode(*words))
+        server.settings["key-load-delay"] = 10**9
+        client = server.start(loaded=False).client()
+        info = client.info("persistence")
+        total = sum(os.path.getsize(os.path.join(server.folder, "appendonlydir", part))
+                    for part in self.parts(server))
+        self.assertEqual((info["loading"], info["loading_total_bytes"]), (1, total))
+        self.assertLess(info["loading_loaded_bytes"], total)
+        with self.assertRaises(redis.exceptions.BusyLoadingError):
+            client.get("k")
+        # One command, and a while in which what has expired would be found.
+        client.config_set("key-load-delay", 400_000)
+        harness.wait_until(lambda: client.get("k") == b"v")
+        self.assertEqual(client.info("persistence")["loading"], 0)
 
     def test_a_single_file_of_an_older_redis_is_taken_in_once(self):
         server = self.appending()
@@ -292,6 +361,102 @@ class RunningTest(AofCase):
         server.kill()
         self.assertEqual(self.restarted(server).get("key"), b"short")
 
+    def test_it_rewrites_itself_by_percentage_only(self):
+        server = self.appending(auto_aof_rewrite_min_size="1kb", auto_aof_rewrite_percentage=0)
+        client = server.client()
+        for i in range(200):
+            client.set("key", "x" * 1000 + str(i))
+        client.bgrewriteaof()
+        self.wait_rewritten(client, 1)
+        info = client.info("persistence")
+        self.assertEqual(info["aof_rewrites"], 1)  # None but this one.
+        client.config_set("auto-aof-rewrite-percentage", 100)
+        while client.info("persistence")["aof_rewrites"] == 1:
+            client.set("key", "x" * 1000)
+            current = client.info("persistence")
+            self.assertLess(current["aof_current_size"], info["aof_base_size"] + 10**6)
+        self.wait_rewritten(client, 2)
+
+    def test_rewrites_that_fail_are_tried_less_and_less_often(self):
+        server = self.appending(auto_aof_rewrite_percentage=0)
+        client = server.client()
+        client.set("a", 1)
+        # Where the base would be written stands a folder.
+        hurdle = os.path.join(server.folder, "appendonlydir", "temp-rewriteaof-appendonly.aof.part")
+        os.mkdir(hurdle)
+        for failures in (1, 2, 3):
+            client.bgrewriteaof()
+            harness.wait_until(lambda: client.info("persistence")[  # pylint: disable=cell-var-from-loop
+                "aof_rewrites_consecutive_failures"] == failures)
+            client.incr("a")
+        self.assertEqual(client.info("persistence")["aof_last_bgrewrite_status"], "err")
+        self.assertIn("triggered the limit, will retry in 1 minutes", server.log())
+        self.assertEqual(self.parts(server)[0], "appendonly.aof.1.base.rdb")
+        os.rmdir(hurdle)
+        client.bgrewriteaof()
+        self.wait_rewritten(client, 1)
+        self.assertEqual(client.info("persistence")["aof_rewrites_consecutive_failures"], 0)
+        self.assertEqual((self.parts(server)[0], len(self.parts(server))),
+                         ("appendonly.aof.2.base.rdb", 2))
+        server.kill()
+        self.assertEqual(self.restarted(server).get("a"), b"4")
+
+    def test_the_disk_is_left_to_the_rewrite_if_that_is_wished(self):
+        server = self.appending(no_appendfsync_on_rewrite="yes")
+        client = server.client()
+        client.set("a", 1)
+        client.config_set("rdb-key-save-delay", 10**9)
+        client.bgrewriteaof()
+        harness.wait_until(lambda: client.info("persistence")["aof_rewrite_in_progress"])
+        # Nothing is written now; with `always` the reply would wait for that.
+        client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 10**9)
+        client.set("b", 1)
+        client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 0)
+        client.config_set("rdb-key-save-delay", 0)
+        self.wait_rewritten(client, 1)
+        client.set("c", 1)
+        server.kill()
+        self.assertEqual(self.restarted(server).dbsize(), 3)
+
+    def test_replies_that_are_held_come_when_always_is_turned_off(self):
+        server = self.appending(io_threads=2)
+        client, writer = server.client(), server.client()
+        client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 10**9)
+        for policy in ("no", "everysec"):
+            got = []
+            thread = threading.Thread(target=lambda: got.append(writer.incr("a")))  # pylint: disable=cell-var-from-loop
+            client.config_set("appendfsync", "always")
+            thread.start()
+            harness.wait_until(lambda: client.get("a"))
+            client.config_set("appendfsync", policy)
+            client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 0)
+            thread.join()
+            self.assertEqual(len(got), 1)
+            client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 10**9)
+        client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 0)
+
+    def test_a_pipeline_without_end_waits_for_the_disk(self):
+        server = self.appending()
+        client = server.client()
+        client.set("large", "x" * 1000)
+        client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 10**9)
+        count = 20_000
+        with socket.create_connection(("127.0.0.1", server.port)) as raw:
+            sender = threading.Thread(
+                target=raw.sendall, args=(encode("set", "a", "1") + encode("get", "large") * count,))
+            sender.start()
+            memory = lambda: max(int(each["omem"]) for each in client.client_list())
+            harness.wait_until(lambda: memory() > 256 * 1024)
+            for _ in range(20):
+                self.assertLess(memory(), 1024 * 1024)
+            client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 0)
+            expected = len(b"+OK\r\n") + count * len(b"$1000\r\n" + b"x" * 1000 + b"\r\n")
+            while expected > 0:
+                received = len(raw.recv(1 << 16))
+                self.assertGreater(received, 0)
+                expected -= received
+            sender.join()
+
     def test_waitaof_waits_for_the_disk(self):
         for policy in ("always", "everysec"):
             client = self.appending(appendfsync=policy).client()
@@ -377,6 +542,25 @@ class ReloadTest(AofCase):
             client.incr("n")
             self.assertGreater(harness.size_without_room(self.last_part(server)), size)
         client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 0)
+
+
+    def test_functions_are_kept(self):
+        server = self.appending()
+        client = server.client()
+        code = "#!lua name={0}\nredis.register_function('{0}', function() return {1} end)"
+        for name, preamble in (("one", "yes"), ("two", "no")):
+            client.config_set("aof-use-rdb-preamble", preamble)
+            client.function_load(code.format(name, 1))
+            client.bgrewriteaof()
+            self.wait_rewritten(client, 1 if name == "one" else 2)
+            client.function_load(code.format("later", len(name)), replace=True)
+            client.execute_command("DEBUG", "LOADAOF")
+            self.assertEqual((client.fcall(name, 0), client.fcall("later", 0)), (1, 3))
+        client.execute_command("DEBUG", "RELOAD")
+        self.assertEqual((client.fcall("one", 0), client.fcall("two", 0)), (1, 1))
+        server.kill()
+        client = self.restarted(server)
+        self.assertEqual([client.fcall(name, 0) for name in ("one", "two", "later")], [1, 1, 3])
 
 
 class FullDiskTest(AofCase):
