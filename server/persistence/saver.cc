@@ -304,7 +304,13 @@ Saver::Report Saver::report() const {
   report.jobs = jobs_;
   report.last_copied = last_copied_;
   report.changes = Changes() - saved_changes_;
-  if (snapshot_ != nullptr) report.progress = snapshot_->progress();
+  if (snapshot_ != nullptr) {
+    report.progress = snapshot_->progress();
+  } else if (running_) {  // It is about to begin.
+    for (DbIndex db = 0; db < node_.store().databases(); ++db) {
+      report.progress.keys += node_.store().KeyCount(db);
+    }
+  }
   return report;
 }
 
