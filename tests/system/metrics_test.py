@@ -59,8 +59,10 @@ PRESENT = ["redis_up", "redis_memory_used_bytes", "redis_memory_used_rss_bytes",
 CALLED_TOTAL_BUT_GAUGES = {"redis_rdb_saves_total", "redis_migrate_cached_sockets_total",
                            "redis_memory_used_vm_total", "redis_cluster_messages_sent_total",
                            "redis_cluster_messages_received_total"}
-# Told by servers in other circumstances: replicas, members of a cluster, with a log, later Redis.
-ELSEWHERE = ("redis_connected_slave_", "redis_slave_", "redis_master_", "redis_cluster_",
+# Told by servers in other circumstances: replicas, members of a cluster, with a log, while they load
+# or save (progress_test.py), later Redis.
+ELSEWHERE = ("henge_loading_", "henge_snapshot_",
+             "redis_connected_slave_", "redis_slave_", "redis_master_", "redis_cluster_",
              "redis_aof_", "redis_pubsub_clients", "redis_expired_subkeys_total")
 
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
