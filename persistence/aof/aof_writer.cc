@@ -15,6 +15,12 @@ using std::chrono::steady_clock;
 
 namespace {
 
+constexpr int kSyncsRemembered = 16;
+
+}  // namespace
+
+namespace {
+
 constexpr std::chrono::seconds kPurgeWait(1);
 
 }  // namespace
@@ -335,11 +341,22 @@ void AofWriter::SyncHere(Guard& lock) {
   EndSync(*job, status);
 }
 
+// Room costs the file its plain end, so a disk that is quick without it does without. Once a file
+// has had some, its syncs no longer tell.
+bool AofWriter::RoomPays() {
+  if (roomy_sequence_ == appender_->sequence()) return true;
+  mean_sync_ += (sync_took_ - mean_sync_) / kSyncsRemembered;
+  if (mean_sync_ < options_.room_from) return false;
+  roomy_sequence_ = appender_->sequence();
+  mean_sync_ = Micros(0);
+  return true;
+}
+
 // By the syncer, which has nothing else to do with `always`.
 void AofWriter::MakeRoom() {
   if (room_job_.file != nullptr || making_room_ || sync_failed_) return;
   const uint64_t room = appender_->WantedRoom();
-  if (room == 0) return;
+  if (room == 0 || !RoomPays()) return;
   room_job_ = {appender_->file(), room, appender_->file()->room_ticket()};
   changed_.notify_all();
 }

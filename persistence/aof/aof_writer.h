@@ -48,6 +48,8 @@ struct AofWriterOptions {
   std::chrono::microseconds gather{1000};
   std::chrono::microseconds sync_interval{1'000'000};
   std::chrono::microseconds retry{100'000};
+  // With `always`: room is made behind the file once syncs take so long in the mean.
+  std::chrono::microseconds room_from{500};
   // For tests: what the writer sleeps before each write. It outlives the writer; null for nothing.
   const std::atomic<int64_t>* write_delay_us = nullptr;
   // More than that, and the syncer does not wait for its second.
@@ -105,8 +107,8 @@ class AofWriter {
 
   void SetPolicy(FsyncPolicy policy);
   void SetTimestamps(bool on);
-  // aof-disable-auto-gc, for tests: history stays until it is turned off. Then waits a moment for the
-  // manifest that names none.
+  // aof-disable-auto-gc, for tests: history stays until it is turned off. Then waits a moment for
+  // the manifest that names none.
   void SetKeepHistory(bool keep);
 
   // Whether what was written last got through. One load.
@@ -133,6 +135,7 @@ class AofWriter {
   void DelayWrite(Guard& lock);
   void SyncHere(Guard& lock);
   void MakeRoom();
+  bool RoomPays();
   bool SyncForHeld(Guard& lock);
   void SyncApart(Instant now);
   absl::Status Ending(Guard& lock);
@@ -169,6 +172,9 @@ class AofWriter {
   };
   RoomJob room_job_;  // For the syncer to take, if it has a file.
   bool making_room_ = false;
+  // Of appended data, the mean of the last few syncs; and the increment for which room pays.
+  Micros mean_sync_{0};
+  int64_t roomy_sequence_ = -1;
   bool sync_failed_ = false;  // Until one gets through.
   int draining_ = 0;          // Who waits for the next write.
   bool stopping_ = false;

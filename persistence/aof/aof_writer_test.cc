@@ -73,7 +73,8 @@ class AofWriterTest : public testing::TestWithParam<FsyncPolicy> {
   AofWriterOptions Options(FsyncPolicy policy) {
     return {.policy = policy,
             .sync_interval = std::chrono::milliseconds(20),
-            .retry = std::chrono::milliseconds(5)};
+            .retry = std::chrono::milliseconds(5),
+            .room_from = std::chrono::microseconds(0)};
   }
   void Make(FsyncPolicy policy) {
     writer_.emplace(AofFiles(disk_, "dir", "a"), journal_, &gate_, SystemClock(), Options(policy));

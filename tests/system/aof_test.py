@@ -60,41 +60,6 @@ class AofCase(harness.TestCase):
                            what="the end of the rewrite")
 
 
-class RoomTest(AofCase):
-    def test_room_is_made_cut_and_no_part_of_the_file(self):
-        server = self.appending()
-        client = server.client()
-        path = self.last_part(server)
-        client.set("a", 1)
-        harness.wait_until(lambda: os.path.getsize(path) > 100_000, what="room")
-        size = harness.size_without_room(path)
-        self.assertEqual(client.info("persistence")["aof_current_size"],
-                         size + os.path.getsize(os.path.join(os.path.dirname(path),
-                                                             self.parts(server)[0])))
-        server.kill()
-        client = self.restarted(server)
-        self.assertEqual(client.get("a"), b"1")
-        self.assertEqual(glob.glob(path + ".cut-*"), [])
-        client.set("b", "x" * 2000)  # Too long for room.
-        self.assertEqual(os.path.getsize(path), harness.size_without_room(path))
-        client.config_set("appendfsync", "everysec")
-        client.set("c", 1)
-        server.stop()
-        self.assertEqual(os.path.getsize(path), harness.size_without_room(path))
-        self.assertEqual(self.restarted(server).mget("a", "b", "c"), [b"1", b"x" * 2000, b"1"])
-
-    def test_a_rewrite_leaves_no_room_behind(self):
-        server = self.appending()
-        client = server.client()
-        client.set("a", 1)
-        path = self.last_part(server)
-        harness.wait_until(lambda: os.path.getsize(path) > 100_000, what="room")
-        with open(path, "rb") as old:  # It goes with the rewrite.
-            client.bgrewriteaof()
-            self.wait_rewritten(client, 1)
-            self.assertFalse(old.read().endswith(b"\0"))
-
-
 class RecoveryTest(AofCase):
     def test_everything_is_there_after_kill_9(self):
         server = self.appending()

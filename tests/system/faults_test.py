@@ -54,6 +54,58 @@ class FaultCase(harness.TestCase):
         return self.server.start().client()
 
 
+class RoomTest(FaultCase):
+    """Behind the end of a file whose syncs take long (ADR 0013)."""
+
+    def setUp(self):
+        super().setUp()
+        self.on_failing_disk({"appendonly": "yes", "appendfsync": "always",
+                              "auto-aof-rewrite-percentage": 0})
+        self.folder = os.path.join(self.server.folder, "appendonlydir")
+        self.path = os.path.join(self.folder, "appendonly.aof.1.incr.aof")
+
+    def until_there_is_room(self):
+        self.client.set("n", 0)
+        harness.wait_until(lambda: self.client.incr("n") and os.path.getsize(self.path) > 100_000,
+                           what="room")
+
+    def size(self):
+        return harness.size_without_room(self.path)
+
+    def test_it_is_no_part_of_the_file(self):
+        self.until_there_is_room()
+        base = os.path.getsize(os.path.join(self.folder, "appendonly.aof.1.base.rdb"))
+        self.assertEqual(self.info("aof_current_size"), self.size() + base)
+        n = self.client.get("n")
+        self.server.kill()
+        self.client = self.server.start().client()
+        self.assertEqual(self.client.get("n"), n)
+        self.assertFalse([name for name in os.listdir(self.folder) if ".cut-" in name])
+
+    def test_long_records_and_other_policies_do_without(self):
+        self.until_there_is_room()
+        self.client.set("long", "x" * 2000)
+        self.assertEqual(os.path.getsize(self.path), self.size())
+        self.server.stop()
+        self.server.start()
+        self.client = self.server.client()
+        self.until_there_is_room()
+        self.client.config_set("appendfsync", "everysec")
+        self.client.set("a", 1)
+        harness.wait_until(lambda: os.path.getsize(self.path) == self.size(), what="no room")
+        self.client.config_set("appendfsync", "always")
+        self.until_there_is_room()
+        self.server.stop()
+        self.assertEqual(os.path.getsize(self.path), self.size())
+
+    def test_a_rewrite_leaves_none_behind(self):
+        self.until_there_is_room()
+        with open(self.path, "rb") as old:  # It goes with the rewrite.
+            self.client.bgrewriteaof()
+            harness.wait_until(lambda: self.info("aof_rewrites") == 1)
+            self.assertFalse(old.read().endswith(b"\0"))
+
+
 class AppendOnlyFaultsTest(FaultCase):
     def appending(self, policy="always"):
         return self.on_failing_disk({"appendonly": "yes", "appendfsync": policy,
