@@ -72,6 +72,7 @@ enum Flag : uint32_t {
   kWalks = 1u << 29,        // Locks shards one after another by itself (KEYS, SCAN, DBSIZE): in a
                             // transaction every shard is held instead.
   kRunsInMulti = 1u << 30,  // Executed, not queued, inside MULTI: EXEC, DISCARD, WATCH, QUIT …
+  kTellsIfUnsaved = 1u << 31,  // Refused, as writes are, while those can't be saved: PING.
 };
 
 // ACL categories beyond those that follow from flags and group, as bits; see AclCategories().

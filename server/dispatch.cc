@@ -329,7 +329,8 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
-  if (MayWrite(client, *p.info->spec) && (flags & commands::kPubSubCommand) == 0) {
+  const bool writes = MayWrite(client, *p.info->spec) && (flags & commands::kPubSubCommand) == 0;
+  if (writes || (flags & commands::kTellsIfUnsaved) != 0) {
     if (node_.saver().refuses_writes()) return errors::kCannotSave;
     if (!node_.journaling().healthy()) {
       refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();

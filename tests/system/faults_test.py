@@ -117,6 +117,8 @@ class AppendOnlyFaultsTest(FaultCase):
             self.server.client(socket_timeout=0.3).set("probe", 1)
         except redis.exceptions.ResponseError as error:
             self.assertEqual(str(error), MISCONF + reason)
+            with self.assertRaisesRegex(redis.exceptions.ResponseError, "MISCONF"):
+                self.server.client().ping()
             return True
         return False
 
