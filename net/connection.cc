@@ -161,7 +161,9 @@ size_t Connection::Process(std::string_view bytes) {
     bool refused = false;
     Parse(bytes, batch, parsed, refused);
     if (batch.size() > 0) {
+      executing_ = true;
       const size_t taken = handler_->Execute(batch);
+      executing_ = false;
       parser_.ForgetInline();
       if (taken < batch.size()) {  // What was parsed beyond is parsed again on resumption.
         parser_.Reset();

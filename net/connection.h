@@ -91,6 +91,7 @@ class Connection {
   bool flush_queued_ = false;
   bool resume_queued_ = false;
   bool doomed_ = false;
+  bool executing_ = false;
   UnixMillis last_active_ = 0;
   uint32_t interest_ = 0;  // Epoll events registered.
   std::string address_;

@@ -97,22 +97,33 @@ void Worker::Post(Task task) {
 
 void Worker::Adopt(int fd, std::string address, std::string local_address, bool unix_socket) {
   connection_count_.fetch_add(1, std::memory_order_relaxed);  // At once, so that load is seen.
-  Post([this, fd, address = std::move(address), local_address = std::move(local_address),
-        unix_socket]() mutable {
-    auto connection = std::make_unique<Connection>(*this, fd, std::move(address),
-                                                   std::move(local_address), unix_socket);
+  {
+    const std::lock_guard lock(mailbox_mu_);
+    arrivals_.push_back(std::make_unique<Connection>(*this, fd, std::move(address),
+                                                     std::move(local_address), unix_socket));
+  }
+  Post([] {});
+}
+
+void Worker::TakeArrivals() {
+  std::vector<std::unique_ptr<Connection>> arrivals;
+  {
+    const std::lock_guard lock(mailbox_mu_);
+    arrivals.swap(arrivals_);
+  }
+  for (std::unique_ptr<Connection>& connection : arrivals) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = connection.get();
-    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) {  // The kernel has no room for it.
-      connection_count_.fetch_sub(1, std::memory_order_relaxed);
-      return;
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, connection->fd_, &event) != 0) {
+      connection_count_.fetch_sub(1, std::memory_order_relaxed);  // The kernel has no room for it.
+      continue;
     }
     connection->index_ = connections_.size();
     connection->handler_ = factory_.Open(*connection);
     connection->interest_ = EPOLLIN;
     connections_.push_back(std::move(connection));
-  });
+  }
 }
 
 Worker::TimerId Worker::AddTimer(int64_t delay_ms, Task task) {
@@ -247,18 +258,60 @@ void Worker::ReadAhead(std::span<const epoll_event> group) {
 
 void Worker::Serve(std::span<const epoll_event> group) {
   if (group.size() > 1) ReadAhead(group);
+  group_ = group;
   for (const epoll_event& event : group) {
     Connection* connection = ConnectionOf(event);
     if (connection == nullptr) {
       if (IsWatch(event)) static_cast<Watch*>(WatchTag(event))->task();
       continue;
     }
-    if (connection->doomed_) continue;
-    if ((event.events & EPOLLOUT) != 0) QueueFlush(*connection);
-    const bool hung_up = (event.events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
-    if ((event.events & EPOLLIN) == 0 && !hung_up) continue;
-    if ((hung_up && !connection->resumable()) || !connection->OnReadable()) Close(*connection);
+    Serve(*connection, event.events);
   }
+  group_ = {};
+}
+
+void Worker::Serve(Connection& connection, uint32_t events) {
+  if (connection.doomed_) return;
+  if ((events & EPOLLOUT) != 0) QueueFlush(connection);
+  const bool hung_up = (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
+  if ((events & EPOLLIN) == 0 && !hung_up) return;
+  if ((hung_up && !connection.resumable()) || !connection.OnReadable()) Close(connection);
+}
+
+// What the present round has read lies in scratch_ and batch_, and is not done with.
+void Worker::ServeWithin() {
+  if (within_) return;
+  within_ = true;
+  if (inner_scratch_ == nullptr) inner_scratch_ = MapScratch();
+  scratch_.swap(inner_scratch_);
+  std::swap(batch_, inner_batch_);
+  // Those of the round whose replies may yet be taken back.
+  std::vector<Connection*> later;
+  std::erase_if(to_flush_, [&](Connection* connection) {
+    if (connection->executing_) later.push_back(connection);
+    return connection->executing_;
+  });
+  for (const epoll_event& event : group_) {
+    Connection* connection = ConnectionOf(event);
+    const bool read = connection != nullptr && !connection->ahead_.empty();
+    if (read && !connection->executing_) Serve(*connection, event.events);
+  }
+  epoll_event events[kMaxEvents];
+  const int n = epoll_wait(epoll_fd_, events, kMaxEvents, 0);
+  for (int i = 0; i < n; ++i) {
+    Connection* connection = ConnectionOf(events[i]);
+    if (connection != nullptr && !connection->executing_) {
+      Serve(*connection, events[i].events);
+    } else if (IsWatch(events[i])) {
+      static_cast<Watch*>(WatchTag(events[i]))->task();
+    }
+  }
+  TakeArrivals();
+  FlushAll();
+  to_flush_.swap(later);
+  std::swap(batch_, inner_batch_);
+  scratch_.swap(inner_scratch_);
+  within_ = false;
 }
 
 void Worker::RunMailbox() {
@@ -271,6 +324,7 @@ void Worker::RunMailbox() {
     std::lock_guard lock(mailbox_mu_);
     tasks.swap(mailbox_);
   }
+  TakeArrivals();
   for (Task& task : tasks) task();
 }
 

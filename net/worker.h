@@ -68,6 +68,11 @@ class Worker {
   void Unwatch(int fd);                // REQUIRES: in a posted task, where no event is under way.
   void Close(Connection& connection);  // At the end of the round; safe from its own handler.
   bool InThread() const { return current_ == this; }
+  // From within a command that takes long: serves those connections that have something to say now,
+  // except those whose commands are under way, and sends replies. Timers and the mailbox
+  // rest. Does nothing from within itself.
+  void ServeWithin();
+  bool stopping() const { return stop_.load(std::memory_order_relaxed); }
   // The start of the present round, wall clock: one reading serves a round's commands.
   UnixMillis round_time() const { return round_time_; }
   template <class F>
@@ -93,6 +98,8 @@ class Worker {
   void ReadAhead(std::span<const epoll_event> group);
   void SetWatchedFor(int fd, uint32_t events);
   void RunMailbox();
+  void TakeArrivals();
+  void Serve(Connection& connection, uint32_t events);
   void RunTimers();
   int TimeoutMs() const;
   void FlushAll();
@@ -113,6 +120,7 @@ class Worker {
   std::atomic<bool> wake_pending_{false};
   std::mutex mailbox_mu_;
   std::vector<Task> mailbox_;
+  std::vector<std::unique_ptr<Connection>> arrivals_;  // Under mailbox_mu_, too.
   std::map<TimerId, Task> timers_;
   uint64_t timer_serial_ = 0;
   std::vector<std::unique_ptr<Watch>> watches_;
@@ -129,6 +137,11 @@ class Worker {
   static std::unique_ptr<char, Unmap> MapScratch();
   std::unique_ptr<char, Unmap> scratch_;
   Batch batch_;
+  // ServeWithin's own, for as long as it runs; they take the places of the two above.
+  std::unique_ptr<char, Unmap> inner_scratch_;
+  Batch inner_batch_;
+  bool within_ = false;
+  std::span<const epoll_event> group_;  // Being served: what was read of it is in scratch_.
   UnixMillis round_time_ = 0;
   WorkerStats stats_;
 };

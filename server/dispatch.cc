@@ -94,6 +94,7 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
           },
           worker_index, node.options().io_threads, [this] { ServeWaiters(); }),
       script_token_(node.store().script_token()),
+      worker_index_(worker_index),
       locks_(node.store()),
       awakener_(node, *this, locks_, effects_),
       script_engine_(std::make_unique<commands::scripting::Engine>(node.services().scripting())) {}
@@ -136,6 +137,7 @@ Dispatcher::Prepared Dispatcher::Prepare(std::span<const std::string_view> argv,
 }
 
 size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
+  if (serving_within_) return ExecuteWithin(session, batch);
   keys_.clear();
   prepared_.clear();
   for (size_t i = 0; i < batch.size(); ++i) prepared_.push_back(Prepare(batch.argv(i), keys_));
@@ -243,7 +245,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   if (!refusal.empty()) {
     Refuse(session, p, argv, refusal);
   } else {
-    if (Paused(client, *p.info->spec)) {
+    if (Paused(client, *p.info->spec) && !ReadsOnly(*p.info->spec, argv)) {
       session.WaitForUnpause();
       return Outcome::kHold;
     }
@@ -327,9 +329,14 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
       commands::HasOverlongArgument(*p.info->spec, argv, KeysOf(p))) {
     return errors::kStringTooLong;
   }
+  if ((flags & commands::kAllowBusy) == 0 && node_.store().busy().load(std::memory_order_relaxed)) {
+    return node_.services().scripting().BusyText();
+  }
   if (const auto text = RefuseBySlot(session, p); !text.empty()) return text;
   if (OutOfMemory(client, *p.info->spec)) return errors::kOutOfMemory;
-  const bool writes = MayWrite(client, *p.info->spec) && (flags & commands::kPubSubCommand) == 0;
+  // What a script may write is refused where it does.
+  constexpr uint32_t kNoWrites = commands::kPubSubCommand | commands::kRunsScript;
+  const bool writes = MayWrite(client, *p.info->spec) && (flags & kNoWrites) == 0;
   if (writes || (flags & commands::kTellsIfUnsaved) != 0) {
     if (node_.saver().refuses_writes()) return errors::kCannotSave;
     if (!node_.journaling().healthy()) {
@@ -467,19 +474,23 @@ void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& l
   }
 }
 
-void Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
+bool Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
   AddLocks(session, p, locks_);
   const uint32_t flags = p.info->spec->flags;
   if (RunsScript(session.state(), flags)) {
-    script_token_.lock();
-    holds_token_ = true;
+    holds_token_ = script_token_.lock_unless(node_.store().busy());
+    if (!holds_token_) return false;
   }
-  locks_.Lock();
-  if ((flags & commands::kReadonly) != 0) return;
+  if (!locks_.LockUnlessBusy()) {
+    Unlock();
+    return false;
+  }
+  if ((flags & commands::kReadonly) != 0) return true;
   const bool exec = (flags & commands::kLocksQueued) != 0;
   awakener_.CompleteLocks(session.state().db.load(std::memory_order_relaxed),
                           exec ? std::span<const store::Key>(queued_keys_) : KeysOf(p),
                           exec ? kForeseenByExec : argv.size());
+  return true;
 }
 
 void Dispatcher::Unlock() {
@@ -514,7 +525,10 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
   Remember(client, *p.info);
   const uint64_t errors_before = session.reply().errors();
 
-  Lock(session, p, argv);
+  if (!Lock(session, p, argv)) {
+    Refuse(session, p, argv, node_.services().scripting().BusyText());
+    return Outcome::kDone;
+  }
   if (WaitsForSnapshot(session, p, argv)) {
     Unlock();
     return Outcome::kHold;

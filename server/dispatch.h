@@ -50,6 +50,9 @@ class Dispatcher {
   std::string_view RunScripted(commands::scripting::ScriptRun& run,
                                std::span<const std::string_view> argv, proto::ReplyWriter& reply);
   commands::scripting::Engine& script_engine() { return *script_engine_; }
+  // Serves who must be heard while a script holds up this worker, or a lock it waits for.
+  void ServeWithin();
+  bool waits_for_script() const;
   // Whether memory was short when the present call began.
   bool out_of_memory() const { return out_of_memory_; }
 
@@ -111,8 +114,14 @@ class Dispatcher {
   void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
   // Locks all that the call needs, and those who wait for what it may change.
-  void Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  // False where a script is busy with one of them.
+  bool Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   void Unlock();
+  // Whether it is a script that says it does not write, so that a pause of writes lets it pass.
+  bool ReadsOnly(const commands::CommandSpec& spec, std::span<const std::string_view> argv) const;
+  // Of commands that come in ServeWithin.
+  size_t ExecuteWithin(Session& session, const net::Batch& batch);
+  void RunWithin(Session& session, std::span<const std::string_view> argv);
   Outcome Call(Session& session, const Prepared& p, std::span<const std::string_view> argv);
   // REQUIRES: locked. Whether the call would change a large value that a snapshot is yet to save;
   // if so, the session waits until that is done.
@@ -147,6 +156,8 @@ class Dispatcher {
   Upkeep upkeep_;
   SpinFutexMutex& script_token_;
   bool holds_token_ = false;
+  bool serving_within_ = false;
+  const int worker_index_;
   store::LockSet locks_;
   Awakener awakener_;
   std::unique_ptr<commands::scripting::Engine> script_engine_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/memory_report.h"
 
+#include "commands/scripting/script_host.h"
 #include "server/node.h"
 #include "server/session.h"
 
@@ -18,6 +19,8 @@ commands::ServerMemory MeasureServer(Node& node) {
     (replica ? memory.clients_replicas : memory.clients_normal) +=
         client.total_memory.load(std::memory_order_relaxed);
   });
+  memory.scripts = node.services().scripting().cache().bytes();
+  memory.functions = node.services().scripting().libraries().bytes();
   return memory;
 }
 

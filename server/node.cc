@@ -43,6 +43,15 @@ int ShardsFor(int io_threads) {
 
 int64_t Micros(const timeval& t) { return int64_t{t.tv_sec} * 1'000'000 + t.tv_usec; }
 
+// The calling worker's: where it waits for a lock that a script holds for long, it is not deaf.
+void ServeWhileWaiting(Dispatcher& dispatcher) {
+  SpinFutexMutex::while_waiting = {[](void* context) {
+                                     auto& waiting = *static_cast<Dispatcher*>(context);
+                                     if (waiting.waits_for_script()) waiting.ServeWithin();
+                                   },
+                                   &dispatcher};
+}
+
 }  // namespace
 
 Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener)
@@ -104,6 +113,7 @@ absl::Status Node::Start() {
   for (const auto& worker : workers_) {
     net::Worker* w = worker.get();
     w->Post([this, w] { CheckClients(*w); });
+    w->Post([this, w] { ServeWhileWaiting(*dispatchers_[static_cast<size_t>(w->index())]); });
     w->Post([this, w] { dispatchers_[static_cast<size_t>(w->index())]->upkeep().Start(*w); });
   }
   for (const auto& worker : workers_) worker->Start();

@@ -69,7 +69,8 @@ Upkeep::Upkeep(store::Store& store, store::EffectSink& sink, LatencyMonitor& lat
 void Upkeep::Round(net::Worker& worker) {
   const UnixMillis now = SystemClock().NowMillis();
   int64_t period_ms = kPeriodMs;
-  if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now || rests_()) {
+  if (store_.settings().frozen_until.load(std::memory_order_relaxed) > now || rests_() ||
+      store_.busy().load(std::memory_order_relaxed)) {
     worker.AddTimer(period_ms, [this, &worker] { Round(worker); });
     return;
   }
@@ -92,7 +93,8 @@ void Upkeep::Round(net::Worker& worker) {
 }
 
 void Upkeep::Census(net::Worker& worker) {
-  for (ShardIndex i = share_.first; i < share_.end; ++i) store_.TakeCensus(i);
+  const bool busy = store_.busy().load(std::memory_order_relaxed);
+  for (ShardIndex i = share_.first; i < share_.end && !busy; ++i) store_.TakeCensus(i);
   worker.AddTimer(kCensusMs, [this, &worker] { Census(worker); });
 }
 

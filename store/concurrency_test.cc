@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -107,6 +108,56 @@ TEST(Concurrency, WritersExpiryEvictionAndFlushesShareAStore) {
     for (ShardIndex i = 0; i < 8; ++i) counted += store.shard(i).entry_bytes[db].get();
     EXPECT_EQ(counted, bytes);
   }
+}
+
+// Who locks several shards backs off, so that one thread may lock as it goes.
+TEST(Concurrency, OneThreadLocksAsItGoesWhileOthersLockMany) {
+  Store store({.shards = 8, .databases = 1});
+  std::atomic<bool> stop{false};
+  std::vector<uint64_t> counts(8);  // Each under its shard's lock.
+  const auto many = [&](uint64_t seed) {
+    Random random(seed);
+    while (!stop) {
+      LockSet locks(store);
+      std::vector<ShardIndex> shards(1 + random.Below(8));
+      for (ShardIndex& shard : shards) {
+        shard = static_cast<ShardIndex>(random.Below(8));
+        locks.AddShard(shard);
+      }
+      if (random.Below(20) == 0) locks.AddAll();
+      locks.Lock();
+      for (const ShardIndex shard : shards) ++counts[shard];
+    }
+  };
+  const auto as_it_goes = [&](uint64_t seed) {
+    Random random(seed);
+    while (!stop) {
+      const std::lock_guard token(store.script_token());
+      LockSet locks(store);
+      locks.AddShard(static_cast<ShardIndex>(random.Below(8)));
+      locks.Lock();
+      for (int i = 0; i < 5; ++i) {
+        const auto shard = static_cast<ShardIndex>(random.Below(8));
+        locks.Acquire(shard);
+        ++counts[shard];
+      }
+      if (random.Below(10) == 0) locks.AcquireAll();
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < 3; ++i) threads.emplace_back(many, i);
+  for (uint64_t i = 0; i < 2; ++i) threads.emplace_back(as_it_goes, i);
+  std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const uint64_t enough = 5000;
+  for (uint64_t total = 0; total < enough;) {
+    LockSet locks(store);
+    locks.AddAll();
+    locks.Lock();
+    total = 0;
+    for (const uint64_t count : counts) total += count;
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace

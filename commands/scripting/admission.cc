@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "commands/scripting/engine.h"
+
 namespace henge::commands::scripting {
 namespace {
 
@@ -47,6 +49,13 @@ std::optional<Interpreter::Arguments> ReadScriptArguments(CommandContext& ctx, A
   const auto rest = args.all().subspan(args.position());
   const auto keys = static_cast<size_t>(count);
   return Interpreter::Arguments{rest.first(keys), rest.subspan(keys)};
+}
+
+bool InScript(CommandContext& ctx) {
+  if (!ctx.in_exec) return false;
+  Engine* engine = ctx.services.scripting().EngineOf(ctx.client);
+  return engine != nullptr &&
+         (engine->scripts.running() != nullptr || engine->functions.running() != nullptr);
 }
 
 bool Admit(ScriptRun& run, uint32_t flags) {

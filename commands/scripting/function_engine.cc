@@ -177,7 +177,8 @@ const FunctionEngine::Callable* FunctionEngine::Find(std::string_view name,
                                                      proto::ReplyWriter& reply) {
   const uint64_t version = host().libraries().version();
   if (fresh()) Renew();
-  const auto known = callables_.find(name);
+  const std::string lower = ToLower(name);
+  const auto known = callables_.find(lower);
   if (version == version_ && known != callables_.end()) return &known->second;
   const LibraryRegistry::Found found = host().libraries().FindFunction(name);
   if (found.function == nullptr) {
@@ -213,10 +214,10 @@ const FunctionEngine::Callable* FunctionEngine::Find(std::string_view name,
           library.functions.begin(), library.functions.end(),
           [&](const Function& function) { return function.name == one.function.name; });
       if (same == library.functions.end()) continue;
-      callables_[one.function.name] = {found.library, &*same, one.reference};
+      callables_[ToLower(one.function.name)] = {found.library, &*same, one.reference};
     }
   }
-  const auto ready = callables_.find(name);
+  const auto ready = callables_.find(lower);
   if (ready != callables_.end()) return &ready->second;
   reply.Error("ERR Function not found");  // It registers other functions from time to time.
   return nullptr;

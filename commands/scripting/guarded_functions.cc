@@ -284,8 +284,6 @@ void GuardFunctions(lua_State* lua) {
   lua_getglobal(lua, "string");
   for (const char* name : {"find", "match", "gmatch", "gsub"}) Guard(lua, name, Matching);
   lua_pushnil(lua);
-  lua_setfield(lua, -2, "dump");
-  lua_pushnil(lua);
   lua_setfield(lua, -2, "gfind");  // gmatch's old name, which would be without a guard.
   lua_pop(lua, 1);
   PutRandom(lua);

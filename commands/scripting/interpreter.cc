@@ -97,6 +97,8 @@ void Interpreter::OnCount(lua_State* lua, lua_Debug*) {
 void Interpreter::Execute(ScriptRun& run, int function, const Arguments& arguments, bool globals) {
   if (running_ != nullptr) return run.ctx.reply.Error("ERR A script is running already");
   running_ = &run;
+  // What the script selects is its own.
+  const DbIndex db = run.ctx.client.db.load(std::memory_order_relaxed);
   const auto mark = run.ctx.reply.buffer().GetMark();
   lua_State* lua = vm_->lua();
   Call call{*this, run, function, arguments, globals};
@@ -109,6 +111,8 @@ void Interpreter::Execute(ScriptRun& run, int function, const Arguments& argumen
     lua_settop(lua, 0);
   }
   running_ = nullptr;
+  run.ctx.client.db.store(db, std::memory_order_relaxed);
+  if (run.busy) host_.Finish(run);
   lua_sethook(lua, OnCount, LUA_MASKCOUNT, kInstructions);
 }
 

@@ -24,7 +24,7 @@ size_t BytesOf(const Library& library) {
 
 LibraryRegistry::Found LibraryRegistry::FindFunction(std::string_view name) const {
   const std::lock_guard lock(mu_);
-  const auto found = by_function_.find(name);
+  const auto found = by_function_.find(ToLower(name));
   return found == by_function_.end() ? Found{} : found->second;
 }
 
@@ -54,7 +54,7 @@ std::string LibraryRegistry::Add(const std::vector<LibraryRef>& libraries,
   StringMap<const Library*> owners;
   for (const auto& [name, library] : after) {
     for (const Function& function : library->functions) {
-      if (!owners.try_emplace(function.name, library.get()).second) {
+      if (!owners.try_emplace(ToLower(function.name), library.get()).second) {
         return fmt::format("ERR Function {} already exists", function.name);
       }
     }
@@ -87,7 +87,7 @@ void LibraryRegistry::Publish(Libraries libraries) {
   for (const auto& [name, library] : libraries_) {
     bytes += BytesOf(*library);
     for (const Function& function : library->functions) {
-      by_function_[function.name] = {library, &function};
+      by_function_[ToLower(function.name)] = {library, &function};
     }
   }
   library_count_.store(libraries_.size(), std::memory_order_relaxed);

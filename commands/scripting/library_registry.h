@@ -64,8 +64,8 @@ class LibraryRegistry {
   void Publish(Libraries libraries);  // REQUIRES: mu_.
 
   mutable std::mutex mu_;
-  Libraries libraries_;  // Under mu_, as the following.
-  StringMap<Found> by_function_;
+  Libraries libraries_;           // Under mu_, as the following.
+  StringMap<Found> by_function_;  // In lower case: functions are found in any.
   std::atomic<uint64_t> version_{0};
   std::atomic<size_t> library_count_{0};
   std::atomic<size_t> function_count_{0};

@@ -37,8 +37,12 @@ class ScriptHost {
                                       proto::ReplyWriter& reply) = 0;
   // On the worker's thread, now and then while a script runs: whether it is to be killed.
   virtual bool Interrupt(ScriptRun& run) = 0;
+  // A run that Interrupt has made busy is over.
+  virtual void Finish(ScriptRun& run) = 0;
   // Kills the script (or function) that runs for too long. Why not, as an error's text, or empty.
   virtual std::string_view Kill(bool script) = 0;
+  // What all others are told meanwhile.
+  virtual std::string_view BusyText() = 0;
   // The function or script that runs for too long, if any.
   struct Busy {
     bool script;

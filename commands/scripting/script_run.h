@@ -3,9 +3,11 @@
 // others may look at is in BusyScripts.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
+#include "base/clock.h"
 #include "commands/context.h"
 #include "commands/scripting/script_cache.h"
 
@@ -21,9 +23,11 @@ struct ScriptRun {
   // The command that the script called, if it changed data, is told to the journal.
   bool replicate = true;
   // A command that writes was begun: from now on it can't be stopped halfway.
-  bool wrote = false;
-  int protocol = 2;  // In which its commands reply.
-  int slot = -1;     // Cluster mode: of the first key it touched, if no other slot may follow.
+  std::atomic<bool> wrote{false};
+  int protocol = 2;   // In which its commands reply.
+  bool busy = false;  // It has run for so long that others are told so.
+  const uint64_t began = Ticks();
+  int slot = -1;  // Cluster mode: of the first key it touched, if no other slot may follow.
 };
 
 }  // namespace henge::commands::scripting

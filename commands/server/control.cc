@@ -2,6 +2,7 @@
 #include "commands/server/control.h"
 
 #include "commands/context.h"
+#include "commands/scripting/script_host.h"
 
 namespace henge::commands {
 
@@ -29,6 +30,9 @@ void Shutdown(CommandContext& ctx, ArgReader& args) {
   if (abort) {
     if (ctx.services.control().AbortShutdown()) return ctx.reply.Ok();
     return ctx.reply.Error("ERR No shutdown in progress.");
+  }
+  if (!options.no_save && ctx.services.scripting().Running()) {
+    return ctx.reply.Error(ctx.services.scripting().BusyText());
   }
   ctx.services.control().Shutdown(ctx.client, options);
 }

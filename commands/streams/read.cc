@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "commands/blocking.h"
+#include "commands/scripting/admission.h"
 #include "commands/streams/entry_reply.h"
 #include "commands/streams/handlers.h"
 #include "commands/streams/read_args.h"
@@ -38,6 +39,10 @@ ReadArgs ReadReadArgs(CommandContext& ctx, ArgReader& args, bool of_group) {
   while (args.ok() && !args.empty()) {
     const size_t more = args.left() - 1;
     if (more >= 1 && args.Accept("BLOCK")) {
+      if (scripting::InScript(ctx)) {
+        args.Fail("ERR " + std::string(ctx.spec.name) +
+                  " command is not allowed with BLOCK option from scripts");
+      }
       call.timeout_ms = ReadTimeoutMillis(args, ctx.keyspace.now());
     } else if (more >= 1 && args.Accept("COUNT")) {
       call.count = static_cast<uint64_t>(std::max<int64_t>(0, args.Integer()));

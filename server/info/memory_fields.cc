@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/memory.h"
+#include "commands/scripting/engine.h"
 #include "server/info/sections.h"
 #include "server/memory_report.h"
 #include "server/node.h"
@@ -34,18 +35,28 @@ void UsedFields(Node& node, InfoFields& out, uint64_t used, uint64_t rss,
   out.Bytes("total_system_memory", pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
 }
 
-void ScriptFields(InfoFields& out) {
-  out("used_memory_lua", 0);
-  out("used_memory_vm_eval", 0);
-  out.Human("used_memory_lua_human", 0);
-  out("used_memory_scripts_eval", 0);
-  out("number_of_cached_scripts", 0);
-  out("number_of_functions", 0);
-  out("number_of_libraries", 0);
-  out("used_memory_vm_functions", 0);
-  out.Bytes("used_memory_vm_total", 0);
-  out("used_memory_functions", 0);
-  out.Bytes("used_memory_scripts", 0);
+void ScriptFields(Node& node, InfoFields& out) {
+  uint64_t eval_bytes = 0;
+  uint64_t function_bytes = 0;
+  for (const auto& dispatcher : node.dispatchers()) {
+    const commands::scripting::Engine& engine = dispatcher->script_engine();
+    eval_bytes += engine.scripts.bytes();
+    function_bytes += engine.functions.bytes();
+  }
+  commands::scripting::ScriptHost& scripting = node.services().scripting();
+  const commands::scripting::ScriptCache& cache = scripting.cache();
+  const commands::scripting::LibraryRegistry& libraries = scripting.libraries();
+  out("used_memory_lua", eval_bytes);
+  out("used_memory_vm_eval", eval_bytes);
+  out.Human("used_memory_lua_human", eval_bytes);
+  out("used_memory_scripts_eval", cache.bytes());
+  out("number_of_cached_scripts", cache.count());
+  out("number_of_functions", libraries.functions());
+  out("number_of_libraries", libraries.libraries());
+  out("used_memory_vm_functions", function_bytes);
+  out.Bytes("used_memory_vm_total", eval_bytes + function_bytes);
+  out("used_memory_functions", libraries.bytes());
+  out.Bytes("used_memory_scripts", cache.bytes() + libraries.bytes());
 }
 
 void FragmentationFields(InfoFields& out, uint64_t used, uint64_t rss,
@@ -67,7 +78,7 @@ void MemoryFields(Node& node, InfoFields& out) {
   const uint64_t rss = ResidentMemory();
   const AllocatorStats allocator = ReadAllocatorStats();
   UsedFields(node, out, used, rss, allocator);
-  ScriptFields(out);
+  ScriptFields(node, out);
   const store::StoreSettings& settings = node.store().settings();
   out.Bytes("maxmemory", settings.max_memory.load());
   out("maxmemory_policy", store::EvictionPolicyName(settings.policy.load()));

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/scripting/node_scripting.h"
 
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/log.h"
 #include "commands/scripting/engine.h"
 #include "commands/scripting/script_run.h"
 #include "server/dispatch.h"
@@ -9,6 +13,17 @@
 
 namespace henge::server {
 namespace {
+
+using commands::scripting::ScriptRun;
+
+constexpr std::string_view kBusyScript =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+constexpr std::string_view kBusyFunction =
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+
+int64_t MillisOf(const ScriptRun& run) {
+  return static_cast<int64_t>(TicksToMicros(Ticks() - run.began) / 1000);
+}
 
 // Of the worker that serves the client.
 Dispatcher& DispatcherOf(Node& node, commands::ClientState& client) {
@@ -23,17 +38,71 @@ commands::scripting::Engine* NodeScripting::EngineOf(commands::ClientState& clie
   return &DispatcherOf(node_, client).script_engine();
 }
 
-std::string_view NodeScripting::RunCommand(commands::scripting::ScriptRun& run,
-                                           std::span<const std::string_view> argv,
+std::string_view NodeScripting::RunCommand(ScriptRun& run, std::span<const std::string_view> argv,
                                            proto::ReplyWriter& reply) {
   return DispatcherOf(node_, run.ctx.client).RunScripted(run, argv, reply);
 }
 
-bool NodeScripting::Interrupt(commands::scripting::ScriptRun&) { return false; }
+bool NodeScripting::Interrupt(ScriptRun& run) {
+  const net::Worker& worker = Session::Of(run.ctx.client).connection().worker();
+  if (!run.busy) {
+    const int64_t limit_ms = node_.parameters().busy_reply_threshold.load();
+    if (limit_ms <= 0 || MillisOf(run) < limit_ms) return worker.stopping();
+    Announce(run);
+  }
+  DispatcherOf(node_, run.ctx.client).ServeWithin();
+  if (worker.stopping()) return true;
+  const std::lock_guard lock(mu_);
+  const auto found =
+      std::find_if(long_.begin(), long_.end(), [&](const Long& one) { return one.run == &run; });
+  return found->killed && !run.wrote.load(std::memory_order_relaxed);
+}
 
-std::string_view NodeScripting::Kill(bool) { return "NOTBUSY No scripts in execution right now."; }
+void NodeScripting::Announce(ScriptRun& run) {
+  LogWarning("Slow script detected; SCRIPT KILL or FUNCTION KILL may end it",
+             {{"name", run.name}, {"ms", MillisOf(run)}});
+  run.busy = true;
+  const std::lock_guard lock(mu_);
+  long_.push_back({&run});
+  node_.store().busy().store(true);
+}
 
-std::optional<NodeScripting::Busy> NodeScripting::Running() { return std::nullopt; }
+void NodeScripting::Finish(ScriptRun& run) {
+  const std::lock_guard lock(mu_);
+  std::erase_if(long_, [&](const Long& one) { return one.run == &run; });
+  node_.store().busy().store(!long_.empty());
+}
+
+std::string_view NodeScripting::Kill(bool script) {
+  const std::lock_guard lock(mu_);
+  if (long_.empty()) return "NOTBUSY No scripts in execution right now.";
+  const auto of_kind = std::find_if(long_.begin(), long_.end(),
+                                    [script](const Long& one) { return one.run->eval == script; });
+  Long& one = of_kind == long_.end() ? long_.front() : *of_kind;
+  if (one.run->wrote.load(std::memory_order_relaxed)) {
+    return "UNKILLABLE Sorry the script already executed write commands against the dataset. You "
+           "can either wait the script termination or kill the server in a hard way using the "
+           "SHUTDOWN NOSAVE command.";
+  }
+  if (one.run->eval != script) return one.run->eval ? kBusyScript : kBusyFunction;
+  one.killed = true;
+  return {};
+}
+
+std::string_view NodeScripting::BusyText() {
+  const std::lock_guard lock(mu_);
+  return long_.empty() || long_.front().run->eval ? kBusyScript : kBusyFunction;
+}
+
+std::optional<NodeScripting::Busy> NodeScripting::Running() {
+  const std::lock_guard lock(mu_);
+  if (long_.empty()) return std::nullopt;
+  const ScriptRun& run = *long_.front().run;
+  return Busy{.script = run.eval,
+              .name = std::string(run.name),
+              .command = {run.ctx.argv.begin(), run.ctx.argv.end()},
+              .ms = MillisOf(run)};
+}
 
 std::string NodeScripting::WritesRefused() {
   if (node_.saver().refuses_writes()) {

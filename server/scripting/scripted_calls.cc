@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "commands/errors.h"
+#include "commands/scripting/script_host.h"
 #include "commands/scripting/script_run.h"
 #include "server/dispatch.h"
 #include "server/node.h"
+#include "server/session.h"
 #include "server/slot_gate.h"
 
 namespace henge::server {
@@ -21,6 +23,20 @@ bool Dispatcher::RunsScript(const commands::ClientState& client, uint32_t flags)
   return std::any_of(client.queue.begin(), client.queue.end(), [](const auto& queued) {
     return (queued.spec->flags & commands::kRunsScript) != 0;
   });
+}
+
+bool Dispatcher::ReadsOnly(const commands::CommandSpec& spec,
+                           std::span<const std::string_view> argv) const {
+  if ((spec.flags & commands::kRunsScript) == 0 || node_.pause().all.load()) return false;
+  commands::scripting::ScriptHost& scripting = node_.services().scripting();
+  uint32_t flags = commands::scripting::kNoFlags;
+  if (const auto shebang = commands::scripting::ReadShebang(argv[1]); shebang.ok()) {
+    flags = shebang->flags;
+  }
+  if (const auto script = scripting.cache().Find(argv[1])) flags = script->flags;
+  const auto found = scripting.libraries().FindFunction(argv[1]);
+  if (found.function != nullptr) flags = found.function->flags;
+  return (flags & commands::scripting::kNoWrites) != 0;
 }
 
 std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared& p,
@@ -42,7 +58,7 @@ std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared
   if (run.read_only && (flags & (commands::kWrite | commands::kMayReplicate)) != 0) {
     return "ERR Write commands are not allowed from read-only scripts.";
   }
-  if ((flags & commands::kWrite) != 0 && !run.wrote) {
+  if ((flags & commands::kWrite) != 0 && !run.wrote.load(std::memory_order_relaxed)) {
     if (node_.saver().refuses_writes()) return errors::kCannotSave;
     if (!node_.journaling().healthy()) {
       refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();
@@ -99,7 +115,9 @@ std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::st
   const Prepared p = Prepare(argv, scripted_keys_);
   const std::span<const store::Key> keys(scripted_keys_);
   std::string_view refusal = RefuseScripted(run, p, argv);
-  if (refusal.empty() && (p.info->spec->flags & commands::kWrite) != 0) run.wrote = true;
+  if (refusal.empty() && (p.info->spec->flags & commands::kWrite) != 0) {
+    run.wrote.store(true, std::memory_order_relaxed);
+  }
   if (refusal.empty()) refusal = RefuseScriptedBySlot(run, p, keys);
   if (!refusal.empty()) {
     node_.server_stats().errors.Count(refusal.substr(0, refusal.find(' ')));
@@ -132,6 +150,55 @@ std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::st
   Account({client, *p.info, Ticks() - start, reply.errors() > 0 ? reply.last_error_code() : ""},
           [&] { return std::vector<std::string_view>(argv.begin(), argv.end()); });
   return {};
+}
+
+// --- While a script takes long ---
+
+bool Dispatcher::waits_for_script() const {
+  return node_.store().busy().load(std::memory_order_relaxed);
+}
+
+void Dispatcher::ServeWithin() {
+  if (serving_within_) return;
+  serving_within_ = true;
+  node_.workers()[static_cast<size_t>(worker_index_)]->ServeWithin();
+  serving_within_ = false;
+}
+
+size_t Dispatcher::ExecuteWithin(Session& session, const net::Batch& batch) {
+  for (size_t i = 0; i < batch.size(); ++i) {
+    RunWithin(session, batch.argv(i));
+    if (session.connection().suspended() || session.state().close_after_reply) return i + 1;
+  }
+  return batch.size();
+}
+
+// The call that is under way keeps its keys, its words and its locks: nothing of those is touched.
+void Dispatcher::RunWithin(Session& session, std::span<const std::string_view> argv) {
+  commands::ClientState& client = session.state();
+  std::vector<store::Key> keys;
+  Prepared p = Prepare(argv, keys);
+  p.key_count = 0;
+  std::string_view refusal = RefuseUnknown(p, argv);
+  const uint32_t flags = p.info == nullptr ? 0 : p.info->spec->flags;
+  if (!refusal.empty()) return Refuse(session, p, argv, refusal);
+  if (!client.authenticated.load(std::memory_order_relaxed) && (flags & commands::kNoAuth) == 0) {
+    return Refuse(session, p, argv, errors::kNoAuth);
+  }
+  if ((flags & commands::kAllowBusy) == 0 || !keys.empty()) {
+    return Refuse(session, p, argv, node_.services().scripting().BusyText());
+  }
+  if (client.in_multi.load(std::memory_order_relaxed) && (flags & commands::kRunsInMulti) == 0) {
+    return Queue(session, p, argv);
+  }
+  store::Keyspace keyspace(node_.store(), locks_, effects_,
+                           client.db.load(std::memory_order_relaxed), now_);
+  commands::ArgReader args(argv.subspan(p.info->container == nullptr ? 1 : 2), {});
+  CommandContext context{client, session.reply(), keyspace, node_.services(), *p.info->spec, argv};
+  const uint64_t start = Ticks();
+  p.info->spec->handler(context, args);
+  Account({client, *p.info, Ticks() - start, ""},
+          [&] { return std::vector<std::string_view>(argv.begin(), argv.end()); });
 }
 
 }  // namespace henge::server
