@@ -76,20 +76,33 @@ std::string Saver::TemporaryName() const { return TemporaryFile("temp"); }
 uint64_t Saver::Changes() const { return SumOver(node_, &ExecutionStats::dirty); }
 
 bool Saver::Start(Done done) {
+  {
+    const std::lock_guard lock(mu_);
+    if (occupied_) return false;
+    Occupy();
+  }
+  // Here, so that what follows the reply does not belong to it.
+  Moment moment = TakeMoment();
   const std::lock_guard lock(mu_);
-  if (occupied_) return false;
-  Begin(std::move(done));
+  thread_ = std::thread([this, done = std::move(done), moment = std::move(moment)]() mutable {
+    Run(std::move(done), std::move(moment));
+  });
   return true;
 }
 
 void Saver::Begin(Done done) {
+  Occupy();
+  thread_ =
+      std::thread([this, done = std::move(done)]() mutable { Run(std::move(done), TakeMoment()); });
+}
+
+void Saver::Occupy() {
   if (thread_.joinable()) thread_.join();  // It has ended, or is about to.
   occupied_ = running_ = true;
   ++jobs_;
   scheduled_ = false;
   cancellation_ = std::make_shared<persistence::Cancellation>();
   started_ = tried_ = SystemClock().NowMillis();
-  thread_ = std::thread([this, done = std::move(done)]() mutable { Run(std::move(done)); });
 }
 
 bool Saver::StartOther(std::function<void()> job) {
@@ -108,11 +121,11 @@ bool Saver::StartOther(std::function<void()> job) {
   return true;
 }
 
-void Saver::Run(Done done) {
+void Saver::Run(Done done, Moment moment) {
   const ThreadMemory memory;
   while (true) {
-    std::vector<Done> flushes;
-    const absl::Status status = Write(flushes);
+    const absl::Status status = Write(moment);
+    std::vector<Done> flushes = std::move(moment.flushes);
     bool again;
     {
       const std::lock_guard lock(mu_);
@@ -131,28 +144,32 @@ void Saver::Run(Done done) {
     }
     if (done) std::exchange(done, {})(status);
     for (const Done& waiting : flushes) waiting(status);
+    moment = {};  // The snapshot is done with before another begins.
     if (!again) return;
+    moment = TakeMoment();
   }
 }
 
-absl::Status Saver::Write(std::vector<Done>& flushes) {
-  auto snapshot =
+Saver::Moment Saver::TakeMoment() {
+  Moment moment;
+  moment.snapshot =
       std::make_shared<persistence::Snapshot>(node_.store(), SnapshotOptions(/*aof_base=*/false));
-  uint64_t changes;
-  {
-    store::LockSet locks(node_.store());
-    locks.AddAll();
-    locks.Lock();
-    snapshot->Begin(SystemClock().NowMillis());
-    changes = Changes();
-    const std::lock_guard lock(mu_);
-    flushes.swap(flushes_);  // What they emptied is not in it.
-    snapshot_ = snapshot;
-  }
-  LogNotice("Background saving started", {{"keys", snapshot->progress().keys}});
+  store::LockSet locks(node_.store());
+  locks.AddAll();
+  locks.Lock();
+  moment.snapshot->Begin(SystemClock().NowMillis());
+  moment.changes = Changes();
+  const std::lock_guard lock(mu_);
+  moment.flushes.swap(flushes_);  // What they emptied is not in it.
+  snapshot_ = moment.snapshot;
+  return moment;
+}
+
+absl::Status Saver::Write(const Moment& moment) {
+  LogNotice("Background saving started", {{"keys", moment.snapshot->progress().keys}});
   const absl::Status status = persistence::WriteSnapshotFile(
-      *snapshot, persistence::PosixFileSystem(), FileOptions(node_.parameters(), "temp"));
-  Finish(status, changes);
+      *moment.snapshot, persistence::PosixFileSystem(), FileOptions(node_.parameters(), "temp"));
+  Finish(status, moment.changes);
   return status;
 }
 

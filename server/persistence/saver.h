@@ -86,11 +86,19 @@ class Saver {
   void ApplyParameters();  // Of stop-writes-on-bgsave-error and `save`.
 
  private:
-  void Run(Done done);
-  absl::Status Write(std::vector<Done>& flushes);
+  // A snapshot that has begun.
+  struct Moment {
+    std::shared_ptr<persistence::Snapshot> snapshot;
+    uint64_t changes = 0;
+    std::vector<Done> flushes;  // Who waits for it.
+  };
+  Moment TakeMoment();  // Locks all shards.
+  void Run(Done done, Moment moment);
+  absl::Status Write(const Moment& moment);
   void Finish(const absl::Status& status, uint64_t changes);
-  // With the mutex held.
+  // With the mutex held. The first takes the moment later, as a shard may be locked.
   void Begin(Done done);
+  void Occupy();
   void Note(const absl::Status& status, uint64_t changes, UnixMillis now);
   void UpdateRefusal();
   uint64_t Changes() const;
