@@ -170,7 +170,8 @@ void Worker::Close(Connection& connection) {
 }
 
 void Worker::QueueFlush(Connection& connection) {
-  if (connection.flush_queued_) return;
+  // What a handler still says while it goes is for nobody, and the queue may outlive it.
+  if (connection.flush_queued_ || connection.doomed_) return;
   connection.flush_queued_ = true;
   if (connection.out_.capacity() == 0 && connection.out_.empty()) LendBuffer(connection);
   to_flush_.push_back(&connection);

@@ -339,7 +339,7 @@ class Model : public ListTest, public ::testing::WithParamInterface<uint64_t> {
     do {
       const ListNode& node = index.At(at);
       ASSERT_GT(node.count, 0u);
-      blocks += UsableSize(quicklist().AllocationOf(at));
+      blocks += node.plain ? AllocationSize(node.bytes) : UsableSize(quicklist().AllocationOf(at));
       ++nodes;
       if (node.plain) continue;
       ASSERT_EQ(Listpack::Validate(node.pack().view()), node.count);

@@ -122,9 +122,13 @@ class NotificationsTest(harness.TestCase):
             control.config_set("notify-keyspace-events", "Ex")
             listener = henge.client().pubsub(ignore_subscribe_messages=True)
             listener.subscribe("__keyevent@0__:expired")
+            self.await_listener(control, "__keyevent@0__:expired")
             control.set("k", "v", px=20)
             message = harness.wait_until(lambda: listener.get_message(timeout=0.1))
             self.assertEqual(message["data"], b"k")
+
+    def await_listener(self, control, channel):
+        harness.wait_until(lambda: control.pubsub_numsub(channel)[0][1] == 1, what="a listener")
 
     def test_evicted_keys_are_told(self):
         with harness.Henge() as henge:
@@ -132,6 +136,7 @@ class NotificationsTest(harness.TestCase):
             control.config_set("notify-keyspace-events", "Ee")
             listener = henge.client().pubsub(ignore_subscribe_messages=True)
             listener.subscribe("__keyevent@0__:evicted")
+            self.await_listener(control, "__keyevent@0__:evicted")
             control.set("k", "v")
             control.config_set("maxmemory-policy", "allkeys-lru")
             control.config_set("maxmemory", "1")
