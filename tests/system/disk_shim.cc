@@ -224,13 +224,16 @@ ssize_t WroteAt(const OpenFile& file, off_t offset, ssize_t size) {
   return size;
 }
 
-// [from, to) of the live file to the same place of the synced one, zeros where it was lost. Both
-// are `size` bytes long then.
+// [from, to) of the live file to the same place of the synced one, zeros where it was lost, and
+// none of it beyond `size`.
 void Copy(ino_t inode, off_t from, off_t to, off_t size, const Inode& facts) {
   const int in = RealOpen(ShadowPath("live", inode).c_str(), O_RDONLY | O_CLOEXEC, 0);
   const int out =
       RealOpen(ShadowPath("synced", inode).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (in < 0 || out < 0 || syscall(SYS_ftruncate, out, size) != 0) abort();
+  struct stat synced;
+  if (in < 0 || out < 0 || fstat(out, &synced) != 0) abort();
+  // It grows by what is copied: we may be killed on the way, and must not leave zeros behind.
+  if (synced.st_size > size && syscall(SYS_ftruncate, out, size) != 0) abort();
   std::vector<char> buffer(size_t{1} << 20);
   while (from < to) {
     const auto most = std::min<size_t>(buffer.size(), static_cast<size_t>(to - from));
