@@ -207,13 +207,13 @@ void SnapshotWalkTest::PlayRounds(uint64_t seed) {
     in_slices += album.in_slices;
   }
   EXPECT_GT(in_slices, 50);
-  EXPECT_GT(awaited_, 0);
   store_.reclaimer().Drain();
 }
 
 // The rounds include flushes, swaps, renames, deadlines and tables that grow and shrink.
 TEST_F(SnapshotWalkTest, SeesWhatThereWasAtItsStart) {
   for (uint64_t seed = 1; seed <= 5; ++seed) PlayRounds(seed);
+  EXPECT_GT(awaited_, 0);  // The order of the walk is drawn anew in each process: a seed may miss.
 }
 
 class SnapshotWalkBySlotTest : public SnapshotWalkTest {
