@@ -346,7 +346,9 @@ void AofWriter::SyncHere(Guard& lock) {
 bool AofWriter::RoomPays() {
   if (roomy_sequence_ == appender_->sequence()) return true;
   mean_sync_ += (sync_took_ - mean_sync_) / kSyncsRemembered;
-  if (mean_sync_ < options_.room_from) return false;
+  const bool few = ++syncs_ < kSyncsRemembered && options_.room_from > Micros(0);
+  if (few || mean_sync_ < options_.room_from) return false;
+  syncs_ = 0;
   roomy_sequence_ = appender_->sequence();
   mean_sync_ = Micros(0);
   return true;

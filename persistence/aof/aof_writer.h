@@ -174,6 +174,7 @@ class AofWriter {
   bool making_room_ = false;
   // Of appended data, the mean of the last few syncs; and the increment for which room pays.
   Micros mean_sync_{0};
+  int syncs_ = 0;
   int64_t roomy_sequence_ = -1;
   bool sync_failed_ = false;  // Until one gets through.
   int draining_ = 0;          // Who waits for the next write.
