@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "persistence/rdb/stream_writer.h"
 
+#include "persistence/rdb/raw_stream_id.h"
+
 namespace henge::persistence {
 namespace {
 
 using store::StreamId;
-
-// Sixteen bytes whose order is the IDs' order.
-struct RawId {
-  explicit RawId(const StreamId& id) {
-    const uint64_t ms = __builtin_bswap64(id.ms);
-    const uint64_t seq = __builtin_bswap64(id.seq);
-    std::memcpy(bytes, &ms, 8);
-    std::memcpy(bytes + 8, &seq, 8);
-  }
-  std::string_view view() const { return {bytes, sizeof(bytes)}; }
-  char bytes[16];
-};
 
 void WriteId(const StreamId& id, RdbWriter& writer) {
   writer.Length(id.ms);
@@ -29,7 +19,7 @@ void WriteConsumer(const store::Consumer& consumer, RdbType type, RdbWriter& wri
   if (type >= RdbType::kStream3) writer.Millis(consumer.active_time);
   writer.Length(consumer.pending.size());
   consumer.pending.ForEach(
-      [&](const store::PendingId& pending) { writer.Raw(RawId(pending.id).view()); });
+      [&](const store::PendingId& pending) { writer.Raw(RawStreamId(pending.id).view()); });
 }
 
 void WriteGroup(const store::ConsumerGroup& group, RdbType type, RdbWriter& writer) {
@@ -38,7 +28,7 @@ void WriteGroup(const store::ConsumerGroup& group, RdbType type, RdbWriter& writ
   if (type >= RdbType::kStream2) writer.Length(static_cast<uint64_t>(group.entries_read));
   writer.Length(group.pending().size());
   group.pending().ForEach([&](const store::Pending& pending) {
-    writer.Raw(RawId(pending.id).view());
+    writer.Raw(RawStreamId(pending.id).view());
     writer.Millis(pending.delivery_time);
     writer.Length(pending.delivery_count);
   });
@@ -51,7 +41,7 @@ void WriteGroup(const store::ConsumerGroup& group, RdbType type, RdbWriter& writ
 void WriteStream(const store::Stream& stream, RdbType type, RdbWriter& writer) {
   writer.Length(stream.blocks().size());
   stream.blocks().ForEach([&](const store::StreamBlock& block) {
-    writer.String(RawId(block.id).view());
+    writer.String(RawStreamId(block.id).view());
     writer.String(block.listpack().view());
   });
   writer.Length(stream.length());

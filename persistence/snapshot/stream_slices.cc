@@ -2,8 +2,8 @@
 #include "persistence/snapshot/stream_slices.h"
 
 #include <bit>
-#include <cstring>
-#include <string_view>
+
+#include "persistence/rdb/raw_stream_id.h"
 
 namespace henge::persistence {
 namespace {
@@ -15,18 +15,6 @@ using store::Stream;
 using store::StreamId;
 
 static_assert(std::endian::native == std::endian::little);
-
-// Sixteen bytes whose order is the IDs' order.
-struct RawId {
-  explicit RawId(const StreamId& id) {
-    const uint64_t ms = __builtin_bswap64(id.ms);
-    const uint64_t seq = __builtin_bswap64(id.seq);
-    std::memcpy(bytes, &ms, 8);
-    std::memcpy(bytes + 8, &seq, 8);
-  }
-  std::string_view view() const { return {bytes, sizeof(bytes)}; }
-  char bytes[16];
-};
 
 void WriteMillis(UnixMillis at, SliceWriter& writer) {
   writer.Fixed({reinterpret_cast<const char*>(&at), sizeof(at)});
@@ -113,7 +101,7 @@ class StreamParts final : public ValueParts {
 
   bool WriteBlocks(SliceWriter& writer) {
     return blocks_.Write(writer, [&](const store::StreamBlock& block) {
-      writer.Text(RawId(block.id).view());
+      writer.Text(RawStreamId(block.id).view());
       writer.Text(block.listpack().view());
     });
   }
@@ -135,7 +123,7 @@ class StreamParts final : public ValueParts {
   }
   bool WritePending(SliceWriter& writer) {
     return pending_.Write(writer, [&](const store::Pending& pending) {
-      writer.Fixed(RawId(pending.id).view());
+      writer.Fixed(RawStreamId(pending.id).view());
       WriteMillis(pending.delivery_time, writer);
       writer.Length(pending.delivery_count);
     });
@@ -147,8 +135,9 @@ class StreamParts final : public ValueParts {
     writer.Length(consumer.pending.size());
   }
   bool WriteIds(SliceWriter& writer) {
-    return ids_.Write(
-        writer, [&](const store::PendingId& pending) { writer.Fixed(RawId(pending.id).view()); });
+    return ids_.Write(writer, [&](const store::PendingId& pending) {
+      writer.Fixed(RawStreamId(pending.id).view());
+    });
   }
 
   const Stream& stream_;
