@@ -30,6 +30,17 @@ enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext, kSkip };
 // What CLIENT LIST and KILL call TYPE, where it doesn't follow from subscriptions.
 enum class ClientClass : uint8_t { kNormal, kReplica, kMaster };
 
+// How a client tracks what it reads (CLIENT TRACKING).
+enum TrackingFlag : uint32_t {
+  kTracks = 1u << 0,
+  kTrackBroadcast = 1u << 1,
+  kTrackOptIn = 1u << 2,
+  kTrackOptOut = 1u << 3,
+  kTrackNoLoop = 1u << 4,
+  kTrackCaching = 1u << 5,  // CLIENT CACHING was given, for the next command.
+  kTrackBroken = 1u << 6,   // Whom it redirects to is gone.
+};
+
 // A command waiting in MULTI: its arguments, owned.
 struct QueuedCommand {
   const CommandSpec* spec;
@@ -67,7 +78,9 @@ struct ClientState {
   std::atomic<int> channels{0};  // Subscriptions, by kind.
   std::atomic<int> patterns{0};
   std::atomic<int> shard_channels{0};
-  std::atomic<bool> close_asap{false};  // Killed; the worker closes it when it comes by.
+  std::atomic<uint32_t> tracking{0};           // TrackingFlags.
+  std::atomic<ClientId> tracking_redirect{0};  // 0: to itself.
+  std::atomic<bool> close_asap{false};         // Killed; the worker closes it when it comes by.
   std::atomic<bool> in_multi{false};
   std::atomic<int> queued_commands{0};
   std::atomic<int> watched_keys{0};
@@ -81,6 +94,7 @@ struct ClientState {
 
   // --- The worker's alone -----------------------------------------------------------------------
   pubsub::Subscriber* subscriber = nullptr;  // Null for a shadow, which has no connection.
+  std::vector<std::string> tracking_prefixes;
   ReplyMode reply_mode = ReplyMode::kOn;
   // ASKING holds for the command that follows it: how many commands, its own included, are left.
   static constexpr uint8_t kAskingOnce = 2;

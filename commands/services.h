@@ -147,9 +147,9 @@ struct DebugSettings {
   std::atomic<bool> reply_resizing{true};
   std::atomic<bool> pause_cron{false};  // What is done at intervals rests.
   std::atomic<bool> dict_resizing{true};
-  std::atomic<bool> skip_checksums{false};   // RDB files and payloads load without a check.
+  std::atomic<bool> skip_checksums{false};     // RDB files and payloads load without a check.
   std::atomic<int64_t> aof_flush_sleep_us{0};  // Before each write of the append-only file.
-  std::atomic<bool> scripts_run_all{false};  // Also commands that are denied to scripts.
+  std::atomic<bool> scripts_run_all{false};    // Also commands that are denied to scripts.
 };
 
 class ControlService {
@@ -226,6 +226,15 @@ class BlockedReply {
   virtual void Integers(const std::vector<int64_t>& values) = 0;
 };
 
+// Client-side caching. The client's worker's thread.
+class TrackingService {
+ public:
+  virtual ~TrackingService() = default;
+  virtual void TurnOn(ClientState& client, uint32_t flags, ClientId redirect,
+                      const std::vector<std::string>& prefixes) = 0;
+  virtual void TurnOff(ClientState& client) = 0;
+};
+
 class Services {
  public:
   virtual ~Services() = default;
@@ -238,6 +247,7 @@ class Services {
   virtual scripting::ScriptHost& scripting() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
   virtual pubsub::Exchange& exchange() = 0;
+  virtual TrackingService& tracking() = 0;
 
   // Runs one queued command with the locks EXEC holds; writes its reply.
   virtual void RunQueued(CommandContext& exec, QueuedCommand& command) = 0;

@@ -78,7 +78,7 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
       effects_(stats_, node.effect_listener(),
-               ChangeNews(node.news_wanted(), node.exchange(), worker_index)),
+               ChangeNews(node.news_wanted(), node.exchange(), node.tracking(), worker_index)),
       commits_(node.journaling().gate(), persistence::CommitNeed(persistence::CommitMark::kDurable),
                [&node, worker_index] {
                  node.workers()[static_cast<size_t>(worker_index)]->Post([&node, worker_index] {
@@ -240,6 +240,9 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   commands::ClientState& client = session.state();
   const auto mark = session.reply().buffer().GetMark();
   const commands::ReplyMode mode = client.reply_mode;
+  if (node_.news_wanted().tracking()) {
+    node_.tracking().Limit(session.connection().worker().index());
+  }
   const std::string_view refusal = Refusal(session, p, argv);
   bool silent = mode != commands::ReplyMode::kOn;
   if (!refusal.empty()) {
@@ -274,12 +277,30 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
     session.reply().buffer().TruncateTo(mark);
   }
   if (session.has_deferred()) session.SendDeferred();
+  EndCaching(client, p);
   if (client.reply_mode == commands::ReplyMode::kSkip) {
     client.reply_mode = commands::ReplyMode::kOn;
   } else if (client.reply_mode == commands::ReplyMode::kSkipNext) {
     client.reply_mode = commands::ReplyMode::kSkip;
   }
   return Outcome::kDone;
+}
+
+// CLIENT CACHING holds for the next command that is not CLIENT's, or for the next transaction.
+void Dispatcher::EndCaching(commands::ClientState& client, const Prepared& p) {
+  const uint32_t flags = client.tracking.load(std::memory_order_relaxed);
+  if ((flags & commands::kTrackCaching) == 0) return;
+  const bool is_client = p.info != nullptr && p.info->container != nullptr &&
+                         p.info->spec->group == commands::Group::kConnection;
+  if (is_client || client.in_multi.load(std::memory_order_relaxed)) return;
+  client.tracking.store(flags & ~uint32_t{commands::kTrackCaching}, std::memory_order_relaxed);
+}
+
+void Dispatcher::TrackReads(const commands::ClientState& client, const commands::CommandSpec& spec,
+                            std::span<const store::Key> keys) {
+  if ((spec.flags & (commands::kReadonly | commands::kRunsScript)) != commands::kReadonly) return;
+  if (client.tracking.load(std::memory_order_relaxed) == 0) return;
+  node_.tracking().Remember(client, keys);
 }
 
 std::string_view Dispatcher::RefuseUnknown(const Prepared& p,
@@ -545,7 +566,9 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
   if ((spec.flags & commands::kRunsScript) != 0 && node_.monitors().active()) {
     NoteForMonitors(client, 0, argv);  // Before the commands that it runs.
   }
+  effects_.news().set_client(client.id);
   spec.handler(context, args);
+  TrackReads(client, spec, KeysOf(p));
   const bool runs_others = (spec.flags & (commands::kLocksQueued | commands::kRunsScript)) != 0;
   if ((effects_.changes() != changes_before || context.effects.always()) && !runs_others) {
     effects_.EndCall({.db = keyspace.db(),
@@ -562,6 +585,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
     ended = Ticks();  // Serving others is none of this call's time.
     awakener_.Serve(now_);
   }
+  effects_.news().set_client(0);
   Unlock();
 
   if (node_.monitors().active()) {
@@ -595,6 +619,7 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   const bool script = (command.spec->flags & commands::kRunsScript) != 0;
   if (script && node_.monitors().active()) NoteForMonitors(client, 0, argv);
   command.spec->handler(context, args);
+  TrackReads(client, *command.spec, keys);
   if ((effects_.changes() != changes_before || context.effects.always()) && !script) {
     effects_.EndCall({.db = keyspace.db(),
                       .argv = argv,

@@ -112,6 +112,10 @@ class Dispatcher {
   void Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
               std::string_view text);
   void Queue(Session& session, const Prepared& p, std::span<const std::string_view> argv);
+  void EndCaching(commands::ClientState& client, const Prepared& p);
+  // What a client that caches has read is remembered. REQUIRES: the keys' shards are locked.
+  void TrackReads(const commands::ClientState& client, const commands::CommandSpec& spec,
+                  std::span<const store::Key> keys);
   void AddLocks(Session& session, const Prepared& p, store::LockSet& locks);
   // Locks all that the call needs, and those who wait for what it may change.
   // False where a script is busy with one of them.

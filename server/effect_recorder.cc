@@ -35,7 +35,10 @@ void EffectRecorder::OnMembersExpired(DbIndex db, const store::Key& key, const s
   AddCopy(db, words);
 }
 
-void EffectRecorder::OnFlush(DbIndex, DbIndex, uint64_t) { ++changes_; }
+void EffectRecorder::OnFlush(DbIndex, DbIndex, uint64_t) {
+  ++changes_;
+  if (news_.wanted()) news_.OnFlush();
+}
 void EffectRecorder::OnSwap(DbIndex, DbIndex) { ++changes_; }
 
 void EffectRecorder::AddCopy(DbIndex db, const CallEffects::Command& words) {

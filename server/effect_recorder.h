@@ -47,6 +47,7 @@ class EffectRecorder final : public store::EffectSink {
   void OnSwap(DbIndex a, DbIndex b) override;
   void OnReady(DbIndex db, std::string_view key) override { ready_.Add(db, key); }
   ReadyKeys& ready() { return ready_; }
+  ChangeNews& news() { return news_; }
 
   // Whether anyone listens. REQUIRES: a shard is locked.
   bool wanted() const { return listener_.load(std::memory_order_relaxed) != nullptr; }

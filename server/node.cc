@@ -200,6 +200,7 @@ void Node::Tick() {
   server_stats_.first_worker_user_us.store(Micros(thread.ru_utime), std::memory_order_relaxed);
   server_stats_.first_worker_sys_us.store(Micros(thread.ru_stime), std::memory_order_relaxed);
   if (!debug_.pause_cron.load(std::memory_order_relaxed) && !loader_.loading()) {
+    tracking_.Limit(0);
     journaling_.Tick(SystemClock().NowMillis());
     saver_.Tick(SystemClock().NowMillis());
   }

@@ -33,6 +33,7 @@
 #include "server/persistence/journaling.h"
 #include "server/persistence/progress_log.h"
 #include "server/persistence/saver.h"
+#include "server/pubsub/tracking.h"
 #include "server/server_stats.h"
 #include "server/shutdown.h"
 #include "server/slowlog.h"
@@ -100,6 +101,7 @@ class Node final : public net::HandlerFactory {
   Monitors& monitors() { return monitors_; }
   pubsub::Exchange& exchange() { return exchange_; }
   NewsWanted& news_wanted() { return news_wanted_; }
+  Tracking& tracking() { return tracking_; }
   commands::DebugSettings& debug() { return debug_; }
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
@@ -137,6 +139,7 @@ class Node final : public net::HandlerFactory {
         workers_[static_cast<size_t>(worker)]->Post([this, worker] { exchange_.Drain(worker); });
       }};
   NewsWanted news_wanted_;
+  Tracking tracking_{*this};
   PauseState pause_;
   ClientEviction client_eviction_{*this};
   ClientLimits limits_;

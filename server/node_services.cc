@@ -371,6 +371,7 @@ class NodeServices final : public commands::Services {
   commands::scripting::ScriptHost& scripting() override { return scripting_; }
   cluster::ClusterView* cluster() override { return node_.cluster(); }
   pubsub::Exchange& exchange() override { return node_.exchange(); }
+  commands::TrackingService& tracking() override { return node_.tracking(); }
 
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
     Session& session = SessionOf(exec.client);

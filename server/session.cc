@@ -22,6 +22,9 @@ constexpr uint64_t kUnlimitedReply = 16 * 1024;
 // Writes the end of a blocked command as a reply.
 constexpr int64_t kRoomCheckMs = 2;
 
+// Whether the reply to a call that waited is on its way: pushes come behind it.
+bool Served(const std::shared_ptr<BlockedCall>& call) { return call != nullptr && call->done(); }
+
 class BlockedEnd final : public commands::BlockedReply {
  public:
   BlockedEnd(proto::ReplyWriter& reply, bool by_error) : reply_(reply), by_error_(by_error) {}
@@ -67,6 +70,7 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
 Session::~Session() {
   LogVerbose("Client closed connection", {{"id", state_.id}, {"addr", state_.address}});
   node_.exchange().UnsubscribeAll(*this);
+  node_.tracking().TurnOff(state_);
   node_.clients().Remove(state_.id);
   node_.client_eviction().Note(-counted_);
   if (state_.monitor.load(std::memory_order_relaxed)) node_.monitors().Remove(*this);
@@ -310,6 +314,7 @@ void Session::Answer(const BlockedCall& call, proto::ReplyBuffer& reply) {
   if (blocked_call_.get() != &call) return;
   const std::shared_ptr<BlockedCall> ended = LeaveWait();
   if (!ended->silent()) reply_.buffer().Append(reply);
+  if (has_deferred()) SendDeferred();
   if (!AfterWork()) connection_.worker().Close(connection_);
 }
 
@@ -320,6 +325,7 @@ void Session::EndWait(const BlockedCall& call, bool by_error) {
   by_error ? reply_.Error(commands::errors::kUnblocked) : reply_.NullArray();
   dispatcher_.AccountBlocked(*ended, by_error ? reply_.last_error_code() : std::string_view());
   if (ended->silent()) reply_.buffer().TruncateTo(mark);
+  if (has_deferred()) SendDeferred();
 }
 
 void Session::Recheck(const std::shared_ptr<BlockedCall>& call) {
@@ -343,7 +349,7 @@ void Session::Push(std::string_view bytes) {
 void Session::Deliver(std::string_view head, const BlobRef& body) {
   if (connection_.closing() || over_limit_) return;
   if (reply_.resp3()) head.remove_prefix(1);
-  if (dispatcher_.defers_pushes(*this)) {
+  if (dispatcher_.defers_pushes(*this) || Served(blocked_call_)) {
     if (reply_.resp3()) deferred_ += '>';
     deferred_ += head;
     deferred_ += body->view();
@@ -357,8 +363,33 @@ void Session::Deliver(std::string_view head, const BlobRef& body) {
   if (out.pending() > kUnlimitedReply && OverLimits()) connection_.worker().Close(connection_);
 }
 
+void Session::PushInvalidation(std::string_view bytes) {
+  if (connection_.closing() || over_limit_) return;
+  if (blocked_call_ != nullptr && !blocked_call_->done()) {
+    // The change may be the call's own, which is being served: then its reply goes first.
+    return connection_.worker().Post(
+        [&node = node_, call = blocked_call_, id = state_.id, push = std::string(bytes)] {
+          Session* session = node.clients().Find(id);
+          if (session == nullptr) return;
+          if (session->blocked_call_ != call || !call->done()) return session->Push(push);
+          session->invalidations_ += push;
+        });
+  }
+  if (dispatcher_.defers_pushes(*this) || Served(blocked_call_)) {
+    invalidations_ += bytes;
+    return;
+  }
+  connection_.FlushSoon();  // First: it may lend the connection a buffer.
+  reply_.buffer().Append(bytes);
+  if (reply_.buffer().pending() > kUnlimitedReply && OverLimits()) {
+    connection_.worker().Close(connection_);
+  }
+}
+
 void Session::SendDeferred() {
   reply_.buffer().Append(deferred_);
+  reply_.buffer().Append(invalidations_);
+  invalidations_.clear();
   deferred_.clear();
   if (deferred_.capacity() > kUnlimitedReply) deferred_ = std::string();
 }

@@ -66,8 +66,10 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   void Push(std::string_view bytes);
   // As Push, a message; after the reply, if it comes of the client's own command.
   void Deliver(std::string_view head, const BlobRef& body) override;
+  // As Push, behind all messages of the same command.
+  void PushInvalidation(std::string_view bytes);
   // What the client's own command pushed to it, now that its reply is written.
-  bool has_deferred() const { return !deferred_.empty(); }
+  bool has_deferred() const { return !deferred_.empty() || !invalidations_.empty(); }
   void SendDeferred();
   // Keeps replies until what was journaled before `lsn` is safe, if it must be.
   void HoldReplies(Lsn lsn);
@@ -115,6 +117,7 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   Lsn held_until_ = 0;
   bool unblock_when_durable_ = false;
   bool recheck_after_pause_ = false;
+  std::string invalidations_;
   std::string deferred_;  // Pushes that wait for the end of the command under way.
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;

@@ -81,8 +81,12 @@ void ClientNoTouch(CommandContext& ctx, ArgReader& args) { Switch(ctx, args, ctx
 
 void ClientHelp(CommandContext& ctx, ArgReader&) {
   static constexpr auto kLines = std::to_array<std::string_view>({
+      "CACHING (YES|NO)",
+      "    Track what the next command reads, or do not, in the modes OPTIN and OPTOUT.",
       "GETNAME",
       "    Tell this connection's name.",
+      "GETREDIR",
+      "    Tell to which connection invalidations go, 0 for this one; -1 without tracking.",
       "ID",
       "    Tell this connection's ID.",
       "INFO",
@@ -123,6 +127,11 @@ void ClientHelp(CommandContext& ctx, ArgReader&) {
       "    Tell the name or the version of the client library.",
       "SETNAME <name>",
       "    Name this connection.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+      "         [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Whether this connection is told when keys change that it has read.",
+      "TRACKINGINFO",
+      "    Show how this connection tracks what it reads.",
       "UNBLOCK <clientid> [TIMEOUT|ERROR]",
       "    End a blocking command of another connection.",
       "UNPAUSE",

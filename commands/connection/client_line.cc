@@ -8,6 +8,7 @@
 
 #include "base/numbers.h"
 #include "base/strings.h"
+#include "commands/connection/tracking.h"
 
 namespace henge::commands {
 namespace {
@@ -30,6 +31,9 @@ std::string Flags(const ClientState& client) {
   add(TypeOf(client) == ClientType::kPubsub, 'P');
   add(Relaxed(client.in_multi), 'x');
   add(Relaxed(client.blocked) || Relaxed(client.paused), 'b');
+  add((Relaxed(client.tracking) & kTracks) != 0, 't');
+  add((Relaxed(client.tracking) & kTrackBroken) != 0, 'R');
+  add((Relaxed(client.tracking) & kTrackBroadcast) != 0, 'B');
   add(Relaxed(client.watch_flag.raised), 'd');
   add(Relaxed(client.close_asap), 'A');
   add(client.unix_socket, 'U');
@@ -129,9 +133,9 @@ void AppendClientLine(const ClientState& client, const CommandContext& asked, st
                  in_multi ? Relaxed(client.queued_commands) : -1);
   fmt::format_to(to, " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={}", query,
                  query_free, arguments, queued, replies.size, replies.peak);
-  fmt::format_to(to, " obl=0 oll={} omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={}",
+  fmt::format_to(to, " obl=0 oll={} omem={} tot-mem={} events={} cmd={} user={} redir={} resp={}",
                  output > 0 ? 1 : 0, output, total, output > 0 ? "rw" : "r", LastCommand(client),
-                 client.user, Relaxed(client.protocol));
+                 client.user, RedirectionOf(client), Relaxed(client.protocol));
   fmt::format_to(to, " lib-name={} lib-ver={}\n", client.library_name, client.library_version);
 }
 

@@ -5,6 +5,7 @@
 #include "commands/command_table.h"
 #include "commands/connection/client.h"
 #include "commands/connection/handshake.h"
+#include "commands/connection/tracking.h"
 #include "commands/context.h"
 #include "pubsub/subscriber.h"
 
@@ -47,6 +48,23 @@ constexpr uint32_t kClientAdmin = kClientFlags | kAdmin;
 constexpr uint32_t kHandshake = kClientFlags | kFast | kNoAuth | kAllowBusy;
 
 constexpr std::array kClient = {
+    CommandSpec{.name = "caching",
+                .arity = 3,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "6.0.0",
+                .complexity = "O(1)",
+                .summary = "Decides whether what the next command reads is tracked.",
+                .syntax = "<mode: YES | NO>",
+                .handler = ClientCaching},
+    CommandSpec{.name = "getredir",
+                .arity = 2,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "6.0.0",
+                .complexity = "O(1)",
+                .summary = "Tells to which connection invalidations go.",
+                .handler = ClientGetRedir},
     CommandSpec{.name = "getname",
                 .arity = 2,
                 .flags = kClientFlags,
@@ -167,6 +185,26 @@ constexpr std::array kClient = {
                 .syntax = "connection-name",
                 .tips = "request_policy:all_nodes response_policy:all_succeeded",
                 .handler = ClientSetName},
+    CommandSpec{
+        .name = "tracking",
+        .arity = -3,
+        .flags = kClientFlags,
+        .group = Group::kConnection,
+        .since = "6.0.0",
+        .complexity = "O(1), and more with some options.",
+        .summary = "Tells the connection of changes to the keys it has read, or no longer.",
+        .syntax =
+            "<status: ON | OFF> [REDIRECT client-id#integer] [PREFIX prefix [PREFIX prefix ...]] "
+            "[BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        .handler = ClientTracking},
+    CommandSpec{.name = "trackinginfo",
+                .arity = 2,
+                .flags = kClientFlags,
+                .group = Group::kConnection,
+                .since = "6.2.0",
+                .complexity = "O(1)",
+                .summary = "Shows how the connection tracks what it reads.",
+                .handler = ClientTrackingInfo},
     CommandSpec{.name = "unblock",
                 .arity = -3,
                 .flags = kClientAdmin,

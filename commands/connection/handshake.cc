@@ -126,6 +126,7 @@ void Reset(CommandContext& ctx, ArgReader&) {
   SetProtocol(ctx, 2);
   ctx.services.control().ResetUser(client);
   UnsubscribeFromAll(ctx);
+  ctx.services.tracking().TurnOff(client);
   DropTransaction(client, ctx.keyspace.store(), ctx.keyspace.locks());
   SetClientName(client, {});
   client.asking = 0;

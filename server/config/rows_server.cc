@@ -38,7 +38,7 @@ constexpr Parameter kRows[] = {
     Special("client-output-buffer-limit", "server.client-output-buffer-limit", At<&Settings::client_output_buffer_limit>, ParameterType::kOutputBufferLimit, "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", kMultiArg, "Bytes of unsent replies per class of client: class hard soft seconds."),
     Special("notify-keyspace-events", "server.notify-keyspace-events", At<&Settings::notify_keyspace_events>, ParameterType::kKeyspaceEvents, "", 0, "Classes of keyspace events to publish."),
     Int("busy-reply-threshold", "server.busy-reply-threshold", At<&Settings::busy_reply_threshold>, {0, kLongMax, 5000}, 0, "Milliseconds after which a script counts as slow.").Alias("lua-time-limit"),
-    Int("tracking-table-max-keys", "server.tracking-table-max-keys", At<&Settings::tracking_table_max_keys>, {0, kLongMax, 1000000}, kNotYet, "Keys remembered for client-side caching."),
+    Int("tracking-table-max-keys", "server.tracking-table-max-keys", At<&Settings::tracking_table_max_keys>, {0, kLongMax, 1000000}, 0, "Keys remembered for client-side caching."),
     OneOf("enable-protected-configs", "server.enable-protected-configs", At<&Settings::enable_protected_configs>, kProtectedActionNames, "no", kImmutable, "Who may set protected parameters: no, yes or local."),
     OneOf("enable-debug-command", "server.enable-debug-command", At<&Settings::enable_debug_command>, kProtectedActionNames, "no", kImmutable, "Who may use DEBUG."),
     OneOf("enable-module-command", "server.enable-module-command", At<&Settings::enable_module_command>, kProtectedActionNames, "no", kImmutable | kCompatOnly, "Who may use MODULE; Henge loads no modules."),

@@ -85,7 +85,7 @@ void ClientFields(Node& node, InfoFields& out) {
   out("client_recent_max_input_buffer", largest_in);
   out("client_recent_max_output_buffer", largest_out);
   out("blocked_clients", blocked);
-  out("tracking_clients", 0);
+  out("tracking_clients", node.tracking().clients());
   out("clients_in_timeout_table", 0);
   size_t waited_for = 0;
   size_t wanted_absent = 0;

@@ -60,9 +60,9 @@ void KeyFields(Node& node, InfoFields& out, const Totals& totals) {
   out("active_defrag_key_misses", 0);
   out("total_active_defrag_time", 0);
   out("current_active_defrag_time", 0);
-  out("tracking_total_keys", 0);
-  out("tracking_total_items", 0);
-  out("tracking_total_prefixes", 0);
+  out("tracking_total_keys", node.tracking().keys());
+  out("tracking_total_items", node.tracking().items());
+  out("tracking_total_prefixes", node.tracking().prefixes());
 }
 
 void LoopFields(Node& node, InfoFields& out, const Totals& totals) {

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "server/pubsub/tracking.h"
+
 namespace henge::server {
 
 using pubsub::EventClass;
@@ -25,6 +27,7 @@ void ChangeNews::Publish(DbIndex db, std::string_view key, pubsub::EventClasses 
 
 void ChangeNews::OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
                           store::Change change) {
+  if (event.touches && wanted_.tracking()) tracking_.OnChange(worker_, client_, key);
   const pubsub::EventClasses classes = wanted_.classes();
   if (change == store::Change::kCreated) {
     Publish(db, key.bytes, classes, EventClass::kNew, "new");
@@ -40,8 +43,13 @@ void ChangeNews::OnEvent(DbIndex db, const store::Key& key, const store::Event& 
 
 void ChangeNews::OnMembersExpired(DbIndex db, const store::Key& key, const store::Event& event,
                                   bool emptied) {
+  if (wanted_.tracking()) tracking_.OnChange(worker_, client_, key);
   OnEvent(db, key, event);
   if (emptied) OnEvent(db, key, store::events::kDel);
+}
+
+void ChangeNews::OnFlush() {
+  if (wanted_.tracking()) tracking_.OnFlush(worker_);
 }
 
 }  // namespace henge::server

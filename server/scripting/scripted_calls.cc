@@ -135,6 +135,7 @@ std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::st
   const uint64_t changes_before = effects_.changes();
   const uint64_t start = Ticks();
   spec.handler(context, args);
+  TrackReads(client, spec, keys);
   if (effects_.changes() != changes_before && run.replicate) {
     effects_.EndCall({.db = keyspace.db(),
                       .argv = argv,
