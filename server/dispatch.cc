@@ -498,9 +498,14 @@ void Dispatcher::AddLocks(Session& session, const Prepared& p, store::LockSet& l
 bool Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::string_view> argv) {
   AddLocks(session, p, locks_);
   const uint32_t flags = p.info->spec->flags;
-  if (RunsScript(session.state(), flags)) {
+  foreseen_ =
+      (flags & commands::kRunsScript) != 0 && script_engine_->Foresee(*p.info->spec, argv[1]);
+  if (!foreseen_ && RunsScript(session.state(), flags)) {
     holds_token_ = script_token_.lock_unless(node_.store().busy());
-    if (!holds_token_) return false;
+    if (!holds_token_) {
+      Unlock();
+      return false;
+    }
   }
   if (!locks_.LockUnlessBusy()) {
     Unlock();
@@ -517,6 +522,7 @@ bool Dispatcher::Lock(Session& session, const Prepared& p, std::span<const std::
 void Dispatcher::Unlock() {
   locks_.Unlock();
   if (std::exchange(holds_token_, false)) script_token_.unlock();
+  if (std::exchange(foreseen_, false)) script_engine_->Forget();
 }
 
 bool Dispatcher::WaitsForSnapshot(Session& session, const Prepared& p,

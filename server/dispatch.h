@@ -136,7 +136,7 @@ class Dispatcher {
                                   std::span<const std::string_view> argv);
   std::string_view RefuseScriptedBySlot(commands::scripting::ScriptRun& run, const Prepared& p,
                                         std::span<const store::Key> keys);
-  void LockScripted(const Prepared& p, std::span<const store::Key> keys);
+  bool LockScripted(const Prepared& p, std::span<const store::Key> keys);
   // Whether the call, or what EXEC runs, is a script.
   bool RunsScript(const commands::ClientState& client, uint32_t flags) const;
   // What statistics, the slow log and the latency monitor are told of a call that is over.
@@ -160,6 +160,7 @@ class Dispatcher {
   Upkeep upkeep_;
   SpinFutexMutex& script_token_;
   bool holds_token_ = false;
+  bool foreseen_ = false;  // The script under way is proven to touch only its keys.
   bool serving_within_ = false;
   const int worker_index_;
   store::LockSet locks_;

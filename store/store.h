@@ -198,9 +198,11 @@ class Store {
   StoreOptions options_;
   size_t mask_;
   StoreSettings settings_;
-  SpinFutexMutex script_token_;
-  std::atomic<bool> busy_{false};
-  std::vector<Shard> shards_;
+  // Each by itself: every command reads `busy_`, every script that is not proven writes the token.
+  static constexpr size_t kCacheLine = 64;
+  alignas(kCacheLine) std::atomic<bool> busy_{false};
+  alignas(kCacheLine) SpinFutexMutex script_token_;
+  alignas(kCacheLine) std::vector<Shard> shards_;
   Reclaimer reclaimer_;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "commands/scripting/key_proof.h"
 #include "commands/scripting/read_only.h"
 #include "commands/scripting/redis_api.h"
 #include "commands/scripting/reply_values.h"
@@ -114,6 +115,7 @@ uint32_t ReadFlags(lua_State* lua) {
 }  // namespace
 
 void FunctionEngine::Renew() {
+  foreseen_ = nullptr;
   loaded_.clear();
   callables_.clear();
   Interpreter::Renew([](lua_State* lua) {
@@ -173,8 +175,18 @@ absl::StatusOr<LibraryRef> FunctionEngine::Examine(ScriptHost& host, std::string
   return std::make_shared<const Library>(std::move(library));
 }
 
+bool FunctionEngine::Foresee(std::string_view name) {
+  foreseen_ = nullptr;
+  if (fresh() || host().libraries().version() != version_) return false;
+  const auto known = callables_.find(ToLower(name));
+  if (known == callables_.end() || !known->second.proven) return false;
+  foreseen_ = &known->second;
+  return true;
+}
+
 const FunctionEngine::Callable* FunctionEngine::Find(std::string_view name,
                                                      proto::ReplyWriter& reply) {
+  if (foreseen_ != nullptr) return std::exchange(foreseen_, nullptr);
   const uint64_t version = host().libraries().version();
   if (fresh()) Renew();
   const std::string lower = ToLower(name);
@@ -214,13 +226,24 @@ const FunctionEngine::Callable* FunctionEngine::Find(std::string_view name,
           library.functions.begin(), library.functions.end(),
           [&](const Function& function) { return function.name == one.function.name; });
       if (same == library.functions.end()) continue;
-      callables_[ToLower(one.function.name)] = {found.library, &*same, one.reference};
+      callables_[ToLower(one.function.name)] = {found.library, &*same, one.reference,
+                                                IsProven(one.reference)};
     }
   }
   const auto ready = callables_.find(lower);
   if (ready != callables_.end()) return &ready->second;
   reply.Error("ERR Function not found");  // It registers other functions from time to time.
   return nullptr;
+}
+
+bool FunctionEngine::IsProven(int reference) {
+  bool proven = false;
+  vm().Protected([&](lua_State* lua) {
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, reference);
+    proven = TouchesOnlyItsKeys(lua, true);
+  });
+  lua_settop(vm().lua(), 0);
+  return proven;
 }
 
 // --- redis.register_function ---

@@ -28,7 +28,12 @@ class FunctionEngine final : public Interpreter {
     LibraryRef library;
     const Function* function;
     int reference;
+    bool proven;  // It touches only its keys.
   };
+  // Whether it is known that this function touches only its keys. If so, it is what Find gives
+  // next, until Forget.
+  bool Foresee(std::string_view name);
+  void Forget() { foreseen_ = nullptr; }
   // Null where there is none, which is written to `reply`. Valid until the next call.
   const Callable* Find(std::string_view name, proto::ReplyWriter& reply);
   void Run(ScriptRun& run, const Callable& callable, const Arguments& arguments) {
@@ -47,12 +52,14 @@ class FunctionEngine final : public Interpreter {
   void Renew();
   // Runs a library's code and gathers what it registers. The status's message is the error's text.
   absl::StatusOr<std::vector<Registered>> Load(std::string_view code, bool limited);
+  bool IsProven(int reference);
   Registered ReadPositional(lua_State* lua);
   Registered ReadNamed(lua_State* lua);
 
   uint64_t version_ = 0;
   StringMap<LibraryRef> loaded_;  // By the library's name.
   StringMap<Callable> callables_;
+  const Callable* foreseen_ = nullptr;
   std::vector<Registered>* loading_ = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/sha1.h"
+#include "commands/scripting/key_proof.h"
 #include "commands/scripting/redis_api.h"
 #include "commands/scripting/sandbox.h"
 
@@ -22,6 +23,7 @@ void ScriptEngine::FollowCache() {
   const uint64_t epoch = host().cache().epoch();
   if (!fresh() && epoch == epoch_) return;
   epoch_ = epoch;
+  foreseen_ = nullptr;
   by_source_.clear();
   by_digest_.clear();
   Renew([](lua_State* lua) {
@@ -31,13 +33,38 @@ void ScriptEngine::FollowCache() {
   });
 }
 
-const ScriptEngine::Compiled* ScriptEngine::Find(std::string_view sha) const {
+bool ScriptEngine::Foresee(std::string_view source_or_digest, bool is_digest) {
+  foreseen_ = nullptr;
+  if (fresh() || host().cache().epoch() != epoch_) return false;
+  Compiled* compiled = nullptr;
+  if (is_digest) {
+    compiled = Find(source_or_digest);
+  } else if (const auto found = by_source_.find(source_or_digest); found != by_source_.end()) {
+    compiled = found->second;
+  }
+  if (compiled == nullptr) return false;
+  if (compiled->proof == Compiled::Proof::kNew) {
+    bool proven = false;
+    vm().Protected([&](lua_State* lua) {
+      lua_rawgeti(lua, LUA_REGISTRYINDEX, compiled->function);
+      proven = TouchesOnlyItsKeys(lua, false);
+    });
+    lua_settop(vm().lua(), 0);
+    compiled->proof = proven ? Compiled::Proof::kProven : Compiled::Proof::kNone;
+  }
+  if (compiled->proof != Compiled::Proof::kProven) return false;
+  foreseen_ = compiled;
+  return true;
+}
+
+ScriptEngine::Compiled* ScriptEngine::Find(std::string_view sha) const {
   const auto found = by_digest_.find(sha);
   return found == by_digest_.end() ? nullptr : found->second.get();
 }
 
 const ScriptEngine::Compiled* ScriptEngine::OfSource(std::string_view source,
                                                      proto::ReplyWriter& reply) {
+  if (foreseen_ != nullptr) return std::exchange(foreseen_, nullptr);
   FollowCache();
   if (const auto found = by_source_.find(source); found != by_source_.end()) return found->second;
   std::string sha = Sha1Hex(source);
@@ -56,6 +83,7 @@ const ScriptEngine::Compiled* ScriptEngine::OfSource(std::string_view source,
 
 const ScriptEngine::Compiled* ScriptEngine::OfDigest(std::string_view sha,
                                                      proto::ReplyWriter& reply) {
+  if (foreseen_ != nullptr) return std::exchange(foreseen_, nullptr);
   FollowCache();
   if (sha.size() != kDigestSize) {
     reply.Error(kNoScript);
@@ -68,8 +96,8 @@ const ScriptEngine::Compiled* ScriptEngine::OfDigest(std::string_view sha,
   return nullptr;
 }
 
-const ScriptEngine::Compiled* ScriptEngine::Compile(ScriptCache::ScriptRef script,
-                                                    proto::ReplyWriter& reply) {
+ScriptEngine::Compiled* ScriptEngine::Compile(ScriptCache::ScriptRef script,
+                                              proto::ReplyWriter& reply) {
   int function = 0;
   std::string error;
   const auto code = std::string_view(script->source).substr(script->shebang);

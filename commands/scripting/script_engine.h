@@ -21,7 +21,13 @@ class ScriptEngine final : public Interpreter {
   struct Compiled {
     ScriptCache::ScriptRef script;
     int function;  // Its reference in the interpreter's registry.
+    // Whether it touches only its keys. Looked into when it runs for the second time.
+    enum class Proof : uint8_t { kNew, kProven, kNone } proof = Proof::kNew;
   };
+  // Whether it is known that this script touches only its keys. If so, it is what OfSource and
+  // OfDigest give next, until Forget.
+  bool Foresee(std::string_view source_or_digest, bool is_digest);
+  void Forget() { foreseen_ = nullptr; }
   // The script of this text or digest, compiled. Null where it can't be: the text's error, or that
   // there is no such script, is written to `reply`. Valid until the next call of these.
   const Compiled* OfSource(std::string_view source, proto::ReplyWriter& reply);
@@ -34,12 +40,13 @@ class ScriptEngine final : public Interpreter {
 
  private:
   void FollowCache();  // Forgets everything if the cache was flushed.
-  const Compiled* Find(std::string_view sha) const;
-  const Compiled* Compile(ScriptCache::ScriptRef script, proto::ReplyWriter& reply);
+  Compiled* Find(std::string_view sha) const;
+  Compiled* Compile(ScriptCache::ScriptRef script, proto::ReplyWriter& reply);
 
   uint64_t epoch_ = 0;
   StringMap<std::unique_ptr<Compiled>> by_digest_;
-  absl::flat_hash_map<std::string_view, const Compiled*, StringHash, StringEq> by_source_;
+  absl::flat_hash_map<std::string_view, Compiled*, StringHash, StringEq> by_source_;
+  const Compiled* foreseen_ = nullptr;
 };
 
 }  // namespace henge::commands::scripting

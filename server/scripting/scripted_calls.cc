@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "commands/errors.h"
 #include "commands/scripting/script_host.h"
 #include "commands/scripting/script_run.h"
@@ -101,12 +102,18 @@ std::string_view Dispatcher::RefuseScriptedBySlot(ScriptRun& run, const Prepared
   return {};
 }
 
-// Whatever the script did not declare is locked now; it holds the script token for that.
-void Dispatcher::LockScripted(const Prepared& p, std::span<const store::Key> keys) {
+// Whatever the script did not declare is locked now, if it holds the script token. Without that it
+// has been proven to declare all, and what it says otherwise is refused.
+bool Dispatcher::LockScripted(const Prepared& p, std::span<const store::Key> keys) {
   if ((p.info->spec->flags & (commands::kLocksAll | commands::kWalks)) != 0 || p.names_not_all) {
-    return locks_.AcquireAll();
+    if (holds_token_) locks_.AcquireAll();
+    return locks_.HoldsAll();
   }
-  for (const store::Key& key : keys) locks_.Acquire(node_.store().ShardOf(key.slot));
+  return std::all_of(keys.begin(), keys.end(), [this](const store::Key& key) {
+    const ShardIndex shard = node_.store().ShardOf(key.slot);
+    if (holds_token_) locks_.Acquire(shard);
+    return locks_.Holds(shard);
+  });
 }
 
 std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::string_view> argv,
@@ -119,13 +126,16 @@ std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::st
     run.wrote.store(true, std::memory_order_relaxed);
   }
   if (refusal.empty()) refusal = RefuseScriptedBySlot(run, p, keys);
+  if (refusal.empty() && !LockScripted(p, keys)) {
+    LogError("A script that was proven to touch only its keys touches another",
+             {{"script", run.name}, {"command", p.info->full_name}});
+    refusal = "ERR Script attempted to access a key that it did not declare";
+  }
   if (!refusal.empty()) {
     node_.server_stats().errors.Count(refusal.substr(0, refusal.find(' ')));
     if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();
     return refusal;
   }
-  LockScripted(p, keys);
-
   commands::ClientState& client = run.ctx.client;
   const commands::CommandSpec& spec = *p.info->spec;
   store::Keyspace keyspace = run.ctx.keyspace.InDatabase(client.db.load(std::memory_order_relaxed));

@@ -110,6 +110,11 @@ class UndeclaredTest(ScriptsCase):
         transfer = ("local from, to = ARGV[1], ARGV[2] "
                     "redis.call('decrby', from, 1) redis.call('incrby', to, 1) "
                     "return redis.call('dbsize')")
+        # Proven to touch only its keys, this one runs beside others.
+        declared = ("redis.call('decrby', KEYS[1], 1) redis.call('incrby', KEYS[2], 1) "
+                    "local sum = 0 for i = 3, #KEYS do sum = sum + redis.call('get', KEYS[i]) end "
+                    "return sum")
+        every = [f"account:{i}" for i in range(accounts)]
         failures = []
 
         def run(worker):
@@ -117,9 +122,14 @@ class UndeclaredTest(ScriptsCase):
             for i in range(300):
                 a = f"account:{(worker * 7 + i) % accounts}"
                 b = f"account:{(worker * 13 + i * 3) % accounts}"
-                if worker % 3 == 0:
+                if worker % 4 == 3:
+                    with_all = every if i % 10 == 0 else []
+                    reply = wire.call("EVAL", declared, 2 + len(with_all), a, b, *with_all)
+                    if with_all and reply != 1000 * accounts:
+                        failures.append(reply)
+                elif worker % 4 == 0:
                     reply = wire.call("EVAL", transfer, 0, a, b)
-                elif worker % 3 == 1:
+                elif worker % 4 == 1:
                     reply = wire.call("EVAL", transfer, 2, a, b, a, b)
                 else:
                     wire.send(encode("MULTI") + encode("DECR", a) + encode("EVAL", transfer, 0, a, b) +
@@ -128,7 +138,7 @@ class UndeclaredTest(ScriptsCase):
                 if isinstance(reply, WireError):
                     failures.append(reply)
 
-        threads = [threading.Thread(target=run, args=(i,)) for i in range(9)]
+        threads = [threading.Thread(target=run, args=(i,)) for i in range(12)]
         for thread in threads:
             thread.start()
         for thread in threads:
