@@ -22,8 +22,8 @@ constexpr int kMaxWaitMs = 100;
 constexpr size_t kSpareBuffers = 32;
 constexpr size_t kSpareCapacity = 256 * 1024;  // Larger reply buffers go back to the allocator.
 
-// What epoll hands back: a connection, or (low bit set) a watch; null is the mailbox, which is
-// looked at in every round.
+// What epoll hands back: a connection, or (low bit set) a watch; null is a wake-up for the mailbox,
+// which is looked at in every round.
 void* TagWatch(void* watch) {
   return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(watch) | 1);
 }
@@ -91,6 +91,7 @@ void Worker::Post(Task task) {
     mailbox_.push_back(std::move(task));
   }
   if (wake_pending_.exchange(true, std::memory_order_acq_rel)) return;
+  if (InThread()) return;  // It doesn't wait before it has looked.
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = write(event_fd_, &one, sizeof(one));
 }
@@ -159,7 +160,12 @@ void Worker::SetWatchedFor(int fd, uint32_t events) {
 
 void Worker::Unwatch(int fd) {
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
-  std::erase_if(watches_, [fd](const auto& watch) { return watch->fd == fd; });
+  std::erase_if(watches_, [this, fd](auto& watch) {
+    if (watch->fd != fd) return false;
+    watch->fd = -1;
+    unwatched_.push_back(std::move(watch));
+    return true;
+  });
 }
 
 void Worker::Close(Connection& connection) {
@@ -173,7 +179,7 @@ void Worker::QueueFlush(Connection& connection) {
   // What a handler still says while it goes is for nobody, and the queue may outlive it.
   if (connection.flush_queued_ || connection.doomed_) return;
   connection.flush_queued_ = true;
-  if (connection.out_.capacity() == 0 && connection.out_.empty()) LendBuffer(connection);
+  if (!connection.out_.allocated()) LendBuffer(connection);
   to_flush_.push_back(&connection);
 }
 
@@ -185,7 +191,7 @@ void Worker::LendBuffer(Connection& connection) {
 
 void Worker::TakeBack(Connection& connection) {
   proto::ReplyBuffer& out = connection.out_;
-  if (out.capacity() == 0) return;
+  if (!out.allocated()) return;
   if (spare_buffers_.size() < kSpareBuffers && out.capacity() <= kSpareCapacity) {
     spare_buffers_.emplace_back();
     spare_buffers_.back().Swap(out);
@@ -209,7 +215,7 @@ void Worker::UpdateInterest(Connection& connection) {
 }
 
 int Worker::TimeoutMs() const {
-  if (!resumed_.empty()) return 0;
+  if (!resumed_.empty() || wake_pending_.load(std::memory_order_relaxed)) return 0;
   if (timers_.empty()) return kMaxWaitMs;
   const int64_t wait_us = timers_.begin()->first.first - SystemClock().MonotonicMicros();
   return static_cast<int>(std::clamp<int64_t>((wait_us + 999) / 1000, 0, kMaxWaitMs));
@@ -223,6 +229,7 @@ void Worker::Run() {
     const uint64_t began = Ticks();
     round_time_ = SystemClock().NowMillis();
     stats_.rounds.Add();
+    RunMailbox();
     for (int i = 0; i < n; i += kGroup) {
       Serve(std::span(events + i, static_cast<size_t>(std::min(kGroup, n - i))));
     }
@@ -231,6 +238,7 @@ void Worker::Run() {
     RunResumed();
     FlushAll();
     CloseDoomed();
+    unwatched_.clear();
     const uint64_t busy = Ticks() - began;
     stats_.busy_ticks.Add(busy);
     if (busy > stats_.longest_ticks.get()) stats_.longest_ticks.Set(busy);
@@ -261,14 +269,21 @@ void Worker::Serve(std::span<const epoll_event> group) {
   if (group.size() > 1) ReadAhead(group);
   group_ = group;
   for (const epoll_event& event : group) {
-    Connection* connection = ConnectionOf(event);
-    if (connection == nullptr) {
-      if (IsWatch(event)) static_cast<Watch*>(WatchTag(event))->task();
-      continue;
-    }
-    Serve(*connection, event.events);
+    Serve(event);
   }
   group_ = {};
+}
+
+void Worker::Serve(const epoll_event& event) {
+  if (Connection* connection = ConnectionOf(event)) return Serve(*connection, event.events);
+  if (!IsWatch(event)) return ClearWakeUp();
+  auto* watch = static_cast<Watch*>(WatchTag(event));
+  if (watch->fd >= 0) watch->task();  // Still watched.
+}
+
+void Worker::ClearWakeUp() {
+  uint64_t drained;
+  [[maybe_unused]] const ssize_t n = read(event_fd_, &drained, sizeof(drained));
 }
 
 void Worker::Serve(Connection& connection, uint32_t events) {
@@ -300,12 +315,8 @@ void Worker::ServeWithin() {
   epoll_event events[kMaxEvents];
   const int n = epoll_wait(epoll_fd_, events, kMaxEvents, 0);
   for (int i = 0; i < n; ++i) {
-    Connection* connection = ConnectionOf(events[i]);
-    if (connection != nullptr && !connection->executing_) {
-      Serve(*connection, events[i].events);
-    } else if (IsWatch(events[i])) {
-      static_cast<Watch*>(WatchTag(events[i]))->task();
-    }
+    const Connection* connection = ConnectionOf(events[i]);
+    if (connection == nullptr || !connection->executing_) Serve(events[i]);
   }
   TakeArrivals();
   FlushAll();
@@ -317,8 +328,6 @@ void Worker::ServeWithin() {
 
 void Worker::RunMailbox() {
   if (!wake_pending_.load(std::memory_order_acquire)) return;
-  uint64_t drained;
-  [[maybe_unused]] const ssize_t n = read(event_fd_, &drained, sizeof(drained));
   wake_pending_.store(false, std::memory_order_release);
   std::vector<Task> tasks;
   {

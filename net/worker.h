@@ -2,8 +2,10 @@
 // Worker: a thread with an epoll loop that owns connections. Whatever another thread wants of one
 // of them is posted to the mailbox and done by the worker.
 //
-// One round: wait; read, parse and execute every readable connection, in groups; run the mailbox
-// and the timers that are due; then send every connection's replies, one writev each.
+// One round: wait; run the mailbox; read, parse and execute every readable connection, in groups;
+// run the mailbox again and the timers that are due; then send every connection's replies, one
+// writev each. The mailbox goes first so that what was posted before a client sent its request is
+// done before the request.
 #pragma once
 
 #include <sys/epoll.h>
@@ -51,7 +53,8 @@ class Worker {
   void Stop();
   void Join();
 
-  // Any thread: runs `task` on the worker, soon.
+  // Any thread: runs `task` on the worker, soon. What a command posts to its own worker is run in
+  // the same round.
   void Post(Task task);
   // Any thread: hands over an accepted socket.
   void Adopt(int fd, std::string address, std::string local_address, bool unix_socket);
@@ -65,7 +68,7 @@ class Worker {
   // Watches a file descriptor for readability (listeners).
   void WatchReadable(int fd, Task task);
   void PauseWatch(int fd, int64_t delay_ms);  // Looks away for a while.
-  void Unwatch(int fd);                // REQUIRES: in a posted task, where no event is under way.
+  void Unwatch(int fd);
   void Close(Connection& connection);  // At the end of the round; safe from its own handler.
   bool InThread() const { return current_ == this; }
   // From within a command that takes long: serves those connections that have something to say now,
@@ -95,6 +98,8 @@ class Worker {
 
   void Run();
   void Serve(std::span<const epoll_event> group);
+  void Serve(const epoll_event& event);
+  void ClearWakeUp();
   void ReadAhead(std::span<const epoll_event> group);
   void SetWatchedFor(int fd, uint32_t events);
   void RunMailbox();
@@ -124,6 +129,7 @@ class Worker {
   std::map<TimerId, Task> timers_;
   uint64_t timer_serial_ = 0;
   std::vector<std::unique_ptr<Watch>> watches_;
+  std::vector<std::unique_ptr<Watch>> unwatched_;  // In this round, whose events may name them.
   std::vector<std::unique_ptr<Connection>> connections_;
   std::atomic<size_t> connection_count_{0};
   std::vector<Connection*> to_flush_;

@@ -55,6 +55,8 @@ class ReplyBuffer {
   size_t pending() const { return piece_bytes_ + (size_ - open_from_); }
   bool empty() const { return pending() == 0; }
   size_t capacity() const { return capacity_; }
+  // Whether it has memory of its own.
+  bool allocated() const { return capacity_ + pieces_.capacity() != 0; }
 
   // Fills up to `max` vectors with what to send next; returns how many.
   int Vectors(iovec* out, int max) const;

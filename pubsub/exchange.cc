@@ -1,58 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pubsub/exchange.h"
 
-#include <cstring>
 #include <utility>
 
 #include "base/glob.h"
-#include "base/numbers.h"
 
 namespace henge::pubsub {
 namespace {
 
 // A body from this size on is encoded before any lock is taken.
 constexpr size_t kLargePayload = 4096;
-constexpr size_t kMaxBulkHeader = 24;
-
-char* PutBulk(char* to, std::string_view bytes) {
-  *to++ = '$';
-  to += FormatInt64(static_cast<int64_t>(bytes.size()), to);
-  *to++ = '\r';
-  *to++ = '\n';
-  CopyBytes(to, bytes);
-  to += bytes.size();
-  *to++ = '\r';
-  *to++ = '\n';
-  return to;
-}
-
-std::string HeadOf(Kind kind, std::string_view name) {
-  if (kind == Kind::kChannel) return "*3\r\n$7\r\nmessage\r\n";
-  if (kind == Kind::kShardChannel) return "*3\r\n$8\r\nsmessage\r\n";
-  std::string head = "*4\r\n$8\r\npmessage\r\n";
-  const size_t start = head.size();
-  head.resize(start + name.size() + kMaxBulkHeader + 2);
-  const char* end = PutBulk(head.data() + start, name);
-  head.resize(static_cast<size_t>(end - head.data()));
-  return head;
-}
+// What a worker's own commands publish waits for the round's end up to here.
+constexpr size_t kMostKept = 256 * 1024;
 
 }  // namespace
-
-Topic::Topic(Kind topic_kind, std::string_view topic_name, size_t workers)
-    : kind(topic_kind),
-      name(topic_name),
-      head(HeadOf(topic_kind, topic_name)),
-      by_worker(workers) {}
-
-BlobRef EncodeBody(std::string_view channel, std::string_view payload) {
-  const size_t most = channel.size() + payload.size() + 2 * (kMaxBulkHeader + 2);
-  Blob* blob = Blob::New(most, most);
-  char* end = PutBulk(blob->data(), channel);
-  end = PutBulk(end, payload);
-  blob->set_size(static_cast<size_t>(end - blob->data()));
-  return BlobRef::Adopt(blob);
-}
 
 Exchange::Exchange(int workers, Wake wake)
     : workers_(static_cast<size_t>(workers)),
@@ -72,7 +33,6 @@ int64_t Exchange::Publish(int worker, Kind kind, std::string_view channel,
   if (payload.size() >= kLargePayload) body = EncodeBody(channel, payload);
   Topics topics;
   Workers to_wake;
-  std::vector<Sent> earlier;
   int64_t receivers = 0;
   bool own = false;
   {
@@ -92,13 +52,10 @@ int64_t Exchange::Publish(int worker, Kind kind, std::string_view channel,
     if (!body) body = EncodeBody(channel, payload);
     for (const TopicRef& topic : topics) receivers += static_cast<int64_t>(topic->total);
     own = Send(topics, body, worker, to_wake);
-    if (own) TakeOutbox(worker, earlier);
+    if (own) TakeOutbox(outboxes_[static_cast<size_t>(worker)]);
   }
   for (const int other : to_wake) wake_(other);
-  if (own) {
-    DeliverAll(worker, earlier);
-    for (const TopicRef& topic : topics) Deliver(worker, *topic, body);
-  }
+  if (own) Keep(worker, topics, body);
   return receivers;
 }
 
@@ -121,29 +78,48 @@ bool Exchange::Send(const Topics& topics, const BlobRef& body, int worker, Worke
   return own;
 }
 
-void Exchange::TakeOutbox(int worker, std::vector<Sent>& out) {
-  Outbox& outbox = outboxes_[static_cast<size_t>(worker)];
+void Exchange::TakeOutbox(Outbox& outbox) {
   // Who sent what concerns the caller held a lock that the caller has, so it is seen.
   if (!outbox.filled.load(std::memory_order_relaxed)) return;
   const std::lock_guard lock(outbox.mu);
-  out.swap(outbox.messages);
   outbox.filled.store(false, std::memory_order_relaxed);
+  if (outbox.own.empty()) return outbox.own.swap(outbox.messages);
+  for (Sent& sent : outbox.messages) outbox.own.push_back(std::move(sent));
+  outbox.messages.clear();
 }
 
-void Exchange::Deliver(int worker, const Topic& topic, const BlobRef& body) {
-  for (Subscriber* subscriber : topic.by_worker[static_cast<size_t>(worker)]) {
-    subscriber->Deliver(topic.head, body);
+void Exchange::Keep(int worker, Topics& topics, const BlobRef& body) {
+  Outbox& outbox = outboxes_[static_cast<size_t>(worker)];
+  for (TopicRef& topic : topics) {
+    if (topic->by_worker[static_cast<size_t>(worker)].empty()) continue;
+    outbox.own.push_back({std::move(topic), body});
+    outbox.own_bytes += sizeof(Sent) + body->size();
+  }
+  if (outbox.own_bytes > kMostKept) return Drain(worker);
+  if (!std::exchange(outbox.woken, true)) wake_(worker);
+}
+
+void Exchange::DeliverAll(int worker, std::span<const Sent> messages) {
+  while (!messages.empty()) {
+    const Topic& topic = *messages.front().topic;
+    const std::vector<Subscriber*>& list = topic.by_worker[static_cast<size_t>(worker)];
+    MessageRun run(messages, list.size());
+    for (Subscriber* subscriber : list) subscriber->Deliver(run);
+    messages = messages.subspan(run.size());
   }
 }
 
-void Exchange::DeliverAll(int worker, const std::vector<Sent>& messages) {
-  for (const Sent& sent : messages) Deliver(worker, *sent.topic, sent.body);
-}
-
 void Exchange::Drain(int worker) {
-  std::vector<Sent> messages;
-  TakeOutbox(worker, messages);
-  DeliverAll(worker, messages);
+  Outbox& outbox = outboxes_[static_cast<size_t>(worker)];
+  TakeOutbox(outbox);
+  outbox.woken = false;
+  outbox.own_bytes = 0;
+  if (outbox.own.empty()) return;
+  outbox.delivering.swap(outbox.own);
+  DeliverAll(worker, outbox.delivering);
+  constexpr size_t kKept = 4096;
+  if (outbox.delivering.capacity() > kKept) outbox.delivering = std::vector<Sent>();
+  outbox.delivering.clear();
 }
 
 // --- Subscribing --------------------------------------------------------------------------------
@@ -151,19 +127,14 @@ void Exchange::Drain(int worker) {
 template <class F>
 void Exchange::Change(int worker, Kind kind, std::string_view name, F change) {
   Drain(worker);  // Most of it without a lock.
-  const auto deliver_rest = [&] {
-    std::vector<Sent> rest;
-    TakeOutbox(worker, rest);
-    DeliverAll(worker, rest);
-  };
   if (kind == Kind::kPattern) {
     const std::lock_guard lock(patterns_mu_);
-    deliver_rest();
+    Drain(worker);
     return change(patterns_);
   }
   Bucket& bucket = BucketOf(kind, name);
   const std::lock_guard lock(bucket.mu);
-  deliver_rest();
+  Drain(worker);
   change(bucket.topics);
 }
 
@@ -186,6 +157,7 @@ void Exchange::Join(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind ki
   std::vector<Subscriber*>& list = topic.by_worker[static_cast<size_t>(subscriber.worker())];
   subscriber.places(kind).emplace(topic.name, Subscriber::Place{found->second, list.size()});
   list.push_back(&subscriber);
+  ++subscriber.subscriptions_;
   ++topic.total;
 }
 
@@ -206,6 +178,7 @@ void Exchange::Leave(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind k
   list[index]->places(kind).find(topic->name)->second.index = index;
   list.pop_back();
   subscriber.places(kind).erase(place);
+  --subscriber.subscriptions_;
   if (--topic->total != 0) return;
   topics.erase(topic->name);
   topics_.fetch_sub(1, std::memory_order_relaxed);

@@ -1,24 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exchange: who has subscribed to what, on all workers, and the way of a message to them.
 //
-//   PUBLISH on worker 0            bucket (a lock)          worker 1
+//   PUBLISH on worker 0            bucket (a lock)
 //     encode once ──> look up ──> topic "news"
-//                                   worker 0: [a b]  ─────> delivered at once, after the lock
-//                                   worker 1: [c]    ─────> outbox 1 ── wake ──> Drain: c gets it
+//                                   worker 0: [a b]  ─> its own list ── at the round's end ─┐
+//                                   worker 1: [c]    ─> outbox 1 ── wake ──> list ──────────┤
+//                                                    Drain: a run of messages to each <─────┘
+//
+// Messages wait for the end of the round, so that all of a topic go to a subscriber as one run.
+// Whoever writes to a subscriber's connection what comes later must call Drain first.
 //
 // Channels stand in buckets by their hash, each with a lock of its own; patterns are few and are
 // read under a shared lock. A topic lists its subscribers by worker. A list is changed by its
 // worker only, under the bucket's lock; so its worker may walk it without, and others may count it
 // under the lock.
 //
-// Order. A message is put into the outboxes while the locks are held, and whoever subscribes or
-// leaves first takes out, under the same lock, what is in its worker's. Hence the messages of a
-// channel have one order everywhere; a subscriber gets exactly those published between its SUBSCRIBE
-// and its UNSUBSCRIBE; and Publish's count is exactly of those who get it.
+// Order. A message is put into the outboxes while the locks are held; whoever subscribes or leaves
+// first delivers, under the same lock, what waits for its worker; and who publishes to its own
+// worker's first takes over what is in its outbox. Hence the messages of a
+// channel have one order everywhere; a subscriber gets exactly those published between its
+// SUBSCRIBE and its UNSUBSCRIBE; and Publish's count is exactly of those who get it.
 //
 // While nobody has subscribed to anything Publish is one relaxed load.
 //
-// Locks: a bucket, then patterns, then an outbox; all leaves to everybody else, who may hold shards.
+// Locks: a bucket, then patterns, then an outbox; all leaves to everybody else, who may hold
+// shards.
 #pragma once
 
 #include <absl/container/inlined_vector.h>
@@ -30,40 +36,28 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/blob.h"
 #include "base/strings.h"
+#include "pubsub/message_run.h"
 #include "pubsub/subscriber.h"
 
 namespace henge::pubsub {
 
-// What one can subscribe to.
-struct Topic {
-  Topic(Kind topic_kind, std::string_view topic_name, size_t workers);
-
-  const Kind kind;
-  const std::string name;
-  const std::string head;  // What its messages begin with.
-  size_t total = 0;
-  std::vector<std::vector<Subscriber*>> by_worker;
-};
-using TopicRef = std::shared_ptr<Topic>;
-
-// A body: both as bulk strings.
-BlobRef EncodeBody(std::string_view channel, std::string_view payload);
-
 class Exchange {
  public:
-  // `wake(worker)` has Drain(worker) called on that worker, soon.
+  // `wake(worker)` has Drain(worker) called on that worker: at the end of its round, if it is the
+  // caller's own.
   using Wake = std::function<void(int worker)>;
   Exchange(int workers, Wake wake);
 
   static constexpr int kNoWorker = -1;
   // To a channel and to the patterns that match it, or to a shard channel. `worker` is the
-  // caller's own, whose subscribers have it on return, or kNoWorker. Returns how many get it.
+  // caller's own, or kNoWorker. Returns how many get it.
   int64_t Publish(int worker, Kind kind, std::string_view channel, std::string_view payload);
   // Whether anyone has subscribed to anything.
   bool anyone() const { return topics_.load(std::memory_order_relaxed) != 0; }
@@ -75,7 +69,8 @@ class Exchange {
   void UnsubscribeAll(Subscriber& subscriber);
   // What it has subscribed to, in no order.
   std::vector<std::string> NamesOf(Subscriber& subscriber, Kind kind) const;
-  // Delivers what waits for the worker.
+  // Delivers what waits for the worker: all that was published by it, and by others as far as it
+  // may know.
   void Drain(int worker);
 
   // --- Any thread; PUBSUB and INFO --------------------------------------------------------------
@@ -93,14 +88,15 @@ class Exchange {
     mutable std::mutex mu;
     StringMap<TopicRef> topics;
   };
-  struct Sent {
-    TopicRef topic;
-    BlobRef body;
-  };
   struct alignas(64) Outbox {
     std::mutex mu;
     std::atomic<bool> filled{false};
-    std::vector<Sent> messages;
+    std::vector<Sent> messages;  // Under mu, by other threads.
+    // The worker's thread only: older than what is in `messages`, as far as the order matters.
+    std::vector<Sent> own;
+    size_t own_bytes = 0;
+    bool woken = false;  // For `own`.
+    std::vector<Sent> delivering;
   };
   using Topics = absl::InlinedVector<TopicRef, 4>;
   using Workers = absl::InlinedVector<int, 8>;
@@ -111,9 +107,10 @@ class Exchange {
   }
   // REQUIRES: the locks of a publisher are held. Returns whether `worker` itself is concerned.
   bool Send(const Topics& topics, const BlobRef& body, int worker, Workers& to_wake);
-  void TakeOutbox(int worker, std::vector<Sent>& out);
-  void Deliver(int worker, const Topic& topic, const BlobRef& body);
-  void DeliverAll(int worker, const std::vector<Sent>& messages);
+  // Moves what others have put into the outbox behind the worker's own.
+  void TakeOutbox(Outbox& outbox);
+  void Keep(int worker, Topics& topics, const BlobRef& body);
+  void DeliverAll(int worker, std::span<const Sent> messages);
   // REQUIRES: the lock of the map is held.
   void Join(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind kind, std::string_view name);
   void Leave(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind kind, std::string_view name);

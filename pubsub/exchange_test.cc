@@ -15,9 +15,15 @@ namespace {
 class Listener final : public Subscriber {
  public:
   explicit Listener(int worker) : Subscriber(worker) {}
-  void Deliver(std::string_view head, const BlobRef& body) override {
-    got.push_back(std::string(head) + std::string(body->view()));
+  void Deliver(MessageRun& run) override {
+    ++runs;
+    shared += run.Shared(false)->view();
+    run.ForEach(false, [this](std::string_view head, const BlobRef& body) {
+      got.push_back(std::string(head) + std::string(body->view()));
+    });
   }
+  int runs = 0;
+  std::string shared;
   std::vector<std::string> got;
 };
 
@@ -38,15 +44,20 @@ TEST(Exchange, TellsNobodyWhenNobodyListens) {
   EXPECT_EQ(f.exchange.Publish(0, kChannel, "c", "m"), 0);
 }
 
-TEST(Exchange, DeliversAtOnceOnTheSameWorker) {
+TEST(Exchange, DeliversOnTheSameWorkerInRuns) {
   Fixture f(2);
   Listener a(0);
   EXPECT_TRUE(f.exchange.Subscribe(a, kChannel, "c"));
   EXPECT_FALSE(f.exchange.Subscribe(a, kChannel, "c"));
   EXPECT_EQ(f.exchange.Publish(0, kChannel, "c", "hi"), 1);
-  ASSERT_EQ(a.got.size(), 1u);
+  EXPECT_EQ(f.exchange.Publish(0, kChannel, "c", "ho"), 1);
+  EXPECT_EQ(f.woken, std::vector<int>{0});
+  EXPECT_TRUE(a.got.empty());
+  f.exchange.Drain(0);
+  ASSERT_EQ(a.got.size(), 2u);
+  EXPECT_EQ(a.runs, 1);
   EXPECT_EQ(a.got[0], "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$2\r\nhi\r\n");
-  EXPECT_TRUE(f.woken.empty());
+  EXPECT_EQ(a.shared, a.got[0] + a.got[1]);
   EXPECT_TRUE(f.exchange.Unsubscribe(a, kChannel, "c"));
   EXPECT_FALSE(f.exchange.Unsubscribe(a, kChannel, "c"));
   EXPECT_FALSE(f.exchange.anyone());
@@ -74,6 +85,7 @@ TEST(Exchange, MatchesPatterns) {
   EXPECT_EQ(f.exchange.Publish(0, kChannel, "nets", "x"), 1);
   EXPECT_EQ(f.exchange.Publish(0, kChannel, "other", "x"), 0);
   EXPECT_EQ(f.exchange.Publish(0, kShardChannel, "news", "x"), 0);
+  f.exchange.Drain(0);
   ASSERT_EQ(a.got.size(), 4u);
   EXPECT_EQ(a.got[0], "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\nx\r\n");
   EXPECT_EQ(a.got[3], "*4\r\n$8\r\npmessage\r\n$3\r\nn*s\r\n$4\r\nnets\r\n$1\r\nx\r\n");
@@ -106,9 +118,24 @@ TEST(Exchange, KeepsTheOrderOfTwoPublishersOnTwoWorkers) {
   f.exchange.Subscribe(b, kChannel, "c");
   f.exchange.Publish(0, kChannel, "c", "1");
   f.exchange.Publish(1, kChannel, "c", "2");  // On b's own worker, which has not drained yet.
-  ASSERT_EQ(b.got.size(), 2u);
+  f.exchange.Publish(0, kChannel, "c", "3");
+  f.exchange.Drain(1);
+  ASSERT_EQ(b.got.size(), 3u);
+  EXPECT_EQ(b.shared, b.got[0] + b.got[1] + b.got[2]);
   EXPECT_NE(b.got[0].find("\r\n1\r\n"), std::string::npos);
   f.exchange.UnsubscribeAll(b);
+}
+
+TEST(Exchange, DoesNotKeepMuchForTheEndOfTheRound) {
+  Fixture f(1);
+  Listener a(0);
+  f.exchange.Subscribe(a, kChannel, "c");
+  const std::string payload(10'000, 'x');
+  for (int i = 0; i < 100; ++i) f.exchange.Publish(0, kChannel, "c", payload);
+  EXPECT_GT(a.got.size(), 50u);
+  EXPECT_EQ(a.runs, static_cast<int>(a.got.size())) << "Runs are cut where they are long.";
+  f.exchange.UnsubscribeAll(a);
+  EXPECT_EQ(a.got.size(), 100u);
 }
 
 TEST(Exchange, CountsAndListsChannels) {

@@ -10,12 +10,12 @@
 #include <memory>
 #include <string_view>
 
-#include "base/blob.h"
 #include "base/strings.h"
 
 namespace henge::pubsub {
 
 struct Topic;
+class MessageRun;
 
 enum class Kind : uint8_t { kChannel, kPattern, kShardChannel };
 inline constexpr size_t kKinds = 3;
@@ -27,15 +27,12 @@ class Subscriber {
   Subscriber(const Subscriber&) = delete;
   Subscriber& operator=(const Subscriber&) = delete;
 
-  // A message: `head`, then the body's bytes, as RESP2 has it. RESP3's begins with '>' instead of
-  // '*'. Must not come back to the exchange.
-  virtual void Deliver(std::string_view head, const BlobRef& body) = 0;
+  // Must not come back to the exchange.
+  virtual void Deliver(MessageRun& run) = 0;
 
   int worker() const { return worker_; }
   size_t count(Kind kind) const { return places_[static_cast<size_t>(kind)].size(); }
-  bool subscribed() const {
-    return count(Kind::kChannel) + count(Kind::kPattern) + count(Kind::kShardChannel) > 0;
-  }
+  bool subscribed() const { return subscriptions_ != 0; }
 
  private:
   friend class Exchange;
@@ -48,6 +45,7 @@ class Subscriber {
   Places& places(Kind kind) { return places_[static_cast<size_t>(kind)]; }
 
   const int worker_;
+  uint32_t subscriptions_ = 0;
   std::array<Places, kKinds> places_;
 };
 

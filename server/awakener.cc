@@ -131,8 +131,10 @@ void Awakener::ServeKey(const ReadyKeys::Ready& ready, UnixMillis now) {
 void Awakener::Offer(const std::shared_ptr<BlockedCall>& call, UnixMillis now) {
   if (!HoldsTargets(*call) || dispatcher_.Paused(call->spec(), now)) {
     missed_.push_back(call);
-  } else if (call->Claim()) {
-    Run(call, now);
+  } else {
+    // From now on messages go behind the call's reply: those of before are not to be among them.
+    dispatcher_.DeliverMessages();
+    if (call->Claim()) Run(call, now);
   }
 }
 

@@ -264,6 +264,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
       silent = silent && !pushes;
       if (!pushes) executing_ = &session;
       const Outcome outcome = Call(session, p, argv);
+      session.TakeMessages();  // What it has published, also to itself: behind its reply.
       executing_ = nullptr;
       if (outcome == Outcome::kHold) return outcome;
     }
@@ -285,6 +286,8 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   }
   return Outcome::kDone;
 }
+
+void Dispatcher::DeliverMessages() { node_.exchange().Drain(worker_index_); }
 
 // CLIENT CACHING holds for the next command that is not CLIENT's, or for the next transaction.
 void Dispatcher::EndCaching(commands::ClientState& client, const Prepared& p) {

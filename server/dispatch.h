@@ -74,6 +74,8 @@ class Dispatcher {
   Upkeep& upkeep() { return upkeep_; }
   // Whether the session's own command is under way, which replies before it is pushed anything.
   bool defers_pushes(const Session& session) const { return executing_ == &session; }
+  // What was published so far goes to this worker's subscribers.
+  void DeliverMessages();
 
  private:
   // A command looked up and its keys worked out.

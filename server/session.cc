@@ -18,6 +18,8 @@ namespace {
 constexpr std::string_view kQueryBuffer = "query buffer";
 // Redis's clients have a buffer of this size that no limit counts.
 constexpr uint64_t kUnlimitedReply = 16 * 1024;
+// Messages of this size for several subscribers are not copied behind what one has yet to get.
+constexpr size_t kShareFrom = 512;
 
 // Writes the end of a blocked command as a reply.
 constexpr int64_t kRoomCheckMs = 2;
@@ -96,6 +98,7 @@ void Session::ForeseeMore() {
 }
 
 size_t Session::Execute(const net::Batch& batch) {
+  TakeMessages();
   const Lsn before = dispatcher_.effects().last_lsn();
   const size_t taken = dispatcher_.ExecuteBatch(*this, batch);
   if (const Lsn lsn = dispatcher_.effects().last_lsn(); lsn != before) {
@@ -346,20 +349,29 @@ void Session::Push(std::string_view bytes) {
   if (!AfterWork()) connection_.worker().Close(connection_);
 }
 
-void Session::Deliver(std::string_view head, const BlobRef& body) {
+void Session::TakeMessages() {
+  if (subscribed()) node_.exchange().Drain(worker());
+}
+
+void Session::Deliver(pubsub::MessageRun& run) {
   if (connection_.closing() || over_limit_) return;
-  if (reply_.resp3()) head.remove_prefix(1);
+  const bool resp3 = reply_.resp3();
   if (dispatcher_.defers_pushes(*this) || Served(blocked_call_)) {
-    if (reply_.resp3()) deferred_ += '>';
-    deferred_ += head;
-    deferred_ += body->view();
-    return;
+    return run.ForEach(resp3, [this](std::string_view head, const BlobRef& body) {
+      deferred_.append(head).append(body->view());
+    });
   }
   connection_.FlushSoon();  // First: it may lend the connection a buffer.
   proto::ReplyBuffer& out = reply_.buffer();
-  if (reply_.resp3()) out.Append(">");
-  out.Append(head);
-  body->size() < proto::kAttachFrom ? out.Append(body->view()) : out.Attach(body);
+  const bool worth_sharing = run.bytes() >= kShareFrom || out.empty();
+  if (run.receivers() > 1 && run.bytes() < proto::kAttachFrom && worth_sharing) {
+    out.Attach(run.Shared(resp3));
+  } else {
+    run.ForEach(resp3, [&out](std::string_view head, const BlobRef& body) {
+      out.Append(head);
+      body->size() < proto::kAttachFrom ? out.Append(body->view()) : out.Attach(body);
+    });
+  }
   if (out.pending() > kUnlimitedReply && OverLimits()) connection_.worker().Close(connection_);
 }
 
@@ -379,6 +391,7 @@ void Session::PushInvalidation(std::string_view bytes) {
     invalidations_ += bytes;
     return;
   }
+  TakeMessages();
   connection_.FlushSoon();  // First: it may lend the connection a buffer.
   reply_.buffer().Append(bytes);
   if (reply_.buffer().pending() > kUnlimitedReply && OverLimits()) {

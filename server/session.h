@@ -65,9 +65,11 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   // The worker's thread: sends what is no reply to a command of this client.
   void Push(std::string_view bytes);
   // As Push, a message; after the reply, if it comes of the client's own command.
-  void Deliver(std::string_view head, const BlobRef& body) override;
+  void Deliver(pubsub::MessageRun& run) override;
   // As Push, behind all messages of the same command.
   void PushInvalidation(std::string_view bytes);
+  // Messages published so far go before what is written next.
+  void TakeMessages();
   // What the client's own command pushed to it, now that its reply is written.
   bool has_deferred() const { return !deferred_.empty() || !invalidations_.empty(); }
   void SendDeferred();
