@@ -64,6 +64,7 @@ inline constexpr std::string_view kCannotSave =
     "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
     "option). "
     "Please check the Redis logs for details about the RDB error.";
+inline constexpr std::string_view kTooFewReplicas = "NOREPLICAS Not enough good replicas to write.";
 inline constexpr std::string_view kNoMultiInExec = "ERR EXEC without MULTI";
 
 // "EXECABORT Transaction discarded because of: " and the refusal, without its "ERR ".

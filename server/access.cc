@@ -17,6 +17,7 @@ bool IsAllowed(ProtectedAction who, const commands::ClientState& client) {
 
 std::string RefuseProtected(std::string_view command, const Settings& settings,
                             const commands::ClientState& client) {
+  command = command.substr(0, command.find('|'));
   const bool debug = command == "debug";
   const auto& who = debug ? settings.enable_debug_command : settings.enable_module_command;
   if (IsAllowed(who.load(), client)) return {};

@@ -34,5 +34,13 @@ TEST(Access, RefusesProtectedCommandsUnlessConfigured) {
   EXPECT_EQ(RefuseFrom("10.0.0.1:1", "yes"), "");
 }
 
+TEST(Access, RefusesSubcommandsInTheirContainersName) {
+  Config config;
+  commands::ClientState client;
+  client.address = "10.0.0.1:1";
+  EXPECT_TRUE(RefuseProtected("module|load", config.settings(), client)
+                  .starts_with("ERR MODULE command not allowed. If the enable-module-command "));
+}
+
 }  // namespace
 }  // namespace henge::server

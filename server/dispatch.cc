@@ -368,6 +368,7 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
       return refusal_;
     }
   }
+  if (writes && node_.TooFewReplicas()) return errors::kTooFewReplicas;
   if ((flags & commands::kWhileSubscribed) == 0 && InSubscriberMode(client)) {
     refusal_ = errors::NotWhileSubscribed(p.info->full_name);
     return refusal_;

@@ -83,6 +83,11 @@ class Node final : public net::HandlerFactory {
   cluster::ClusterView* cluster() { return cluster_ == nullptr ? nullptr : &cluster_->view(); }
   Config& config() { return *config_; }
   const Settings& parameters() const { return config_->settings(); }
+  // Whether fewer replicas follow than a write asks for (min-replicas-to-write). None does yet.
+  bool TooFewReplicas() const {
+    const Settings& settings = parameters();
+    return settings.min_replicas_to_write.load() > 0 && settings.min_replicas_max_lag.load() > 0;
+  }
   const NodeOptions& options() const { return options_; }
   ClusterMember* member() { return cluster_.get(); }  // Null outside cluster mode.
   PauseState& pause() { return pause_; }

@@ -9,6 +9,7 @@
 #include "commands/server/latency.h"
 #include "commands/server/lolwut.h"
 #include "commands/server/memory.h"
+#include "commands/server/modules.h"
 #include "commands/server/statistics.h"
 
 namespace henge::commands {
@@ -239,6 +240,56 @@ constexpr std::array kConfig = {
                 .handler = ConfigHelp},
 };
 
+constexpr uint32_t kModuleFlags = kAdmin | kNoScript | kNoAsyncLoading | kProtected;
+
+constexpr std::array kModule = {
+    CommandSpec{.name = "list",
+                .arity = 2,
+                .flags = kAdmin | kNoScript,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(1)",
+                .summary = "Lists the modules that are loaded: none.",
+                .tips = "nondeterministic_output_order",
+                .handler = ModuleList},
+    CommandSpec{.name = "load",
+                .arity = -3,
+                .flags = kModuleFlags,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(1)",
+                .summary = "Refuses to load a module.",
+                .syntax = "path [arg [arg ...]]",
+                .handler = ModuleLoad},
+    CommandSpec{.name = "loadex",
+                .arity = -3,
+                .flags = kModuleFlags,
+                .group = Group::kServer,
+                .since = "7.0.0",
+                .complexity = "O(1)",
+                .summary = "Refuses to load a module with parameters.",
+                .syntax = "path [configs=CONFIG name value [CONFIG name value ...]] "
+                          "[ARGS args [args ...]]",
+                .handler = ModuleLoad},
+    CommandSpec{.name = "unload",
+                .arity = 3,
+                .flags = kModuleFlags,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "O(1)",
+                .summary = "Refuses to unload a module: there is none.",
+                .syntax = "name",
+                .handler = ModuleUnload},
+    CommandSpec{.name = "help",
+                .arity = 2,
+                .flags = kLoading | kStale,
+                .group = Group::kServer,
+                .since = "5.0.0",
+                .complexity = "O(1)",
+                .summary = "Lists the subcommands.",
+                .handler = ModuleHelp},
+};
+
 constexpr std::array kCommands = {
     CommandSpec{.name = "config",
                 .arity = -2,
@@ -289,6 +340,13 @@ constexpr std::array kCommands = {
                 .summary = "A container for commands that tests and developers need.",
                 .syntax = "subcommand [argument [argument ...]]",
                 .handler = Debug},
+    CommandSpec{.name = "module",
+                .arity = -2,
+                .group = Group::kServer,
+                .since = "4.0.0",
+                .complexity = "Depends on subcommand.",
+                .summary = "A container for what concerns modules, of which Henge loads none.",
+                .subcommands = kModule},
     CommandSpec{.name = "monitor",
                 .arity = 1,
                 .flags = kAdmin | kNoScript | kLoading | kStale,

@@ -28,7 +28,7 @@ constexpr Parameter kRows[] = {
     Int("repl-timeout", "replication.timeout", At<&Settings::repl_timeout>, {1, kIntMax, 60}, kNotYet, "Seconds of silence after which the other end is gone."),
     Size("repl-backlog-size", "replication.backlog-size", At<&Settings::repl_backlog_size>, {1, kLongMax, kMb}, kNotYet, "Bytes kept for replicas that were away."),
     Int("repl-backlog-ttl", "replication.backlog-ttl", At<&Settings::repl_backlog_ttl>, {0, kLongMax, 3600}, kNotYet, "Seconds the backlog outlives the last replica."),
-    Int("min-replicas-to-write", "replication.min-replicas-to-write", At<&Settings::min_replicas_to_write>, {0, kIntMax, 0}, kNotYet | kOnlyDefault, "Replicas needed for a write to be accepted.").Alias("min-slaves-to-write"),
+    Int("min-replicas-to-write", "replication.min-replicas-to-write", At<&Settings::min_replicas_to_write>, {0, kIntMax, 0}, 0, "Replicas needed for a write to be accepted.").Alias("min-slaves-to-write"),
     Int("min-replicas-max-lag", "replication.min-replicas-max-lag", At<&Settings::min_replicas_max_lag>, {0, kIntMax, 10}, kNotYet, "Seconds of lag at which a replica does not count.").Alias("min-slaves-max-lag"),
 };
 // clang-format on

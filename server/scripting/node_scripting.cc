@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "commands/errors.h"
 #include "commands/scripting/engine.h"
 #include "commands/scripting/script_run.h"
 #include "server/dispatch.h"
@@ -116,6 +117,7 @@ std::string NodeScripting::WritesRefused() {
            "scripts. AOF error: " +
            node_.journaling().error_reason();
   }
+  if (node_.TooFewReplicas()) return std::string(commands::errors::kTooFewReplicas);
   return {};
 }
 

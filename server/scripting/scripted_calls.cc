@@ -65,6 +65,7 @@ std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared
       refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();
       return refusal_;
     }
+    if (node_.TooFewReplicas()) return errors::kTooFewReplicas;
     if ((flags & commands::kDenyOom) != 0 && !run.allow_oom && out_of_memory_) {
       return errors::kOutOfMemory;
     }

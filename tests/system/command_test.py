@@ -58,6 +58,7 @@ SINCE_7_2 = {
     'scan': {
         'tips': ['nondeterministic_output', 'request_policy:special', 'response_policy:special'],
     },
+    'module|loadex': {'arguments': 'path [config name value ...] [args args ...]'},
     'setex': {'doc_flags': ['deprecated'], 'deprecated_since': '2.6.12'},
     'setnx': {'doc_flags': ['deprecated'], 'deprecated_since': '2.6.12'},
     'wait': {'flags': []},
