@@ -55,12 +55,13 @@ void ReplyWriter::Simple(std::string_view text) {
 }
 
 void ReplyWriter::Error(std::string_view text) {
-  ++errors_;
-  last_error_code_ = text.substr(0, text.find_first_of(" \r\n"));
   RelayError(text);
+  last_error_code_ = text.substr(0, text.find_first_of(" \r\n"));
 }
 
 void ReplyWriter::RelayError(std::string_view text) {
+  ++errors_;
+  last_error_code_.clear();
   while (text.ends_with('\r') || text.ends_with('\n')) text.remove_suffix(1);
   char* p = out_->Reserve(text.size() + 3);
   *p++ = '-';

@@ -32,7 +32,7 @@ class ReplyWriter {
   void Simple(std::string_view text);
   // The text with its code and without the dash: "WRONGTYPE Operation …". CR and LF become spaces.
   void Error(std::string_view text);
-  // An error that was counted where it arose.
+  // An error that was counted where it arose: it has no code here.
   void RelayError(std::string_view text);
   void Integer(int64_t value);
   void Bulk(std::string_view bytes);

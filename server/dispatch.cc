@@ -607,7 +607,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
   const uint64_t ticks = ended - last_ticks_;
   last_ticks_ = ended;
   if (context.blocked) return Outcome::kDone;  // Accounted for when it is over.
-  Account({client, *p.info, ticks, failed ? session.reply().last_error_code() : ""},
+  Account({client, *p.info, ticks, failed, failed ? session.reply().last_error_code() : ""},
           [&] { return Shown(context); });
   return Outcome::kDone;
 }
@@ -644,7 +644,7 @@ void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
   }
   if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));
   const bool failed = exec.reply.errors() != errors_before;
-  Account({client, *p.info, Ticks() - start, failed ? exec.reply.last_error_code() : ""},
+  Account({client, *p.info, Ticks() - start, failed, failed ? exec.reply.last_error_code() : ""},
           [&] { return Shown(context); });
 }
 
@@ -663,16 +663,14 @@ void Dispatcher::TellMonitors() {
 
 void Dispatcher::Account(const Ended& ended,
                          absl::FunctionRef<std::vector<std::string_view>()> shown) {
-  const auto& [client, info, ticks, error] = ended;
+  const auto& [client, info, ticks, failed, error] = ended;
   const uint64_t us = TicksToMicros(ticks);
   CommandCounters& counters = stats_.by_command[static_cast<size_t>(info.index)];
   counters.Record(ticks, us);
   stats_.commands.Add();
   stats_.ticks.Add(ticks);
-  if (!error.empty()) {
-    counters.failed.Add();
-    node_.server_stats().errors.Count(error);
-  }
+  if (failed) counters.failed.Add();
+  if (!error.empty()) node_.server_stats().errors.Count(error);
   if (node_.slowlog().IsSlow(us) && (info.spec->flags & commands::kSkipSlowlog) == 0) {
     node_.slowlog().Enter(shown(), us, now_ / 1000, client);
   }
@@ -688,7 +686,7 @@ void Dispatcher::Account(const Ended& ended,
 void Dispatcher::AccountBlocked(const BlockedCall& call, std::string_view error) {
   commands::ClientState client;
   call.Impersonate(client);
-  Account({client, call.info(), call.ticks, error},
+  Account({client, call.info(), call.ticks, !error.empty(), error},
           [&] { return std::vector<std::string_view>(call.argv().begin(), call.argv().end()); });
 }
 

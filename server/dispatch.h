@@ -146,7 +146,8 @@ class Dispatcher {
     const commands::ClientState& client;
     const commands::CommandInfo& info;
     uint64_t ticks;
-    std::string_view error;  // Its reply's error code; empty if it is none.
+    bool failed;
+    std::string_view error;  // Its reply's error code; empty if it failed elsewhere first.
   };
   void Account(const Ended& ended, absl::FunctionRef<std::vector<std::string_view>()> shown);
   // Adds the command to what this call tells the monitors when its locks are released.

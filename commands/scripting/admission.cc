@@ -51,11 +51,12 @@ std::optional<Interpreter::Arguments> ReadScriptArguments(CommandContext& ctx, A
   return Interpreter::Arguments{rest.first(keys), rest.subspan(keys)};
 }
 
-bool InScript(CommandContext& ctx) {
-  if (!ctx.in_exec) return false;
+ScriptRun* ScriptOf(CommandContext& ctx) {
+  if (!ctx.in_exec) return nullptr;
   Engine* engine = ctx.services.scripting().EngineOf(ctx.client);
-  return engine != nullptr &&
-         (engine->scripts.running() != nullptr || engine->functions.running() != nullptr);
+  if (engine == nullptr) return nullptr;
+  ScriptRun* run = engine->scripts.running();
+  return run != nullptr ? run : engine->functions.running();
 }
 
 bool Admit(ScriptRun& run, uint32_t flags) {

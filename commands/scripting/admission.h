@@ -16,8 +16,9 @@ namespace henge::commands::scripting {
 std::optional<Interpreter::Arguments> ReadScriptArguments(CommandContext& ctx, ArgReader& args,
                                                           std::string_view not_a_number);
 
-// Whether the call is one that a script or function makes.
-bool InScript(CommandContext& ctx);
+// The script or function that makes the call; null if none does.
+ScriptRun* ScriptOf(CommandContext& ctx);
+inline bool InScript(CommandContext& ctx) { return ScriptOf(ctx) != nullptr; }
 
 // Whether a script with these flags may run now, called as it is: if so, `run` says what it may do.
 // Replies if not.

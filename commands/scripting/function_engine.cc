@@ -72,22 +72,28 @@ int RegisterFunction(lua_State* lua) {
   return static_cast<FunctionEngine&>(Interpreter::Of(lua)).Register(lua);
 }
 
+// Raises an error's text, which may name register_function.
 int Raise(lua_State* lua, std::string_view text) {
-  PushError(lua, text);
+  constexpr std::string_view kName = "redis.register_function";
+  std::string error(text);
+  const size_t at = error.find(kName);
+  if (at != std::string::npos && CalledByServer(lua)) {
+    error.replace(at, kName.size(), "server.register_function");
+  }
+  PushError(lua, error);
   return lua_error(lua);
 }
 
 // What the globals look like to a library that is being loaded: `redis` with little in it.
 void KeepLoadGlobals(lua_State* lua) {
   lua_newtable(lua);  // globals
-  lua_newtable(lua);  // redis
-  lua_pushcfunction(lua, RegisterFunction);
-  lua_setfield(lua, -2, "register_function");
-  AddLogAndVersion(lua);
-  RefuseUnknownNames(lua);
-  AddReadOnlyGlobal(lua, "redis");
-  lua_getfield(lua, -1, "redis");
-  lua_setfield(lua, -2, "server");
+  for (const bool server : {false, true}) {
+    lua_newtable(lua);
+    AddFunction(lua, "register_function", RegisterFunction, server);
+    AddLogAndVersion(lua, server);
+    RefuseUnknownNames(lua);
+    AddReadOnlyGlobal(lua, server ? "server" : "redis");
+  }
   RefuseUnknownNames(lua);
   lua_setfield(lua, LUA_REGISTRYINDEX, kLoadGlobals);
 }

@@ -161,11 +161,12 @@ void Interpreter::ReplyRaised(lua_State* lua, ScriptRun& run) {
 
 // --- Commands ---
 
-std::span<const std::string_view> Interpreter::ReadCommand(lua_State* lua) {
+std::span<const std::string_view> Interpreter::ReadCommand(lua_State* lua, bool by_server) {
   const int count = lua_gettop(lua);
   argv_.clear();
   if (count == 0) {
-    PushError(lua, "ERR Please specify at least one argument for this redis lib call");
+    PushError(lua, by_server ? "ERR Please specify at least one argument for this call"
+                             : "ERR Please specify at least one argument for this redis lib call");
     return {};
   }
   size_t numbers = 0;
@@ -186,21 +187,23 @@ std::span<const std::string_view> Interpreter::ReadCommand(lua_State* lua) {
     } else {
       argv_.clear();
       lua_settop(lua, 0);
-      PushError(lua, "ERR Lua redis lib command arguments must be strings or integers");
+      PushError(lua, by_server ? "ERR Command arguments must be strings or integers"
+                               : "ERR Lua redis lib command arguments must be strings or integers");
       return {};
     }
   }
   return argv_;
 }
 
-bool Interpreter::CallCommand(lua_State* lua) {
-  const std::span<const std::string_view> argv = ReadCommand(lua);
+bool Interpreter::CallCommand(lua_State* lua, bool by_server) {
+  const std::span<const std::string_view> argv = ReadCommand(lua, by_server);
   if (argv.empty()) return true;
   if (in_command_ || running_ == nullptr) {
     PushError(lua, "ERR redis.call can only be used by a running script, one call at a time");
     return true;
   }
   in_command_ = true;
+  running_->by_server = by_server;
   const absl::Cleanup leave = [this] {
     in_command_ = false;
     command_reply_.Clear();

@@ -37,11 +37,11 @@ class Interpreter {
   // The run under way, or null.
   ScriptRun* running() { return running_; }
   // Runs a command: its arguments are what stands on the stack. Pushes the reply, or an error.
-  // Returns whether it is an error.
-  bool CallCommand(lua_State* lua);
+  // Returns whether it is an error. `by_server`: by the name `server`, not `redis`.
+  bool CallCommand(lua_State* lua, bool by_server);
   // The arguments on the stack as a command's; none where one is neither text nor number, or there
   // are none: an error is pushed then. Valid until the next call.
-  std::span<const std::string_view> ReadCommand(lua_State* lua);
+  std::span<const std::string_view> ReadCommand(lua_State* lua, bool by_server);
 
  protected:
   ~Interpreter() = default;
@@ -50,6 +50,8 @@ class Interpreter {
   bool fresh() const { return vm_ == nullptr; }
   // A new one, with globals that `api` adds to; nothing is compiled.
   void Renew(void (*api)(lua_State* lua));
+  // REQUIRES: nothing runs. Afterwards it is fresh.
+  void Drop() { vm_.reset(); }
   // Runs a function of the registry and writes the reply. Its arguments are globals, or the
   // function's own.
   void Execute(ScriptRun& run, int function, const Arguments& arguments, bool globals);

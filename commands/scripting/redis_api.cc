@@ -32,10 +32,18 @@ int Raise(lua_State* lua, std::string_view text) {
   return lua_error(lua);
 }
 
-int Call(lua_State* lua) { return Interpreter::Of(lua).CallCommand(lua) ? lua_error(lua) : 1; }
+// Raises what is wrong with the use of a function, which the text names after its table.
+int RaiseMisuse(lua_State* lua, std::string_view function_and_text) {
+  const std::string_view table = CalledByServer(lua) ? "ERR server." : "ERR redis.";
+  return Raise(lua, std::string(table) + std::string(function_and_text));
+}
+
+int Call(lua_State* lua) {
+  return Interpreter::Of(lua).CallCommand(lua, CalledByServer(lua)) ? lua_error(lua) : 1;
+}
 
 int ProtectedCall(lua_State* lua) {
-  Interpreter::Of(lua).CallCommand(lua);
+  Interpreter::Of(lua).CallCommand(lua, CalledByServer(lua));
   return 1;
 }
 
@@ -86,7 +94,7 @@ int StatusReply(lua_State* lua) {
 }
 
 int SetRepl(lua_State* lua) {
-  if (lua_gettop(lua) != 1) return Raise(lua, "ERR redis.set_repl() requires one argument.");
+  if (lua_gettop(lua) != 1) return RaiseMisuse(lua, "set_repl() requires one argument.");
   const auto flags = static_cast<int>(lua_tointeger(lua, 1));
   if ((flags & ~kReplicateAll) != 0) {
     return Raise(lua,
@@ -99,7 +107,7 @@ int SetRepl(lua_State* lua) {
 }
 
 int SetResp(lua_State* lua) {
-  if (lua_gettop(lua) != 1) return Raise(lua, "ERR redis.setresp() requires one argument.");
+  if (lua_gettop(lua) != 1) return RaiseMisuse(lua, "setresp() requires one argument.");
   const lua_Number protocol = lua_tonumber(lua, 1);
   if (protocol != 2 && protocol != 3) return Raise(lua, "ERR RESP version must be 2 or 3.");
   Running(lua).protocol = static_cast<int>(protocol);
@@ -107,7 +115,7 @@ int SetResp(lua_State* lua) {
 }
 
 int AclCheckCommand(lua_State* lua) {
-  const auto argv = Interpreter::Of(lua).ReadCommand(lua);
+  const auto argv = Interpreter::Of(lua).ReadCommand(lua, CalledByServer(lua));
   if (argv.empty()) return lua_error(lua);
   const auto [info, unknown_subcommand] = CommandTable::Get().Resolve(argv);
   if (info == nullptr || unknown_subcommand) {
@@ -119,7 +127,7 @@ int AclCheckCommand(lua_State* lua) {
 
 int WriteLog(lua_State* lua) {
   const int count = lua_gettop(lua);
-  if (count < 2) return Raise(lua, "ERR redis.log() requires two arguments or more.");
+  if (count < 2) return RaiseMisuse(lua, "log() requires two arguments or more.");
   if (lua_isnumber(lua, 1) == 0) {
     return Raise(lua, "ERR First argument must be a number (log level).");
   }
@@ -185,9 +193,16 @@ int VersionNumber() {
 
 }  // namespace
 
-void AddLogAndVersion(lua_State* lua) {
-  lua_pushcfunction(lua, WriteLog);
-  lua_setfield(lua, -2, "log");
+bool CalledByServer(lua_State* lua) { return lua_toboolean(lua, lua_upvalueindex(1)) != 0; }
+
+void AddFunction(lua_State* lua, const char* name, lua_CFunction function, bool server) {
+  lua_pushboolean(lua, server ? 1 : 0);
+  lua_pushcclosure(lua, function, 1);
+  lua_setfield(lua, -2, name);
+}
+
+void AddLogAndVersion(lua_State* lua, bool server) {
+  AddFunction(lua, "log", WriteLog, server);
   AddConstant(lua, "LOG_DEBUG", static_cast<int>(LogLevel::kDebug));
   AddConstant(lua, "LOG_VERBOSE", static_cast<int>(LogLevel::kVerbose));
   AddConstant(lua, "LOG_NOTICE", static_cast<int>(LogLevel::kNotice));
@@ -198,20 +213,19 @@ void AddLogAndVersion(lua_State* lua) {
 }
 
 void AddRedisApi(lua_State* lua) {
-  lua_newtable(lua);
-  for (const luaL_Reg& function : kFunctions) {
-    lua_pushcfunction(lua, function.func);
-    lua_setfield(lua, -2, function.name);
+  for (const bool server : {false, true}) {
+    lua_newtable(lua);
+    for (const luaL_Reg& function : kFunctions) {
+      AddFunction(lua, function.name, function.func, server);
+    }
+    AddLogAndVersion(lua, server);
+    AddConstant(lua, "REPL_NONE", 0);
+    AddConstant(lua, "REPL_AOF", kReplicateToFile);
+    AddConstant(lua, "REPL_SLAVE", kReplicateToReplicas);
+    AddConstant(lua, "REPL_REPLICA", kReplicateToReplicas);
+    AddConstant(lua, "REPL_ALL", kReplicateAll);
+    AddReadOnlyGlobal(lua, server ? "server" : "redis");
   }
-  AddLogAndVersion(lua);
-  AddConstant(lua, "REPL_NONE", 0);
-  AddConstant(lua, "REPL_AOF", kReplicateToFile);
-  AddConstant(lua, "REPL_SLAVE", kReplicateToReplicas);
-  AddConstant(lua, "REPL_REPLICA", kReplicateToReplicas);
-  AddConstant(lua, "REPL_ALL", kReplicateAll);
-  AddReadOnlyGlobal(lua, "redis");
-  lua_getfield(lua, -1, "redis");
-  lua_setfield(lua, -2, "server");
 }
 
 }  // namespace henge::commands::scripting

@@ -10,6 +10,12 @@ namespace henge::commands::scripting {
 void AddRedisApi(lua_State* lua);
 
 // Puts what loading a library may use, too, into the table on top of the stack: log, versions.
-void AddLogAndVersion(lua_State* lua);
+// `server`: it goes by that name.
+void AddLogAndVersion(lua_State* lua, bool server);
+
+// Puts a function into the table on top of the stack, which goes by the name `redis` or `server`.
+void AddFunction(lua_State* lua, const char* name, lua_CFunction function, bool server);
+// Within such a function: whether it was called by the name `server`.
+bool CalledByServer(lua_State* lua);
 
 }  // namespace henge::commands::scripting

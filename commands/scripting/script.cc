@@ -24,7 +24,7 @@ void ScriptFlush(CommandContext& ctx, ArgReader& args) {
   if (args.left() > 1 || (!args.empty() && !args.Accept("SYNC") && !args.Accept("ASYNC"))) {
     return ctx.reply.Error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }
-  ctx.services.scripting().cache().Flush();
+  ctx.services.scripting().FlushScripts();
   ctx.reply.Ok();
 }
 

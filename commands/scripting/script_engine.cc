@@ -33,6 +33,14 @@ void ScriptEngine::FollowCache() {
   });
 }
 
+void ScriptEngine::DropIfFlushed() {
+  if (fresh() || running() != nullptr || host().cache().epoch() == epoch_) return;
+  foreseen_ = nullptr;
+  by_source_.clear();
+  by_digest_.clear();
+  Drop();
+}
+
 bool ScriptEngine::Foresee(std::string_view source_or_digest, bool is_digest) {
   foreseen_ = nullptr;
   if (fresh() || host().cache().epoch() != epoch_) return false;

@@ -28,6 +28,8 @@ class ScriptEngine final : public Interpreter {
   // OfDigest give next, until Forget.
   bool Foresee(std::string_view source_or_digest, bool is_digest);
   void Forget() { foreseen_ = nullptr; }
+  // Gives back the interpreter's memory if the cache was flushed since it last ran a script.
+  void DropIfFlushed();
   // The script of this text or digest, compiled. Null where it can't be: the text's error, or that
   // there is no such script, is written to `reply`. Valid until the next call of these.
   const Compiled* OfSource(std::string_view source, proto::ReplyWriter& reply);

@@ -28,6 +28,8 @@ class ScriptHost {
   virtual ~ScriptHost() = default;
   virtual ScriptCache& cache() = 0;
   virtual LibraryRegistry& libraries() = 0;
+  // Empties the cache; the workers' interpreters of scripts go with it, soon.
+  virtual void FlushScripts() = 0;
   // The engine of the client's worker, on its thread. Null for what is no client.
   virtual Engine* EngineOf(ClientState& client) = 0;
 

@@ -24,8 +24,10 @@ struct ScriptRun {
   bool replicate = true;
   // A command that writes was begun: from now on it can't be stopped halfway.
   std::atomic<bool> wrote{false};
-  int protocol = 2;   // In which its commands reply.
-  bool busy = false;  // It has run for so long that others are told so.
+  bool by_server = false;  // The command is called by the name `server`, whose errors differ.
+  int64_t time_us = 0;     // What TIME says to all of the run, once it has been asked.
+  int protocol = 2;        // In which its commands reply.
+  bool busy = false;       // It has run for so long that others are told so.
   const uint64_t began = Ticks();
   int slot = -1;  // Cluster mode: of the first key it touched, if no other slot may follow.
 };

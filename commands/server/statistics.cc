@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "commands/context.h"
 #include "commands/help.h"
+#include "commands/scripting/admission.h"
+#include "commands/scripting/script_run.h"
 
 namespace henge::commands {
 
@@ -56,7 +58,11 @@ void SlowlogHelp(CommandContext& ctx, ArgReader&) {
 }
 
 void Time(CommandContext& ctx, ArgReader&) {
-  const int64_t now_us = SystemClock().NowMicros();
+  scripting::ScriptRun* script = scripting::ScriptOf(ctx);
+  // In a script time stands still.
+  const int64_t now_us =
+      script != nullptr && script->time_us != 0 ? script->time_us : SystemClock().NowMicros();
+  if (script != nullptr) script->time_us = now_us;
   ctx.reply.Array(2);
   ctx.reply.BulkInteger(now_us / 1'000'000);
   ctx.reply.BulkInteger(now_us % 1'000'000);

@@ -8,6 +8,7 @@
 
 #include "commands/context.h"
 #include "commands/hashes/hash_access.h"
+#include "commands/scripting/admission.h"
 #include "commands/sorting/handlers.h"
 #include "commands/sorting/order.h"
 #include "commands/sorting/request.h"
@@ -62,8 +63,8 @@ class Sorting {
     window_ = request_.WindowOf(set.size());
     rows_.reserve(set.size());
     set.ForEach([&](const store::SetElement& element) { Add(element); });
-    if (request_.sorts || !request_.destination) return;
-    // A set has no order of its own; what is stored has, the same on every node.
+    if (request_.sorts || (!request_.destination && !scripting::InScript(ctx_))) return;
+    // A set has no order of its own; what is stored, or a script sees, has, the same on every node.
     request_.sorts = request_.alpha = true;
     request_.by.reset();
   }

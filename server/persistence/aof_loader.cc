@@ -76,7 +76,7 @@ absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last)
               fmt::format("{}: {}", part.name, Std(loaded.status().message()))};
     }
     ReportLeftOut(*loaded, progress_);
-    if (absl::Status status = LoadLibraries(node_, *loaded, rdb_.held); !status.ok()) {
+    if (absl::Status status = LoadLibraries(node_, *loaded, rdb_.held, true); !status.ok()) {
       return status;
     }
     offset = loaded->bytes;

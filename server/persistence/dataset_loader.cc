@@ -32,10 +32,12 @@ uint64_t Keys(store::Store& store) {
 }  // namespace
 
 absl::Status LoadLibraries(Node& node, const persistence::RdbLoaded& loaded,
-                           const store::LockSet* held) {
+                           const store::LockSet* held, bool replace) {
   EffectApplier applier(node, held);
   for (const std::string& code : loaded.functions) {
-    const std::string_view words[] = {"FUNCTION", "LOAD", "REPLACE", code};
+    std::vector<std::string_view> words = {"FUNCTION", "LOAD"};
+    if (replace) words.emplace_back("REPLACE");
+    words.emplace_back(code);
     if (absl::Status status = applier.Apply(words); !status.ok()) return status;
   }
   return absl::OkStatus();
@@ -147,7 +149,7 @@ absl::Status DatasetLoader::LoadRdbFile(const std::string& path) {
     return status;
   }
   ReportLeftOut(*loaded, progress_);
-  return LoadLibraries(node_, *loaded, nullptr);
+  return LoadLibraries(node_, *loaded, nullptr, true);
 }
 
 absl::Status DatasetLoader::LoadLocked(const store::LockSet& held, bool merge) {
@@ -159,7 +161,7 @@ absl::Status DatasetLoader::LoadLocked(const store::LockSet& held, bool merge) {
   options.replace = merge;
   persistence::LoadProgress progress;
   const auto loaded = persistence::LoadRdb((*contents)->bytes(), node_.store(), options, progress);
-  return loaded.ok() ? LoadLibraries(node_, *loaded, &held) : loaded.status();
+  return loaded.ok() ? LoadLibraries(node_, *loaded, &held, merge) : loaded.status();
 }
 
 absl::Status DatasetLoader::LoadAofLocked(const store::LockSet& held) {

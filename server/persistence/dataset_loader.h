@@ -31,7 +31,7 @@ class DatasetLoader {
   // served yet. Once.
   absl::Status Start();
   // Loads the RDB file while the caller holds every shard's lock, for DEBUG RELOAD. With `merge`,
-  // keys that are there give way.
+  // keys and libraries that are there give way.
   absl::Status LoadLocked(const store::LockSet& held, bool merge);
   // The same with the append-only file, whose end is not cut: for DEBUG LOADAOF.
   absl::Status LoadAofLocked(const store::LockSet& held);
@@ -54,9 +54,10 @@ class DatasetLoader {
   persistence::LoadProgress progress_;
 };
 
-// Makes the libraries of functions that an RDB had. `held`: every shard is locked, by whom.
+// Makes the libraries of functions that an RDB had. `held`: every shard is locked, by whom. With
+// `replace`, those that are there give way; else that is an error.
 absl::Status LoadLibraries(Node& node, const persistence::RdbLoaded& loaded,
-                           const store::LockSet* held);
+                           const store::LockSet* held, bool replace);
 // Logs what an RDB had and was left out.
 void ReportLeftOut(const persistence::RdbLoaded& loaded, const persistence::LoadProgress& progress);
 

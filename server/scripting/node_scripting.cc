@@ -34,6 +34,14 @@ Dispatcher& DispatcherOf(Node& node, commands::ClientState& client) {
 
 }  // namespace
 
+void NodeScripting::FlushScripts() {
+  cache_.Flush();
+  for (size_t i = 0; i < node_.workers().size(); ++i) {
+    node_.workers()[i]->Post(
+        [this, i] { node_.dispatchers()[i]->script_engine().scripts.DropIfFlushed(); });
+  }
+}
+
 commands::scripting::Engine* NodeScripting::EngineOf(commands::ClientState& client) {
   if (client.id == 0) return nullptr;  // Effects that are applied, of no client.
   return &DispatcherOf(node_, client).script_engine();

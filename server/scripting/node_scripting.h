@@ -17,6 +17,7 @@ class NodeScripting final : public commands::scripting::ScriptHost {
 
   commands::scripting::ScriptCache& cache() override { return cache_; }
   commands::scripting::LibraryRegistry& libraries() override { return libraries_; }
+  void FlushScripts() override;
   commands::scripting::Engine* EngineOf(commands::ClientState& client) override;
   std::string_view RunCommand(commands::scripting::ScriptRun& run,
                               std::span<const std::string_view> argv,

@@ -43,12 +43,14 @@ bool Dispatcher::ReadsOnly(const commands::CommandSpec& spec,
 std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared& p,
                                             std::span<const std::string_view> argv) {
   if (p.info == nullptr || p.unknown_subcommand) {
-    return "ERR Unknown Redis command called from script";
+    return run.by_server ? "ERR Unknown command called from script"
+                         : "ERR Unknown Redis command called from script";
   }
   const commands::CommandSpec& spec = *p.info->spec;
   const int count = static_cast<int>(argv.size());
   if ((spec.arity > 0 && count != spec.arity) || count < -spec.arity || spec.handler == nullptr) {
-    return "ERR Wrong number of args calling Redis command from script";
+    return run.by_server ? "ERR Wrong number of args calling command from script"
+                         : "ERR Wrong number of args calling Redis command from script";
   }
   const uint32_t flags = spec.flags;
   if ((flags & (commands::kNoScript | commands::kRunsScript)) != 0 &&
@@ -159,7 +161,8 @@ std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::st
       (spec.flags & (commands::kSkipMonitor | commands::kAdmin)) == 0) {
     AppendMonitorLine(SystemClock().NowMicros(), keyspace.db(), "lua", argv, monitor_lines_);
   }
-  Account({client, *p.info, Ticks() - start, reply.errors() > 0 ? reply.last_error_code() : ""},
+  const bool failed = reply.errors() > 0;
+  Account({client, *p.info, Ticks() - start, failed, failed ? reply.last_error_code() : ""},
           [&] { return std::vector<std::string_view>(argv.begin(), argv.end()); });
   return {};
 }
@@ -209,7 +212,7 @@ void Dispatcher::RunWithin(Session& session, std::span<const std::string_view> a
   CommandContext context{client, session.reply(), keyspace, node_.services(), *p.info->spec, argv};
   const uint64_t start = Ticks();
   p.info->spec->handler(context, args);
-  Account({client, *p.info, Ticks() - start, ""},
+  Account({client, *p.info, Ticks() - start, false, ""},
           [&] { return std::vector<std::string_view>(argv.begin(), argv.end()); });
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scripts on several workers: hostile ones, ones that touch what they did not declare, slow ones."""
+"""Scripts on several workers: hostile ones, ones that touch what they did not declare, slow ones,
+and what is counted of them."""
 import threading
 
 import harness
@@ -147,6 +148,51 @@ class UndeclaredTest(ScriptsCase):
         self.assertEqual(failures, [])
         total = sum(int(self.control.call("GET", f"account:{i}")) for i in range(accounts))
         self.assertEqual(total, 1000 * accounts)
+
+
+class ServerApiTest(ScriptsCase):
+    """The table goes by two names; what is wrong is told in the words of who calls it so."""
+
+    def test_scripts(self):
+        for table, words in (("redis", "Unknown Redis command called"), ("server", "Unknown command called")):
+            self.assertIn(words, self.control.call("EVAL", f"return {table}.call('nope')", 0))
+            self.assertIn(f"{table}.setresp() requires",
+                          self.control.call("EVAL", f"return {table}.setresp()", 0))
+            self.assertEqual(self.control.call("EVAL", f"return {table}.call('ping')", 0), "PONG")
+
+    def test_libraries(self):
+        for table in ("redis", "server"):
+            code = f"#!lua name=one\n{table}.register_function"
+            self.assertIn(f"{table}.register_function must be a function",
+                          self.control.call("FUNCTION", "LOAD", code + "('f', 1)"))
+            self.control.call("FUNCTION", "LOAD", "REPLACE", code + "('f', function() return 1 end)")
+            self.assertEqual(self.control.call("FCALL", "f", 0), 1)
+
+
+class StatisticsTest(ScriptsCase):
+    def stat(self, section, name):
+        for line in self.control.call("INFO", section).decode().split("\r\n"):
+            if line.startswith(name + ":"):
+                return line
+        return ""
+
+    def test_an_error_counts_once_and_fails_the_script(self):
+        for script in ("return redis.call('incr', KEYS[1])", "return redis.pcall('incr', KEYS[1])"):
+            self.control.call("SET", "k", "text")
+            self.control.call("CONFIG", "RESETSTAT")
+            self.assertIn("not an integer", self.control.call("EVAL", script, 1, "k"))
+            self.assertEqual(self.stat("errorstats", "errorstat_ERR"), "errorstat_ERR:count=1")
+            self.assertIn("failed_calls=1", self.stat("commandstats", "cmdstat_eval"))
+            self.assertIn("failed_calls=1", self.stat("commandstats", "cmdstat_incr"))
+
+    def test_flush_gives_memory_back_on_all_workers(self):
+        for wire in [self.wire() for _ in range(3 * WORKERS)]:
+            wire.call("EVAL", "return 1", 0)
+        self.assertNotEqual(self.stat("memory", "used_memory_vm_eval"), "used_memory_vm_eval:0")
+        self.control.call("SCRIPT", "FLUSH")
+        harness.wait_until(
+            lambda: self.stat("memory", "used_memory_vm_eval") == "used_memory_vm_eval:0",
+            what="no interpreter")
 
 
 class SlowTest(ScriptsCase):
