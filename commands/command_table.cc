@@ -231,13 +231,14 @@ bool IsCollection(Group group) {
 }  // namespace
 
 CommandTable::CommandTable() {
-  for (const auto room : {StringCommands(),      BitmapCommands(),        DumpCommands(),
-                          PersistenceCommands(), GeoCommands(),           HyperLogLogCommands(),
-                          ListCommands(),        SetCommands(),           SortedSetCommands(),
-                          HashCommands(),        SortingCommands(),       KeyspaceCommands(),
-                          ConnectionCommands(),  TransactionCommands(),   ServerCommands(),
-                          ClusterCommands(),     IntrospectionCommands(), StreamCommands(),
-                          StreamGroupCommands(), PubsubCommands(),        ScriptingCommands()}) {
+  for (const auto room : {StringCommands(),      BitmapCommands(),      DumpCommands(),
+                          PersistenceCommands(), ReplicationCommands(), GeoCommands(),
+                          HyperLogLogCommands(), ListCommands(),        SetCommands(),
+                          SortedSetCommands(),   HashCommands(),        SortingCommands(),
+                          KeyspaceCommands(),    ConnectionCommands(),  TransactionCommands(),
+                          ServerCommands(),      ClusterCommands(),     IntrospectionCommands(),
+                          StreamCommands(),      StreamGroupCommands(), PubsubCommands(),
+                          ScriptingCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

@@ -80,6 +80,7 @@ std::span<const CommandSpec> ScriptingCommands();
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> DumpCommands();
 std::span<const CommandSpec> PersistenceCommands();
+std::span<const CommandSpec> ReplicationCommands();
 std::span<const CommandSpec> BitmapCommands();
 std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> SortedSetCommands();

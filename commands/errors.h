@@ -37,6 +37,10 @@ inline constexpr std::string_view kWrongPass =
     "WRONGPASS invalid username-password pair or user is disabled.";
 inline constexpr std::string_view kReadOnly =
     "READONLY You can't write against a read only replica.";
+inline constexpr std::string_view kReadOnlyReplica =
+    "READONLY You can't write against a read only replica.";
+inline constexpr std::string_view kMasterDown =
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 inline constexpr std::string_view kReplicaOnKeyspace =
     "ERR Replica can't interact with the keyspace";
 inline constexpr std::string_view kLoading = "LOADING Redis is loading the dataset in memory";

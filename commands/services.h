@@ -235,10 +235,46 @@ class TrackingService {
   virtual void TurnOff(ClientState& client) = 0;
 };
 
+// What ROLE tells.
+struct RoleReport {
+  struct Follower {
+    std::string address;
+    int port = 0;
+    int64_t offset = 0;  // Acknowledged.
+  };
+  bool follows = false;
+  int64_t offset = 0;
+  std::vector<Follower> followers;  // Of a leader; those that are online.
+  std::string leader_host;          // Of a follower, as the rest.
+  int leader_port = 0;
+  std::string_view link;
+};
+
+// Leaders and followers.
+class ReplicationService {
+ public:
+  virtual ~ReplicationService() = default;
+  struct SyncRequest {
+    bool partial = false;         // PSYNC, which knows:
+    std::string_view history_id;  // "?": nothing.
+    int64_t next_offset = -1;
+  };
+  // The client becomes a follower's end: what goes to it from now on is no reply. The error's
+  // text, or empty.
+  virtual std::string ServeFollower(ClientState& client, const SyncRequest& request) = 0;
+  // What a follower says it has; of its file, too, if not negative.
+  virtual void Acknowledge(ClientState& client, int64_t offset, int64_t durable_offset) = 0;
+  // From now on this node follows that one. False: it does already.
+  virtual bool Follow(std::string_view host, int port) = 0;
+  virtual void FollowNobody() = 0;
+  virtual RoleReport Role() = 0;
+};
+
 class Services {
  public:
   virtual ~Services() = default;
   virtual const CommandSettings& settings() const = 0;
+  virtual ReplicationService& replication() = 0;
   virtual ClientsService& clients() = 0;
   virtual StatsService& stats() = 0;
   virtual ControlService& control() = 0;

@@ -388,6 +388,8 @@ void Worker::CloseDoomed() {
   for (Connection* connection : doomed) {
     std::erase(resumed_, connection);
     std::erase(to_flush_, connection);
+    // Its socket may live on in other hands, and would be heard of.
+    epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection->fd_, nullptr);
     const size_t at = connection->index_;
     std::unique_ptr<Connection> dying = std::move(connections_[at]);
     if (at + 1 != connections_.size()) {

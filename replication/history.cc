@@ -4,22 +4,25 @@
 #include "base/random.h"
 
 namespace henge::replication {
-namespace {
-
-constexpr size_t kIdDigits = 40;
-
-}  // namespace
 
 History::History() : id_(RandomHex(kIdDigits)), second_id_(kIdDigits, '0') {}
 
-void History::Branch() {
+void History::Branch(int64_t offset) { Rename(RandomHex(kIdDigits), offset); }
+
+void History::Rename(std::string_view id, int64_t offset) {
   second_id_ = id_;
-  second_offset_ = offset_ + 1;
-  id_ = RandomHex(kIdDigits);
+  second_offset_ = offset + 1;
+  id_ = id;
 }
 
-bool History::Includes(std::string_view id, int64_t next) const {
-  if (next < 0 || next > offset_ + 1) return false;
+void History::Adopt(std::string_view id) {
+  id_ = id;
+  second_id_.assign(kIdDigits, '0');
+  second_offset_ = kNoOffset;
+}
+
+bool History::Includes(std::string_view id, int64_t next, int64_t offset) const {
+  if (next < 0 || next > offset + 1) return false;
   return id == id_ || (id == second_id_ && next <= second_offset_);
 }
 

@@ -12,37 +12,42 @@ TEST(History, BeginsUnderAnIdOfItsOwn) {
   EXPECT_EQ(a.id().size(), 40u);
   EXPECT_EQ(a.id().find_first_not_of("0123456789abcdef"), std::string::npos);
   EXPECT_NE(a.id(), b.id());
-  EXPECT_EQ(a.offset(), 0);
   EXPECT_EQ(a.second_id(), std::string(40, '0'));
   EXPECT_EQ(a.second_offset(), History::kNoOffset);
 }
 
 TEST(History, IncludesWhatItHasSeen) {
-  History history;
-  history.Advance(100);
-  EXPECT_TRUE(history.Includes(history.id(), 0));
-  EXPECT_TRUE(history.Includes(history.id(), 101));
-  EXPECT_FALSE(history.Includes(history.id(), 102));
-  EXPECT_FALSE(history.Includes(history.id(), -1));
-  EXPECT_FALSE(history.Includes(std::string(40, 'a'), 1));
+  const History history;
+  EXPECT_TRUE(history.Includes(history.id(), 0, 100));
+  EXPECT_TRUE(history.Includes(history.id(), 101, 100));
+  EXPECT_FALSE(history.Includes(history.id(), 102, 100));
+  EXPECT_FALSE(history.Includes(history.id(), -1, 100));
+  EXPECT_FALSE(history.Includes(std::string(40, 'a'), 1, 100));
 }
 
 TEST(History, ABranchKeepsThePastUnderTheOldId) {
   History history;
-  history.Advance(100);
   const std::string before = history.id();
-  history.Branch();
+  history.Branch(100);
   EXPECT_NE(history.id(), before);
   EXPECT_EQ(history.second_id(), before);
-  history.Advance(50);
-  EXPECT_TRUE(history.Includes(before, 101));
-  EXPECT_FALSE(history.Includes(before, 102)) << "the old leader may have gone on differently";
-  EXPECT_TRUE(history.Includes(history.id(), 151));
+  EXPECT_TRUE(history.Includes(before, 101, 150));
+  EXPECT_FALSE(history.Includes(before, 102, 150)) << "the old leader may have gone on differently";
+  EXPECT_TRUE(history.Includes(history.id(), 151, 150));
+}
+
+TEST(History, AnotherDatasetForgetsThePast) {
+  History history;
+  history.Branch(100);
+  const std::string before = history.second_id();
+  history.Adopt(std::string(40, 'b'));
+  EXPECT_TRUE(history.Includes(std::string(40, 'b'), 7, 6));
+  EXPECT_FALSE(history.Includes(before, 7, 6));
 }
 
 TEST(History, NoneOfTheSecondIdsZerosIsIncluded) {
   const History history;
-  EXPECT_FALSE(history.Includes(std::string(40, '0'), 0));
+  EXPECT_FALSE(history.Includes(std::string(40, '0'), 0, 0));
 }
 
 }  // namespace

@@ -35,6 +35,12 @@ absl::Status ApplyOutputLimits(Node& node, const Settings& settings) {
   const auto limits = ReadOutputBufferLimits(settings.client_output_buffer_limit.load());
   StoreOutputLimit(node.limits().normal_output, limits.normal);
   StoreOutputLimit(node.limits().pubsub_output, limits.pubsub);
+  StoreOutputLimit(node.limits().replica_output, limits.replica);
+  return absl::OkStatus();
+}
+
+absl::Status ApplyReplication(Node& node, const Settings&) {
+  node.replication().ApplyParameters();
   return absl::OkStatus();
 }
 
@@ -213,6 +219,12 @@ constexpr Row kRows[] = {
     {"log-format", ApplyLogFormat},
     {"port", ApplyPort, false},
     {"bind", ApplyBind, false},
+    {"replica-read-only", ApplyReplication},
+    {"replica-serve-stale-data", ApplyReplication},
+    {"replica-ignore-maxmemory", ApplyReplication},
+    {"repl-backlog-size", ApplyReplication},
+    {"min-replicas-to-write", ApplyReplication},
+    {"min-replicas-max-lag", ApplyReplication},
     {"cluster-node-timeout", ApplyNodeTimeout},
     {"cluster-require-full-coverage", ApplyCoverage},
 };

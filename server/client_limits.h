@@ -21,6 +21,7 @@ struct ClientLimits {
   std::atomic<int64_t> idle_seconds{0};                   // timeout; 0: never.
   OutputLimit normal_output;
   OutputLimit pubsub_output;
+  OutputLimit replica_output;
 };
 
 }  // namespace henge::server

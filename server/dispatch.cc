@@ -18,6 +18,7 @@
 
 namespace henge::server {
 
+using commands::ClientClass;
 using commands::CommandContext;
 using commands::CommandInfo;
 using commands::QueuedCommand;
@@ -42,13 +43,17 @@ void Remember(commands::ClientState& client, const CommandInfo& info) {
   client.last_container.store(info.container, std::memory_order_relaxed);
 }
 
-// Whether the call may change data; EXEC as its queue does.
+// Whether the call has one of the flags; EXEC as its queue does.
+bool Has(uint32_t flags, const commands::ClientState& client, const commands::CommandSpec& spec) {
+  if ((spec.flags & commands::kLocksQueued) == 0) return (spec.flags & flags) != 0;
+  return std::any_of(
+      client.queue.begin(), client.queue.end(),
+      [flags](const QueuedCommand& queued) { return (queued.spec->flags & flags) != 0; });
+}
+
+// Whether the call may change data.
 bool MayWrite(const commands::ClientState& client, const commands::CommandSpec& spec) {
-  constexpr uint32_t kWrites = commands::kWrite | commands::kMayReplicate;
-  if ((spec.flags & commands::kLocksQueued) == 0) return (spec.flags & kWrites) != 0;
-  return std::any_of(client.queue.begin(), client.queue.end(), [](const QueuedCommand& queued) {
-    return (queued.spec->flags & kWrites) != 0;
-  });
+  return Has(commands::kWrite | commands::kMayReplicate, client, spec);
 }
 
 // Whether the call may change the value of its n-th key: it may only read it, or delete it.
@@ -97,6 +102,7 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       worker_index_(worker_index),
       locks_(node.store()),
       awakener_(node, *this, locks_, effects_),
+      applier_(node, locks_, effects_, awakener_),
       script_engine_(std::make_unique<commands::scripting::Engine>(node.services().scripting())) {}
 
 Dispatcher::~Dispatcher() = default;
@@ -244,7 +250,8 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
     node_.tracking().Limit(session.connection().worker().index());
   }
   const std::string_view refusal = Refusal(session, p, argv);
-  bool silent = mode != commands::ReplyMode::kOn;
+  const bool replica = client.client_class.load(std::memory_order_relaxed) == ClientClass::kReplica;
+  bool silent = mode != commands::ReplyMode::kOn || replica;  // A replica gets the stream alone.
   if (!refusal.empty()) {
     Refuse(session, p, argv, refusal);
   } else {
@@ -274,7 +281,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
     last_ticks_ = Ticks();
   }
   if (client.asking != 0 && !client.in_multi.load(std::memory_order_relaxed)) --client.asking;
-  if (silent && client.reply_mode != commands::ReplyMode::kOn) {
+  if (silent && (replica || client.reply_mode != commands::ReplyMode::kOn)) {
     session.reply().buffer().TruncateTo(mark);
   }
   if (session.has_deferred()) session.SendDeferred();
@@ -369,10 +376,15 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
     }
   }
   if (writes && node_.TooFewReplicas()) return errors::kTooFewReplicas;
+  const Replication& replication = node_.replication();
+  if (replication.refuses_writes() && Has(commands::kWrite, client, *p.info->spec)) {
+    return errors::kReadOnlyReplica;
+  }
   if ((flags & commands::kWhileSubscribed) == 0 && InSubscriberMode(client)) {
     refusal_ = errors::NotWhileSubscribed(p.info->full_name);
     return refusal_;
   }
+  if ((flags & commands::kStale) == 0 && replication.refuses_reads()) return errors::kMasterDown;
   if ((flags & commands::kLoading) == 0 && node_.loader().loading()) return errors::kLoading;
   return {};
 }
@@ -398,7 +410,7 @@ bool Dispatcher::OutOfMemory(const commands::ClientState& client,
                              const commands::CommandSpec& spec) {
   out_of_memory_ = false;
   if (node_.store().settings().max_memory.load(std::memory_order_relaxed) == 0) return false;
-  if (node_.loader().loading()) return false;
+  if (node_.loader().loading() || node_.store().settings().leave_eviction.load()) return false;
   // Any command makes room, as in Redis; those that need memory are refused where there is none.
   if (upkeep_.MakeRoom(now_)) return false;
   out_of_memory_ = true;

@@ -22,6 +22,7 @@
 #include "server/awakener.h"
 #include "server/command_stats.h"
 #include "server/effect_recorder.h"
+#include "server/replication/unit_applier.h"
 #include "server/upkeep.h"
 #include "store/keyspace.h"
 
@@ -72,6 +73,8 @@ class Dispatcher {
   const ExecutionStats& stats() const { return stats_; }
   EffectRecorder& effects() { return effects_; }
   Upkeep& upkeep() { return upkeep_; }
+  // What a leader did, on this worker's thread.
+  UnitApplier& applier() { return applier_; }
   // Whether the session's own command is under way, which replies before it is pushed anything.
   bool defers_pushes(const Session& session) const { return executing_ == &session; }
   // What was published so far goes to this worker's subscribers.
@@ -168,6 +171,7 @@ class Dispatcher {
   const int worker_index_;
   store::LockSet locks_;
   Awakener awakener_;
+  UnitApplier applier_;
   std::unique_ptr<commands::scripting::Engine> script_engine_;
   std::vector<store::Key> scripted_keys_;
   std::vector<Prepared> prepared_;

@@ -50,7 +50,9 @@ class EffectRecorder final : public store::EffectSink {
   ChangeNews& news() { return news_; }
 
   // Whether anyone listens. REQUIRES: a shard is locked.
-  bool wanted() const { return listener_.load(std::memory_order_relaxed) != nullptr; }
+  bool wanted() const { return !muted_ && listener_.load(std::memory_order_relaxed) != nullptr; }
+  // While what is done was told elsewhere: by a leader.
+  void set_muted(bool muted) { muted_ = muted; }
   // The LSN behind the last unit that was told here; 0 before the first.
   Lsn last_lsn() const { return last_lsn_; }
   // Changes that calls made, so far: a call that leaves it as it was has no effect.
@@ -95,6 +97,7 @@ class EffectRecorder final : public store::EffectSink {
   ReadyKeys ready_;
   uint64_t changes_ = 0;
   bool in_unit_ = false;
+  bool muted_ = false;
   Lsn last_lsn_ = 0;
   // The unit so far: effects, and those words that nobody else keeps. Empty between units, but
   // their memory stays. The slot is that of all keys so far.

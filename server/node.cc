@@ -74,6 +74,7 @@ Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener
 
 Node::~Node() {
   http_.reset();  // Nobody looks any more.
+  replication_.Stop();
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
   acceptor_.Stop();
@@ -118,6 +119,7 @@ absl::Status Node::Start() {
   }
   for (const auto& worker : workers_) worker->Start();
   started_.store(true);
+  replication_.Start();
   LogStart();
   return absl::OkStatus();
 }
@@ -203,6 +205,7 @@ void Node::Tick() {
     tracking_.Limit(0);
     journaling_.Tick(SystemClock().NowMillis());
     saver_.Tick(SystemClock().NowMillis());
+    replication_.Tick(SystemClock().NowMillis());
   }
   progress_log_.Tick(*this, SystemClock().NowMillis());
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });

@@ -19,7 +19,6 @@
 #include "net/worker.h"
 #include "persistence/effect_listener.h"
 #include "pubsub/exchange.h"
-#include "replication/history.h"
 #include "server/client_eviction.h"
 #include "server/client_limits.h"
 #include "server/client_registry.h"
@@ -34,6 +33,7 @@
 #include "server/persistence/progress_log.h"
 #include "server/persistence/saver.h"
 #include "server/pubsub/tracking.h"
+#include "server/replication/replication.h"
 #include "server/server_stats.h"
 #include "server/shutdown.h"
 #include "server/slowlog.h"
@@ -85,8 +85,7 @@ class Node final : public net::HandlerFactory {
   const Settings& parameters() const { return config_->settings(); }
   // Whether fewer replicas follow than a write asks for (min-replicas-to-write). None does yet.
   bool TooFewReplicas() const {
-    const Settings& settings = parameters();
-    return settings.min_replicas_to_write.load() > 0 && settings.min_replicas_max_lag.load() > 0;
+    return replication_.too_few_followers();
   }
   const NodeOptions& options() const { return options_; }
   ClusterMember* member() { return cluster_.get(); }  // Null outside cluster mode.
@@ -97,7 +96,6 @@ class Node final : public net::HandlerFactory {
   net::Acceptor& acceptor() { return acceptor_; }
   ClientEviction& client_eviction() { return client_eviction_; }
   const std::string& run_id() const { return run_id_; }
-  const replication::History& history() const { return history_; }
   int64_t started_at_us() const { return started_at_us_; }
   commands::CommandSettings& settings() { return settings_; }
   ServerStats& server_stats() { return server_stats_; }
@@ -114,6 +112,7 @@ class Node final : public net::HandlerFactory {
   Journaling& journaling() { return journaling_; }
   DatasetLoader& loader() { return loader_; }
   Shutdown& shutdown() { return shutdown_; }
+  Replication& replication() { return replication_; }
   // Who hears effects, if anybody; it changes while all shards are locked.
   std::atomic<persistence::EffectListener*>& effect_listener() { return effect_listener_; }
 
@@ -154,10 +153,10 @@ class Node final : public net::HandlerFactory {
   Saver saver_{*this};  // Its thread may rewrite the append-only file: it ends first.
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
+  Replication replication_{*this};  // Its threads use the workers.
   net::Acceptor acceptor_;
   std::unique_ptr<commands::Services> services_;
   std::string run_id_;
-  replication::History history_;
   int64_t started_at_us_ = 0;
   uint64_t startup_memory_ = 0;
   uint64_t ticks_ = 0;

@@ -372,6 +372,7 @@ class NodeServices final : public commands::Services {
   cluster::ClusterView* cluster() override { return node_.cluster(); }
   pubsub::Exchange& exchange() override { return node_.exchange(); }
   commands::TrackingService& tracking() override { return node_.tracking(); }
+  commands::ReplicationService& replication() override { return node_.replication(); }
 
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command) override {
     Session& session = SessionOf(exec.client);

@@ -71,6 +71,9 @@ Session::Session(Node& node, Dispatcher& dispatcher, net::Connection& connection
 
 Session::~Session() {
   LogVerbose("Client closed connection", {{"id", state_.id}, {"addr", state_.address}});
+  if (state_.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica) {
+    node_.replication().OnClosed(state_.id);
+  }
   node_.exchange().UnsubscribeAll(*this);
   node_.tracking().TurnOff(state_);
   node_.clients().Remove(state_.id);
@@ -169,9 +172,11 @@ bool Session::Subscribed() const {
 bool Session::IdleTooLong(UnixMillis now) const {
   const int64_t limit_ms = node_.limits().idle_seconds.load(std::memory_order_relaxed) * 1000;
   if (limit_ms == 0) return false;
-  const bool waits = state_.blocked.load(std::memory_order_relaxed) ||
-                     state_.paused.load(std::memory_order_relaxed) ||
-                     state_.monitor.load(std::memory_order_relaxed) || Subscribed();
+  const bool waits =
+      state_.blocked.load(std::memory_order_relaxed) ||
+      state_.paused.load(std::memory_order_relaxed) ||
+      state_.monitor.load(std::memory_order_relaxed) || Subscribed() ||
+      state_.client_class.load(std::memory_order_relaxed) != commands::ClientClass::kNormal;
   return !waits && now - state_.last_interaction.load(std::memory_order_relaxed) > limit_ms;
 }
 

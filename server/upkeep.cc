@@ -82,7 +82,8 @@ void Upkeep::Round(net::Worker& worker) {
     }
     expiry_ticks_.Add(Ticks() - began);
   }
-  if (const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed)) {
+  const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed);
+  if (limit != 0 && !store_.settings().leave_eviction.load(std::memory_order_relaxed)) {
     const Timed timed(latency_, kEvictionCycle);
     const bool more =
         evictor_.FreeToLimit(limit, now, kEvictionBudgetUs) == Evictor::Result::kMoreToDo;
@@ -101,7 +102,8 @@ void Upkeep::Census(net::Worker& worker) {
 bool Upkeep::MakeRoom(UnixMillis now) {
   const store::StoreSettings& settings = store_.settings();
   const uint64_t limit = settings.max_memory.load(std::memory_order_relaxed);
-  if (limit == 0 || settings.frozen_until.load(std::memory_order_relaxed) > now) return true;
+  if (limit == 0 || settings.leave_eviction.load(std::memory_order_relaxed)) return true;
+  if (settings.frozen_until.load(std::memory_order_relaxed) > now) return true;
   if (UsedMemory() <= limit) return true;
   const Timed timed(latency_, kEvictionCycle);
   const auto budget = settings.eviction_budget_us.load(std::memory_order_relaxed);

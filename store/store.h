@@ -148,6 +148,7 @@ struct StoreSettings {
   std::atomic<uint64_t> max_memory{0};       // Bytes; 0: no limit.
   std::atomic<int> eviction_budget_us{500};  // What one command may spend on evicting.
   std::atomic<bool> keep_expired{false};     // A follower: its leader says when a key has expired.
+  std::atomic<bool> leave_eviction{false};   // A follower: its leader says what is evicted.
   std::atomic<bool> active_expiry{true};     // Off: keys expire when touched only.
   // While clients are paused: until then nothing is deleted for its age or for memory's sake; what
   // has expired is not seen, but stays.

@@ -37,13 +37,6 @@ void Shutdown(CommandContext& ctx, ArgReader& args) {
   ctx.services.control().Shutdown(ctx.client, options);
 }
 
-void Role(CommandContext& ctx, ArgReader&) {
-  ctx.reply.Array(3);
-  ctx.reply.Bulk("master");
-  ctx.reply.Integer(0);
-  ctx.reply.Array(0);
-}
-
 void Monitor(CommandContext& ctx, ArgReader&) {
   // What comes of it are no replies, and a transaction has room for a reply per command only.
   if (ctx.in_exec) return ctx.reply.Error("ERR MONITOR isn't allowed for DENY BLOCKING client");

@@ -8,7 +8,6 @@ struct CommandContext;
 class ArgReader;
 
 void Shutdown(CommandContext& ctx, ArgReader& args);
-void Role(CommandContext& ctx, ArgReader& args);
 void Monitor(CommandContext& ctx, ArgReader& args);
 
 }  // namespace henge::commands

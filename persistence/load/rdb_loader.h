@@ -30,6 +30,12 @@ struct LoadProgress {
   std::atomic<uint64_t> expired{0};      // Left out, as their time was up;
   std::atomic<uint64_t> empty{0};        // as collections without elements.
   std::atomic<uint64_t> used_memory{0};  // Of who wrote the file, when it did.
+
+  void Reset() {
+    for (auto* count : {&total_bytes, &bytes, &keys, &expired, &empty, &used_memory}) {
+      count->store(0);
+    }
+  }
 };
 
 struct RdbLoadOptions {

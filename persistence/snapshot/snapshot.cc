@@ -37,6 +37,9 @@ void Snapshot::Begin(UnixMillis now) {
 void Snapshot::NoteMoment(UnixMillis now) {
   now_ = now;
   if (options_.libraries) functions_ = options_.libraries();
+  if (options_.moment_aux) {
+    for (auto& field : options_.moment_aux()) options_.aux.push_back(std::move(field));
+  }
   sizes_.resize(store_.databases());
   bool field_deadlines = false;
   for (DbIndex db = 0; db < store_.databases(); ++db) {

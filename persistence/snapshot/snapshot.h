@@ -48,6 +48,8 @@ struct SnapshotOptions {
   RdbOptions rdb;
   bool checksum = true;
   std::vector<std::pair<std::string, std::string>> aux;  // Fields for the file's head, in order.
+  // Further fields, known at the moment of the snapshot only. Null: none.
+  std::function<std::vector<std::pair<std::string, std::string>>()> moment_aux;
   // The code of libraries of functions; asked at the moment of the snapshot. Null: none.
   std::function<std::vector<std::string>()> libraries;
   std::shared_ptr<Cancellation> cancellation;  // None: nobody can end it early.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// INFO persistence and replication.
+// INFO persistence.
 #include <fmt/format.h>
 
 #include "base/clock.h"
@@ -78,21 +78,6 @@ void PersistenceFields(Node& node, InfoFields& out) {
   out("module_fork_last_cow_size", 0);
   if (aof.file) AppendOnlyFields(*aof.file, aof.scheduled, out);
   if (loader.loading()) LoadingFields(loader, out);
-}
-
-void ReplicationFields(Node& node, InfoFields& out) {
-  out("role", "master");
-  out("connected_slaves", 0);
-  out("master_failover_state", "no-failover");
-  const replication::History& history = node.history();
-  out("master_replid", history.id());
-  out("master_replid2", history.second_id());
-  out("master_repl_offset", history.offset());
-  out("second_repl_offset", history.second_offset());
-  out("repl_backlog_active", 0);
-  out("repl_backlog_size", node.parameters().repl_backlog_size.load());
-  out("repl_backlog_first_byte_offset", 0);
-  out("repl_backlog_histlen", 0);
 }
 
 }  // namespace henge::server

@@ -28,9 +28,9 @@ void TrafficFields(Node& node, InfoFields& out, const Totals& totals) {
   out("instantaneous_input_repl_kbps", "0.00");
   out("instantaneous_output_repl_kbps", "0.00");
   out("rejected_connections", RejectedConnections(node));
-  out("sync_full", 0);
-  out("sync_partial_ok", 0);
-  out("sync_partial_err", 0);
+  out("sync_full", node.replication().full_syncs());
+  out("sync_partial_ok", node.replication().partial_syncs());
+  out("sync_partial_err", node.replication().partial_refusals());
 }
 
 void KeyFields(Node& node, InfoFields& out, const Totals& totals) {

@@ -86,7 +86,7 @@ absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last)
   const AofParser::Result result = parser.Next();
   if (result == AofParser::Result::kEnd) return absl::OkStatus();
   if (parser.only_room()) {
-    part.contents.reset();  // What is mapped may not be cut.
+    part.contents.reset();                   // What is mapped may not be cut.
     const bool keep = rdb_.held != nullptr;  // The file is being written.
     return keep ? absl::OkStatus()
                 : persistence::CutRoom(PosixFileSystem(), path, parser.good_until());

@@ -9,9 +9,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
+#include "commands/scripting/library_registry.h"
+#include "commands/scripting/script_host.h"
 #include "persistence/file.h"
 #include "server/node.h"
 #include "server/persistence/aof_loader.h"
+#include "store/unheard.h"
 
 namespace henge::server {
 
@@ -121,7 +124,11 @@ absl::Status DatasetLoader::LoadAll() {
     const auto exists = persistence::FileExists(PosixFileSystem(), rdb);
     found = !exists.ok() || *exists;  // What can't be told is an error when it is read.
     if (found) {
-      if (const absl::Status status = LoadRdbFile(rdb); !status.ok()) return status;
+      if (const absl::Status status = LoadRdbFile(rdb).status(); !status.ok()) {
+        LogError("Terminating server after rdb file reading failure.",
+                 {{"error", Std(status.message())}});
+        return status;
+      }
     }
   }
   if (found) {
@@ -135,21 +142,48 @@ absl::Status DatasetLoader::LoadAll() {
   return node_.journaling().Start(std::move(files));
 }
 
-absl::Status DatasetLoader::LoadRdbFile(const std::string& path) {
+absl::StatusOr<persistence::RdbLoaded> DatasetLoader::LoadRdbFile(const std::string& path) {
   const auto contents = PosixFileSystem().Read(path);
   if (!contents.ok()) return contents.status();
   const std::string_view bytes = (*contents)->bytes();
   progress_.total_bytes.fetch_add(bytes.size());
   LogNotice("Loading RDB", {{"file", path}, {"bytes", bytes.size()}});
-  const auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
-  if (!loaded.ok()) {
-    const absl::Status status = Annotated(path, loaded.status());
-    LogError("Terminating server after rdb file reading failure.",
-             {{"error", Std(status.message())}});
-    return status;
-  }
+  auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
+  if (!loaded.ok()) return Annotated(path, loaded.status());
   ReportLeftOut(*loaded, progress_);
-  return LoadLibraries(node_, *loaded, nullptr, true);
+  if (absl::Status status = LoadLibraries(node_, *loaded, nullptr, true); !status.ok()) return status;
+  return loaded;
+}
+
+absl::StatusOr<persistence::RdbLoaded> DatasetLoader::Replace(const std::string& path) {
+  progress_.Reset();
+  started_.store(SystemClock().NowMillis());
+  loading_.store(true);
+  FlushAll();
+  const int64_t begin = SystemClock().MonotonicMicros();
+  auto loaded = LoadRdbFile(path);
+  if (!loaded.ok()) {
+    FlushAll();  // A part of the data is worse than none.
+    return loaded;
+  }
+  const double seconds = static_cast<double>(SystemClock().MonotonicMicros() - begin) / 1e6;
+  LogNotice("Done loading RDB", {{"seconds", seconds}, {"keys", Keys(node_.store())}});
+  node_.saver().NoteLoaded();
+  return loaded;
+}
+
+void DatasetLoader::EndReplacing() { loading_.store(false); }
+
+void DatasetLoader::FlushAll() {
+  store::LockSet locks(node_.store());
+  locks.AddAll();
+  locks.Lock();
+  store::Unheard unheard;
+  store::Store& store = node_.store();
+  store::Keyspace(store, locks, unheard, 0, SystemClock().NowMillis())
+      .FlushDatabases(0, static_cast<DbIndex>(store.databases() - 1), store::FlushMode::kLazy);
+  node_.services().scripting().libraries().Flush();
+  node_.tracking().OnFlush(pubsub::Exchange::kNoWorker);
 }
 
 absl::Status DatasetLoader::LoadLocked(const store::LockSet& held, bool merge) {

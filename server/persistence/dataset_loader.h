@@ -7,6 +7,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <atomic>
 #include <thread>
@@ -36,6 +37,11 @@ class DatasetLoader {
   // The same with the append-only file, whose end is not cut: for DEBUG LOADAOF.
   absl::Status LoadAofLocked(const store::LockSet& held);
 
+  // At run time: all data gives way to the file's; commands are refused meanwhile, and until
+  // EndReplacing. What expired stays if this is a follower. No shard may be locked.
+  absl::StatusOr<persistence::RdbLoaded> Replace(const std::string& path);
+  void EndReplacing();
+
   bool loading() const { return loading_.load(std::memory_order_relaxed); }
   const persistence::LoadProgress& progress() const { return progress_; }
   UnixMillis started() const { return started_.load(std::memory_order_relaxed); }
@@ -44,7 +50,8 @@ class DatasetLoader {
   bool IsAnythingThere() const;
   void Run();
   absl::Status LoadAll();
-  absl::Status LoadRdbFile(const std::string& path);
+  absl::StatusOr<persistence::RdbLoaded> LoadRdbFile(const std::string& path);
+  void FlushAll();
   persistence::RdbLoadOptions Options() const;
 
   Node& node_;

@@ -6,12 +6,11 @@
 #include "base/clock.h"
 #include "commands/context.h"
 #include "server/node.h"
-#include "store/unheard.h"
 
 namespace henge::server {
 
-EffectApplier::EffectApplier(Node& node, const store::LockSet* held)
-    : node_(node), held_(held), writer_(replies_) {}
+EffectApplier::EffectApplier(Node& node, const store::LockSet* held, store::EffectSink* sink)
+    : node_(node), held_(held), sink_(sink == nullptr ? unheard_ : *sink), writer_(replies_) {}
 
 absl::StatusOr<EffectApplier::Call> EffectApplier::Prepare(
     std::span<const std::string_view> command, std::vector<store::Key>& keys) {
@@ -50,8 +49,7 @@ absl::Status EffectApplier::Run(const Call& call) {
     if (call.touches_all) own.AddAll();
     if ((spec.flags & commands::kWalks) == 0) own.Lock();
   }
-  store::Unheard unheard;
-  store::Keyspace keyspace(node_.store(), held_ == nullptr ? own : *held_, unheard, call.db,
+  store::Keyspace keyspace(node_.store(), held_ == nullptr ? own : *held_, sink_, call.db,
                            SystemClock().NowMillis());
   keyspace.set_sees_expired(true);
   client_.db.store(call.db, std::memory_order_relaxed);

@@ -18,6 +18,7 @@
 #include "proto/reply_buffer.h"
 #include "proto/reply_writer.h"
 #include "store/keyspace.h"
+#include "store/unheard.h"
 
 namespace henge::server {
 
@@ -36,7 +37,9 @@ class EffectApplier {
   };
 
   // `held`: every shard is locked already, by whom; else each command locks what it needs.
-  explicit EffectApplier(Node& node, const store::LockSet* held = nullptr);
+  // `sink` hears of the changes; null: nobody.
+  explicit EffectApplier(Node& node, const store::LockSet* held = nullptr,
+                         store::EffectSink* sink = nullptr);
 
   // What the command is; its keys are appended to `keys`, and those of the call are yet to be set.
   // The status says that it is unknown, or what is wrong with it.
@@ -46,12 +49,15 @@ class EffectApplier {
   absl::Status Run(const Call& call);
   // The database that a SELECT has left selected.
   DbIndex db() const { return client_.db.load(std::memory_order_relaxed); }
+  void Select(DbIndex db) { client_.db.store(db, std::memory_order_relaxed); }
   // Both, in that database.
   absl::Status Apply(std::span<const std::string_view> command);
 
  private:
   Node& node_;
   const store::LockSet* const held_;
+  store::Unheard unheard_;
+  store::EffectSink& sink_;
   commands::ClientState client_;
   proto::ReplyBuffer replies_;
   proto::ReplyWriter writer_;

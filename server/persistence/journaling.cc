@@ -129,9 +129,25 @@ absl::Status Journaling::WriteBase(persistence::Snapshot& snapshot, const std::s
   return written;
 }
 
+Lsn Journaling::OnUnit(std::span<const persistence::Effect> effects, Slot slot) {
+  // A follower's journal is its leader's: what happens here besides is nobody else's business.
+  const bool kept = (enabled() || replicating()) && !node_.replication().follows();
+  return kept ? journal_.Append(effects, slot) : journal_.end();
+}
+
+void Journaling::UpdateListener() {
+  node_.effect_listener().store(attached_ || replicating() ? this : nullptr);
+}
+
+void Journaling::SetReplicating(bool on) {
+  replicating_.store(on);
+  UpdateListener();
+}
+
 void Journaling::Listen(bool on) {
-  persistence::EffectListener* const before = node_.effect_listener().exchange(on ? this : nullptr);
-  if (on && before == nullptr) gate_.Reset(CommitMark::kDurable, journal_.end());
+  const bool before = std::exchange(attached_, on);
+  UpdateListener();
+  if (on && !before) gate_.Reset(CommitMark::kDurable, journal_.end());
   enabled_.store(on);
   node_.settings().append_only.store(on, std::memory_order_relaxed);
   ApplyParameters();
@@ -297,7 +313,7 @@ absl::Status Journaling::RewriteAttached(AofWriter& writer) {
     if (!enabled()) return absl::CancelledError("the append-only file was turned off");
     snapshot.Begin(SystemClock().NowMillis());
     writer.BeginRewrite();
-    if (node_.effect_listener().load() == nullptr) Listen(true);
+    if (!attached_) Listen(true);
   }
   absl::Status status = WriteBase(snapshot, writer.temporary_base(), format);
   if (status.ok()) return writer.FinishRewrite(format);

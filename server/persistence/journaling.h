@@ -37,9 +37,8 @@ class Journaling final : public persistence::EffectListener {
   ~Journaling() override;
 
   // --- For workers ---
-  Lsn OnUnit(std::span<const persistence::Effect> effects, Slot slot) override {
-    return enabled() ? journal_.Append(effects, slot) : journal_.end();
-  }
+  Lsn OnUnit(std::span<const persistence::Effect> effects, Slot slot) override;
+  persistence::Journal& journal() { return journal_; }
   persistence::CommitGate& gate() { return gate_; }
   // Whether replies wait for the disk: appendfsync always, or everysec and the disk is too slow.
   bool holds_replies() const { return holds_replies_.load(std::memory_order_relaxed); }
@@ -50,6 +49,11 @@ class Journaling final : public persistence::EffectListener {
   // Whether the file takes what is written; else why not.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   std::string error_reason() const;
+
+  // --- For replication ---
+  // Whether followers may ask for what happens. REQUIRES: all shards are locked.
+  void SetReplicating(bool on);
+  bool replicating() const { return replicating_.load(std::memory_order_relaxed); }
 
   // --- The append-only file ---
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
@@ -62,6 +66,7 @@ class Journaling final : public persistence::EffectListener {
   // At once; what is in the journal goes to the disk by a thread of its own, which needs all shards
   // for a moment.
   void TurnOff();
+  void WaitUntilOff() { turned_off_.wait(false); }
   // What is in the journal is on the disk afterwards.
   void Stop();
   // Waits until what is in the journal is in the files that would be loaded. An error if that can't
@@ -90,8 +95,10 @@ class Journaling final : public persistence::EffectListener {
   persistence::AofFiles Files() const;
   std::unique_ptr<persistence::AofWriter> NewWriter(persistence::AofFiles files);
   void StopWriter(persistence::AofWriter* writer);
-  void Listen(bool on);  // With all shards locked, or before anybody is served.
-  void ApplyPolicy();    // With the mutex held, as the next.
+  // With all shards locked, or before anybody is served.
+  void Listen(bool on);
+  void UpdateListener();
+  void ApplyPolicy();  // With the mutex held, as the next.
   bool IsRewriteDue() const;
   void RunRewrites();  // On the snapshots' thread.
   absl::Status Rewrite();
@@ -112,6 +119,8 @@ class Journaling final : public persistence::EffectListener {
   persistence::Journal journal_;
   persistence::CommitGate gate_;
   std::atomic<bool> enabled_{false};
+  std::atomic<bool> replicating_{false};
+  bool attached_ = false;  // The file gets what happens. With all shards locked.
   std::atomic<bool> holds_replies_{false};
   std::atomic<bool> healthy_{true};
   mutable std::mutex mu_;  // Of all below.

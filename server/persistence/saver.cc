@@ -65,6 +65,7 @@ persistence::SnapshotOptions Saver::SnapshotOptions(bool aof_base) const {
     }
     return codes;
   };
+  options.moment_aux = [this] { return node_.replication().PositionFields(); };
   options.key_delay = [&settings] { return settings.rdb_key_save_delay.load(); };
   const std::lock_guard lock(mu_);
   options.cancellation = cancellation_;

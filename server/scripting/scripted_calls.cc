@@ -61,6 +61,9 @@ std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared
   if (run.read_only && (flags & (commands::kWrite | commands::kMayReplicate)) != 0) {
     return "ERR Write commands are not allowed from read-only scripts.";
   }
+  if ((flags & commands::kWrite) != 0 && node_.replication().refuses_writes()) {
+    return errors::kReadOnlyReplica;
+  }
   if ((flags & commands::kWrite) != 0 && !run.wrote.load(std::memory_order_relaxed)) {
     if (node_.saver().refuses_writes()) return errors::kCannotSave;
     if (!node_.journaling().healthy()) {

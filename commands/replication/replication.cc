@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/numbers.h"
+#include "base/strings.h"
+#include "commands/context.h"
+#include "commands/replication/handlers.h"
+
+namespace henge::commands {
+namespace {
+
+// Henge's own capability: "rdb-12" for who reads that version.
+constexpr std::string_view kReadsRdb = "rdb-";
+constexpr size_t kLongestAddress = 46;  // Of IPv6, as Redis has it.
+
+void ServeFollower(CommandContext& ctx, const ReplicationService::SyncRequest& request) {
+  if (ctx.client.client_class.load(std::memory_order_relaxed) == ClientClass::kReplica) return;
+  if (ctx.reply.buffer().pending() > 0) {
+    return ctx.reply.Error("ERR SYNC and PSYNC are invalid with pending output");
+  }
+  const std::string error = ctx.services.replication().ServeFollower(ctx.client, request);
+  if (!error.empty()) ctx.reply.Error(error);
+}
+
+}  // namespace
+
+void ReplicaOf(CommandContext& ctx, ArgReader& args) {
+  if (ctx.services.cluster() != nullptr) {
+    return ctx.reply.Error("ERR REPLICAOF not allowed in cluster mode.");
+  }
+  ReplicationService& replication = ctx.services.replication();
+  const std::string_view host = args.Next();
+  const std::string_view port_text = args.Next();
+  if (EqualsIgnoreCase(host, "no") && EqualsIgnoreCase(port_text, "one")) {
+    replication.FollowNobody();
+    return ctx.reply.Ok();
+  }
+  if (ctx.client.client_class.load(std::memory_order_relaxed) == ClientClass::kReplica) {
+    return ctx.reply.Error("ERR Command is not valid when client is a replica.");
+  }
+  const std::optional<int64_t> port = ParseInt64(port_text);
+  if (!port || *port < 0 || *port > 65535) return ctx.reply.Error("ERR Invalid master port");
+  if (replication.Follow(host, static_cast<int>(*port))) return ctx.reply.Ok();
+  ctx.reply.Simple("OK Already connected to specified master");
+}
+
+void Role(CommandContext& ctx, ArgReader&) {
+  const RoleReport role = ctx.services.replication().Role();
+  if (role.follows) {
+    ctx.reply.Array(5);
+    ctx.reply.Bulk("slave");
+    ctx.reply.Bulk(role.leader_host);
+    ctx.reply.Integer(role.leader_port);
+    ctx.reply.Bulk(role.link);
+    return ctx.reply.Integer(role.offset);
+  }
+  ctx.reply.Array(3);
+  ctx.reply.Bulk("master");
+  ctx.reply.Integer(role.offset);
+  ctx.reply.Array(role.followers.size());
+  for (const RoleReport::Follower& follower : role.followers) {
+    ctx.reply.Array(3);
+    ctx.reply.Bulk(follower.address);
+    ctx.reply.Bulk(std::to_string(follower.port));
+    ctx.reply.Bulk(std::to_string(follower.offset));
+  }
+}
+
+void Sync(CommandContext& ctx, ArgReader&) { ServeFollower(ctx, {}); }
+
+void Psync(CommandContext& ctx, ArgReader& args) {
+  ReplicationService::SyncRequest request{.partial = true};
+  request.history_id = args.Next();
+  request.next_offset = args.Integer();
+  if (!args.Done()) return ctx.reply.Error(args.error());
+  ServeFollower(ctx, request);
+}
+
+void ReplConf(CommandContext& ctx, ArgReader& args) {
+  if (args.left() % 2 != 0) return ctx.reply.Error(errors::kSyntax);
+  FollowerTraits& follower = ctx.client.follower;
+  while (!args.empty()) {
+    const std::string_view option = args.Next();
+    if (EqualsIgnoreCase(option, "listening-port")) {
+      const int64_t port = args.Integer();
+      if (!args.ok()) return ctx.reply.Error(args.error());
+      follower.port = static_cast<int>(port);
+    } else if (EqualsIgnoreCase(option, "ip-address")) {
+      const std::string_view address = args.Next();
+      if (address.size() >= kLongestAddress) {
+        return ctx.reply.Error(fmt::format(
+            "ERR REPLCONF ip-address provided by replica instance is too long: {} bytes",
+            address.size()));
+      }
+      follower.address = address;
+    } else if (EqualsIgnoreCase(option, "capa")) {
+      const std::string_view capability = args.Next();
+      if (EqualsIgnoreCase(capability, "eof")) follower.takes_eof = true;
+      if (EqualsIgnoreCase(capability, "psync2")) follower.takes_psync2 = true;
+      if (capability.starts_with(kReadsRdb)) {
+        follower.rdb_version = static_cast<int>(
+            std::clamp<int64_t>(ParseInt64(capability.substr(kReadsRdb.size())).value_or(0),
+                                follower.rdb_version, INT16_MAX));
+      }
+    } else if (EqualsIgnoreCase(option, "ack")) {
+      // What a follower reports all the time is not answered.
+      const std::optional<int64_t> offset = ParseInt64(args.Next());
+      std::optional<int64_t> durable = -1;
+      if (args.Accept("fack")) durable = ParseInt64(args.Next());
+      if (!offset || !durable) return;
+      return ctx.services.replication().Acknowledge(ctx.client, *offset, *durable);
+    } else if (EqualsIgnoreCase(option, "getack")) {
+      return;  // Said by leaders, in their stream.
+    } else if (EqualsIgnoreCase(option, "version") || EqualsIgnoreCase(option, "rdb-only") ||
+               EqualsIgnoreCase(option, "rdb-filter-only")) {
+      args.Skip();
+    } else {
+      return ctx.reply.Error(fmt::format("ERR Unrecognized REPLCONF option: {}", option));
+    }
+  }
+  ctx.reply.Ok();
+}
+
+}  // namespace henge::commands

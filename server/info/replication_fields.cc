@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// INFO replication.
+#include <fmt/format.h>
+
+#include "base/clock.h"
+#include "server/info/sections.h"
+#include "server/node.h"
+
+namespace henge::server {
+namespace {
+
+std::string_view StateName(FollowerFeed::State state) {
+  switch (state) {
+    case FollowerFeed::State::kWaiting:
+      return "wait_bgsave";
+    case FollowerFeed::State::kSending:
+      return "send_bulk";
+    default:
+      return "online";
+  }
+}
+
+void FollowingFields(Node& node, const Replication::Report& report, InfoFields& out) {
+  const UnixMillis now = SystemClock().NowMillis();
+  const bool up = report.link == LeaderLink::State::kConnected;
+  const bool syncing = report.link == LeaderLink::State::kSync;
+  out("master_host", report.leader_host);
+  out("master_port", report.leader_port);
+  out("master_link_status", up ? "up" : "down");
+  out("master_last_io_seconds_ago",
+      report.last_heard == 0 || !up ? -1 : (now - report.last_heard) / 1000);
+  out("master_sync_in_progress", syncing ? 1 : 0);
+  out("slave_read_repl_offset", report.offset);
+  out("slave_repl_offset", report.offset);
+  if (syncing) {
+    const int64_t total = report.payload_total;
+    out("master_sync_total_bytes", total);
+    out("master_sync_read_bytes", report.payload_bytes);
+    out("master_sync_left_bytes", total < 0 ? -1 : total - report.payload_bytes);
+    out("master_sync_perc",
+        fmt::format("{:.2f}", total > 0 ? 100.0 * static_cast<double>(report.payload_bytes) /
+                                              static_cast<double>(total)
+                                        : 0.0));
+    out("master_sync_last_io_seconds_ago", (now - report.last_heard) / 1000);
+  }
+  if (!up) out("master_link_down_since_seconds", (now - report.down_since) / 1000);
+  const Settings& settings = node.parameters();
+  out("slave_priority", settings.replica_priority.load());
+  out("slave_read_only", settings.replica_read_only.load() ? 1 : 0);
+  out("replica_announced", settings.replica_announced.load() ? 1 : 0);
+}
+
+}  // namespace
+
+void ReplicationFields(Node& node, InfoFields& out) {
+  const Replication::Report report = node.replication().report();
+  out("role", report.follows ? "slave" : "master");
+  if (report.follows) FollowingFields(node, report, out);
+  out("connected_slaves", report.followers.size());
+  size_t number = 0;
+  for (const Replication::FollowerReport& follower : report.followers) {
+    out(fmt::format("slave{}", number++),
+        fmt::format("ip={},port={},state={},offset={},lag={}", follower.address, follower.port,
+                    StateName(follower.state), follower.offset,
+                    follower.plain ? 0 : follower.lag_seconds));
+  }
+  out("master_failover_state", "no-failover");
+  out("master_replid", report.history_id);
+  out("master_replid2", report.second_id);
+  out("master_repl_offset", report.offset);
+  out("second_repl_offset", report.second_offset);
+  out("repl_backlog_active", report.backlog ? 1 : 0);
+  out("repl_backlog_size", node.parameters().repl_backlog_size.load());
+  out("repl_backlog_first_byte_offset", report.backlog_begin);
+  out("repl_backlog_histlen", report.backlog_bytes);
+}
+
+}  // namespace henge::server

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/replication/replication.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/numbers.h"
+#include "base/random.h"
+#include "base/strings.h"
+#include "server/node.h"
+#include "server/session.h"
+
+namespace henge::server {
+
+using commands::ClientClass;
+using commands::FollowerTraits;
+using persistence::JournalReader;
+
+namespace {
+
+constexpr std::string_view kPing[] = {"PING"};
+
+std::string HostOf(std::string_view address) {
+  return std::string(address.substr(0, address.rfind(':')));
+}
+
+std::string_view LinkName(LeaderLink::State state) {
+  switch (state) {
+    case LeaderLink::State::kConnect:
+      return "connect";
+    case LeaderLink::State::kConnecting:
+      return "connecting";
+    case LeaderLink::State::kHandshake:
+      return "handshake";
+    case LeaderLink::State::kSync:
+      return "sync";
+    default:
+      return "connected";
+  }
+}
+
+}  // namespace
+
+Replication::Replication(Node& node) : node_(node) {}
+
+Replication::~Replication() { Stop(); }
+
+void Replication::Start() {
+  const std::string leader = node_.parameters().replicaof.load();
+  const size_t space = leader.rfind(' ');
+  if (space == std::string::npos) return;
+  const std::optional<int64_t> port = ParseInt64(leader.substr(space + 1));
+  if (!port) return;
+  store::LockSet locks(node_.store());
+  locks.AddAll();
+  locks.Lock();
+  Follow(leader.substr(0, space), static_cast<int>(*port));
+}
+
+void Replication::Stop() {
+  link_number_.store(0);
+  std::vector<std::shared_ptr<LeaderLink>> links;
+  std::vector<std::shared_ptr<FollowerFeed>> feeds;
+  {
+    const std::lock_guard lock(mu_);
+    stopped_ = true;
+    if (link_ != nullptr) old_links_.push_back(std::exchange(link_, nullptr));
+    links.swap(old_links_);
+    feeds.swap(old_feeds_);
+    feeds.insert(feeds.end(), feeds_.begin(), feeds_.end());
+    feeds_.clear();
+  }
+  for (const auto& link : links) link->Stop();
+  for (const auto& feed : feeds) feed->Stop();
+}
+
+// --- As a leader
+// ----------------------------------------------------------------------------------
+
+std::string Replication::ServeFollower(commands::ClientState& client, const SyncRequest& request) {
+  if (follows()) {
+    const std::lock_guard lock(mu_);
+    if (link_ == nullptr || link_->state() != LeaderLink::State::kConnected) {
+      return "NOMASTERLINK Can't SYNC while not connected with my master";
+    }
+  }
+  const int fd = fcntl(client.fd, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return "ERR Unable to serve a replica now";
+  FollowerTraits traits = client.follower;
+  const std::string address = traits.address.empty() ? HostOf(client.address) : traits.address;
+  auto feed = std::make_shared<FollowerFeed>(node_, client.id, fd, traits, address,
+                                             /*plain=*/!request.partial);
+  std::string greeting;
+  std::unique_ptr<JournalReader> reader;
+  if (request.partial) reader = TryPartial(traits, request, *feed, greeting);
+  client.client_class.store(ClientClass::kReplica, std::memory_order_relaxed);
+  Session::Of(client).connection().HoldOutput();  // Only the feed writes from here on.
+  LogNotice(reader != nullptr ? "Partial resynchronization request accepted"
+                              : "Full resync requested by replica",
+            {{"replica", address}, {"port", traits.port}});
+  {
+    const std::lock_guard lock(mu_);
+    feeds_.push_back(feed);
+    alone_since_ = 0;
+  }
+  if (reader != nullptr) {
+    partial_syncs_.fetch_add(1);
+    feed->StartPartial(std::move(greeting), std::move(reader));
+  } else {
+    full_syncs_.fetch_add(1);
+    feed->StartFull();
+  }
+  return {};
+}
+
+std::unique_ptr<JournalReader> Replication::TryPartial(const FollowerTraits& traits,
+                                                       const SyncRequest& request,
+                                                       FollowerFeed& feed, std::string& greeting) {
+  std::unique_ptr<JournalReader> reader;
+  {
+    const std::lock_guard lock(mu_);
+    const int64_t wanted = request.next_offset - 1;
+    if (node_.journaling().replicating() &&
+        history_.Includes(request.history_id, request.next_offset, offset()) &&
+        wanted >= OffsetOf(history_begin_.load())) {
+      reader = feed.AttachReader(static_cast<Lsn>(wanted - shift_.load()));
+    }
+    greeting = traits.takes_psync2 ? fmt::format("+CONTINUE {}\r\n", history_.id())
+                                   : std::string("+CONTINUE\r\n");
+  }
+  if (reader == nullptr && request.history_id != "?") {
+    partial_refusals_.fetch_add(1);
+    LogNotice("Partial resynchronization not accepted: the history differs, or is not kept so far",
+              {{"asked", request.history_id}, {"offset", request.next_offset}});
+  }
+  return reader;
+}
+
+void Replication::Acknowledge(commands::ClientState& client, int64_t offset,
+                              int64_t durable_offset) {
+  const std::lock_guard lock(mu_);
+  for (const auto& feed : feeds_) {
+    if (feed->id() == client.id) {
+      feed->Acknowledge(offset, durable_offset, SystemClock().NowMillis());
+    }
+  }
+  CountGoodFollowers(SystemClock().NowMillis());
+}
+
+void Replication::OnClosed(ClientId id) {
+  const std::lock_guard lock(mu_);
+  const auto at = std::find_if(feeds_.begin(), feeds_.end(),
+                               [id](const auto& feed) { return feed->id() == id; });
+  if (at == feeds_.end()) return;
+  (*at)->Stop();
+  old_feeds_.push_back(std::move(*at));
+  feeds_.erase(at);
+  if (feeds_.empty()) alone_since_ = SystemClock().NowMillis();
+}
+
+std::shared_ptr<SyncSource> Replication::Source(int rdb_version) {
+  const std::lock_guard lock(mu_);
+  const bool usable = source_ != nullptr && source_->rdb_version() <= rdb_version &&
+                      (source_->state() == SyncSource::State::kWaiting ||
+                       source_->state() == SyncSource::State::kWriting);
+  if (!usable) {
+    source_ = std::make_shared<SyncSource>(node_, rdb_version);
+    source_begun_ = false;
+    BeginSource();
+  }
+  return source_;
+}
+
+// As soon as no other snapshot is under way. REQUIRES: the mutex.
+void Replication::BeginSource() {
+  if (source_ == nullptr || source_begun_ || stopped_) return;
+  source_begun_ = node_.saver().StartOther([source = source_] { source->Run(); });
+}
+
+void Replication::DropSource(const std::shared_ptr<SyncSource>& source) {
+  const std::lock_guard lock(mu_);
+  if (source_ == source) source_ = nullptr;
+}
+
+std::unique_ptr<JournalReader> Replication::BeginSync(SyncSource::Position& position) {
+  if (!node_.journaling().replicating()) {
+    history_begin_.store(node_.journaling().journal().end());
+    node_.journaling().SetReplicating(true);
+  }
+  auto holder = node_.journaling().journal().AttachAtEnd({.hold_bytes = ~uint64_t{0}});
+  const std::lock_guard lock(mu_);
+  position = {history_.id(), OffsetOf(holder->cursor()), holder->cursor()};
+  return holder;
+}
+
+std::vector<std::pair<std::string, std::string>> Replication::PositionFields() {
+  if (!node_.journaling().replicating()) return {};
+  const DbIndex db = follows() ? node_.dispatchers()[0]->applier().db() : 0;
+  const std::lock_guard lock(mu_);
+  return {{"repl-stream-db", std::to_string(db)},
+          {"repl-id", history_.id()},
+          {"repl-offset", std::to_string(offset())}};
+}
+
+// --- The role
+// -------------------------------------------------------------------------------------
+
+bool Replication::Follow(std::string_view host, int port) {
+  const std::lock_guard lock(mu_);
+  if (link_ != nullptr && link_->host() == host && link_->port() == port) return false;
+  if (stopped_) return true;
+  StopLink();
+  const uint64_t number = link_number_.load() + 1;
+  link_ = std::make_shared<LeaderLink>(node_, number, std::string(host), port);
+  link_number_.store(number);
+  follows_.store(true);
+  node_.store().settings().keep_expired.store(true);
+  UpdateRefusals();
+  LogNotice("Following a master", {{"host", host}, {"port", port}});
+  link_->Start();
+  return true;
+}
+
+void Replication::FollowNobody() {
+  const std::lock_guard lock(mu_);
+  if (!follows()) return;
+  StopLink();
+  link_number_.fetch_add(1);
+  node_.journaling().journal().Cut();
+  history_.Branch(offset());
+  DropFollowers();  // They ask again, and hear the new name.
+  follows_.store(false);
+  node_.store().settings().keep_expired.store(false);
+  UpdateRefusals();
+  LogNotice("MASTER MODE enabled", {{"history", history_.id()}, {"offset", offset()}});
+}
+
+// REQUIRES: the mutex, as the rest.
+void Replication::StopLink() {
+  if (link_ == nullptr) return;
+  link_->Stop();
+  old_links_.push_back(std::exchange(link_, nullptr));
+}
+
+void Replication::DropFollowers() {
+  for (const auto& feed : feeds_) feed->Break();
+}
+
+void Replication::UpdateRefusals() {
+  const Settings& settings = node_.parameters();
+  refuses_writes_.store(follows() && settings.replica_read_only.load());
+  refuses_reads_.store(follows() && !settings.replica_serve_stale_data.load() &&
+                       (link_ == nullptr || link_->state() != LeaderLink::State::kConnected));
+  node_.store().settings().leave_eviction.store(follows() &&
+                                                settings.replica_ignore_maxmemory.load());
+}
+
+// Good ones are online and were heard of lately.
+void Replication::CountGoodFollowers(UnixMillis now) {
+  const Settings& settings = node_.parameters();
+  const int64_t wanted = settings.min_replicas_to_write.load();
+  const int64_t lag_ms = settings.min_replicas_max_lag.load() * 1000;
+  const auto good = std::count_if(feeds_.begin(), feeds_.end(), [&](const auto& feed) {
+    return feed->state() == FollowerFeed::State::kOnline && now - feed->heard_at() <= lag_ms;
+  });
+  too_few_followers_.store(wanted > 0 && lag_ms > 0 && !follows() && good < wanted);
+}
+
+void Replication::ApplyParameters() {
+  const std::lock_guard lock(mu_);
+  UpdateRefusals();
+  CountGoodFollowers(SystemClock().NowMillis());
+  node_.journaling().journal().SetBacklog(
+      static_cast<uint64_t>(node_.parameters().repl_backlog_size.load()));
+}
+
+commands::RoleReport Replication::Role() {
+  commands::RoleReport role;
+  const std::lock_guard lock(mu_);
+  role.follows = follows();
+  role.offset = offset();
+  if (link_ != nullptr) {
+    role.leader_host = link_->host();
+    role.leader_port = link_->port();
+    role.link = LinkName(link_->state());
+    if (link_->state() != LeaderLink::State::kConnected && !node_.journaling().replicating()) {
+      role.offset = -1;
+    }
+  }
+  for (const auto& feed : feeds_) {
+    if (feed->state() != FollowerFeed::State::kOnline) continue;
+    role.followers.push_back({feed->address(), feed->port(), feed->acknowledged()});
+  }
+  return role;
+}
+
+// --- As a follower
+// --------------------------------------------------------------------------------
+
+void Replication::Introduce(replication::FollowerIntroduction& me) {
+  if (!node_.journaling().replicating()) return;
+  const std::lock_guard lock(mu_);
+  me.history_id = history_.id();
+  me.next_offset = offset() + 1;
+}
+
+void Replication::Journal(std::string_view bytes, persistence::RecordTag tag) {
+  node_.journaling().journal().AppendEncoded(bytes, tag);
+}
+
+absl::Status Replication::Load(const LeaderLink& link, const std::string& path,
+                               std::string_view history_id, int64_t offset) {
+  const std::lock_guard only_one(load_mu_);
+  const absl::Status stale = absl::CancelledError("it is not followed any more");
+  if (!IsCurrent(link.number())) return stale;
+  const bool append_only = node_.journaling().enabled();
+  if (append_only) {
+    node_.journaling().TurnOff();
+    node_.journaling().WaitUntilOff();
+  }
+  const auto loaded = node_.loader().Replace(path);
+  {
+    store::LockSet locks(node_.store());
+    locks.AddAll();
+    locks.Lock();
+    const std::lock_guard lock(mu_);
+    const bool current = loaded.ok() && IsCurrent(link.number());
+    const Lsn end = node_.journaling().journal().Cut();
+    // Without the data, or with a part, this is no history that anybody knows.
+    history_.Adopt(current ? std::string(history_id) : RandomHex(replication::History::kIdDigits));
+    if (current) shift_.store(offset - static_cast<int64_t>(end));
+    history_begin_.store(end);
+    node_.journaling().SetReplicating(current);
+    DropFollowers();
+    DbIndex db = 0;
+    if (loaded.ok()) {
+      for (const auto& [name, value] : loaded->aux) {
+        if (name != "repl-stream-db") continue;
+        const auto number = ParseInt64(value);
+        if (number && *number >= 0 && *number < node_.store().databases()) {
+          db = static_cast<DbIndex>(*number);
+        }
+      }
+    }
+    node_.dispatchers()[0]->applier().Select(db);
+  }
+  node_.loader().EndReplacing();
+  if (append_only) {
+    if (const absl::Status status = node_.journaling().TurnOn(); !status.ok()) {
+      LogWarning("The append-only file can't be begun anew", {{"error", Std(status.message())}});
+    }
+  }
+  if (!loaded.ok()) return loaded.status();
+  return IsCurrent(link.number()) ? absl::OkStatus() : stale;
+}
+
+bool Replication::Continue(const LeaderLink& link, std::string_view history_id) {
+  store::LockSet locks(node_.store());
+  locks.AddAll();
+  locks.Lock();
+  const std::lock_guard lock(mu_);
+  if (!IsCurrent(link.number())) return false;
+  if (history_id != history_.id()) {
+    history_.Rename(history_id, offset());
+    DropFollowers();  // They ask again, and hear the new name.
+  }
+  return true;
+}
+
+std::pair<int64_t, int64_t> Replication::AppliedOffsets() const {
+  const int64_t applied = offset();
+  if (!node_.journaling().enabled()) return {applied, -1};
+  const Lsn durable = node_.journaling().gate().at(persistence::CommitMark::kDurable);
+  return {applied, durable == persistence::CommitGate::kEverything
+                       ? applied
+                       : std::min(applied, OffsetOf(durable))};
+}
+
+void Replication::NoteRefused(const absl::Status& status) {
+  if (refused_.fetch_add(1) < 10) {
+    LogWarning(
+        "== CRITICAL == This replica is sending an error to its master: a command of the "
+        "stream was refused",
+        {{"error", Std(status.message())}});
+  }
+}
+
+// --- Upkeep
+// ---------------------------------------------------------------------------------------
+
+void Replication::Reap() {
+  std::vector<std::shared_ptr<LeaderLink>> links;
+  std::vector<std::shared_ptr<FollowerFeed>> feeds;
+  {
+    const std::lock_guard lock(mu_);
+    const auto move_ended = [](auto& from, auto& to) {
+      const auto ended = std::stable_partition(from.begin(), from.end(),
+                                               [](const auto& x) { return !x->ended(); });
+      std::move(ended, from.end(), std::back_inserter(to));
+      from.erase(ended, from.end());
+    };
+    move_ended(old_links_, links);
+    move_ended(old_feeds_, feeds);
+  }
+}
+
+void Replication::Tick(UnixMillis now) {
+  Reap();
+  const Settings& settings = node_.parameters();
+  bool ping = false;
+  bool forget = false;
+  {
+    const std::lock_guard lock(mu_);
+    BeginSource();
+    UpdateRefusals();
+    CountGoodFollowers(now);
+    const bool used = source_ != nullptr && source_.use_count() > 1;
+    if (!used && source_begun_) source_ = nullptr;
+    const int64_t timeout_ms = settings.repl_timeout.load() * 1000;
+    for (const auto& feed : feeds_) {
+      const bool online = feed->state() == FollowerFeed::State::kOnline && !feed->plain();
+      if (online && now - feed->heard_at() > timeout_ms) {
+        LogWarning("Disconnecting timedout replica",
+                   {{"replica", feed->address()}, {"port", feed->port()}});
+        feed->Break();
+      }
+    }
+    const int64_t period_ms = settings.repl_ping_replica_period.load() * 1000;
+    if (!feeds_.empty() && !follows() && now - pinged_at_ >= period_ms) {
+      pinged_at_ = now;
+      ping = node_.journaling().replicating();
+    }
+    const int64_t ttl_ms = settings.repl_backlog_ttl.load() * 1000;
+    forget = feeds_.empty() && !follows() && node_.journaling().replicating() && ttl_ms > 0 &&
+             alone_since_ != 0 && now - alone_since_ > ttl_ms;
+  }
+  if (ping) {
+    node_.journaling().journal().AppendControl(kPing);
+    node_.journaling().WakeReaders();
+  }
+  if (forget) ForgetBacklog();
+}
+
+// Nobody has asked for so long that the journal is no longer written for that; what comes then is
+// another history.
+void Replication::ForgetBacklog() {
+  store::LockSet locks(node_.store());
+  locks.AddAll();
+  locks.Lock();
+  const std::lock_guard lock(mu_);
+  if (!feeds_.empty() || follows() || source_ != nullptr) return;
+  LogNotice("Replication backlog freed: there was no replica for repl-backlog-ttl");
+  history_.Adopt(RandomHex(replication::History::kIdDigits));
+  node_.journaling().SetReplicating(false);
+}
+
+// --- What it tells
+// --------------------------------------------------------------------------------
+
+int64_t Replication::offset() const { return OffsetOf(node_.journaling().journal().end()); }
+
+size_t Replication::followers() const {
+  const std::lock_guard lock(mu_);
+  return feeds_.size();
+}
+
+Replication::Report Replication::report() const {
+  const UnixMillis now = SystemClock().NowMillis();
+  Report report;
+  const std::lock_guard lock(mu_);
+  report.follows = follows();
+  report.history_id = history_.id();
+  report.second_id = history_.second_id();
+  report.second_offset = history_.second_offset();
+  report.offset = offset();
+  report.backlog = node_.journaling().replicating();
+  if (report.backlog) {
+    const Lsn begin = std::max(node_.journaling().journal().begin(), history_begin_.load());
+    report.backlog_begin = OffsetOf(begin) + 1;
+    report.backlog_bytes = report.offset - OffsetOf(begin);
+  }
+  for (const auto& feed : feeds_) {
+    report.followers.push_back({feed->address(), feed->port(), feed->state(), feed->acknowledged(),
+                                (now - feed->heard_at()) / 1000, feed->plain()});
+  }
+  if (link_ != nullptr) {
+    report.leader_host = link_->host();
+    report.leader_port = link_->port();
+    report.link = link_->state();
+    report.last_heard = link_->last_heard();
+    report.down_since = link_->down_since();
+    report.payload_bytes = link_->payload_bytes();
+    report.payload_total = link_->payload_total();
+  }
+  return report;
+}
+
+}  // namespace henge::server

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replication: the node's part in a replica group: whom it follows, who follows it, and which
+// history its data belongs to.
+//
+//   offset in the history = LSN + a constant, which changes when a full sync replaces the data
+//
+// The role and the history change while all shards are locked; what is read on the hot path is
+// atomic. The mutex is a leaf: shards may be locked when it is taken, never the other way round.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/types.h"
+#include "commands/services.h"
+#include "persistence/journal/chunk.h"
+#include "persistence/journal/journal_reader.h"
+#include "replication/follower_protocol.h"
+#include "replication/history.h"
+#include "server/replication/follower_feed.h"
+#include "server/replication/leader_link.h"
+#include "server/replication/sync_source.h"
+
+namespace henge::server {
+
+class Node;
+
+class Replication final : public commands::ReplicationService {
+ public:
+  explicit Replication(Node& node);
+  ~Replication() override;
+
+  // Follows whom the configuration names. REQUIRES: the workers are there.
+  void Start();
+  // All threads have ended afterwards. REQUIRES: the workers are still at work.
+  void Stop();
+  void Tick(UnixMillis now);  // Each 100 ms, on the first worker.
+  void ApplyParameters();
+
+  // --- For the gate; any thread
+  // -------------------------------------------------------------------
+  bool follows() const { return follows_.load(std::memory_order_relaxed); }
+  // Whether clients may not write, as they would be alone with it.
+  bool refuses_writes() const { return refuses_writes_.load(std::memory_order_relaxed); }
+  // Whether a write would be in fewer places than min-replicas-to-write asks for.
+  bool too_few_followers() const { return too_few_followers_.load(std::memory_order_relaxed); }
+  // Whether what is here may be old, and is not to be shown.
+  bool refuses_reads() const { return refuses_reads_.load(std::memory_order_relaxed); }
+
+  // --- commands::ReplicationService
+  // ---------------------------------------------------------------
+  std::string ServeFollower(commands::ClientState& client, const SyncRequest& request) override;
+  void Acknowledge(commands::ClientState& client, int64_t offset, int64_t durable_offset) override;
+  // REQUIRES, of both: every shard is locked.
+  bool Follow(std::string_view host, int port) override;
+  void FollowNobody() override;
+  commands::RoleReport Role() override;
+  // The worker's thread: a follower's connection is closed.
+  void OnClosed(ClientId id);
+
+  // --- As a leader
+  // -------------------------------------------------------------------------------- The snapshot
+  // that a follower may join: one that is there, or is made now.
+  std::shared_ptr<SyncSource> Source(int rdb_version);
+  void DropSource(const std::shared_ptr<SyncSource>& source);
+  // The moment of a full sync: where it stands, and somebody who holds the journal from there on.
+  // REQUIRES: every shard is locked.
+  std::unique_ptr<persistence::JournalReader> BeginSync(SyncSource::Position& position);
+  // What an RDB file says of the history. REQUIRES: every shard is locked.
+  std::vector<std::pair<std::string, std::string>> PositionFields();
+
+  // --- As a follower
+  // ------------------------------------------------------------------------------
+  void Introduce(replication::FollowerIntroduction& me);
+  // Whether that link is the one that is followed. True holds as long as a shard is locked.
+  bool IsCurrent(uint64_t link) const { return link_number_.load() == link; }
+  // REQUIRES: the unit's shards are locked.
+  void Journal(std::string_view bytes, persistence::RecordTag tag);
+  // The link's thread, as the rest. All data is replaced by the file's.
+  absl::Status Load(const LeaderLink& link, const std::string& path, std::string_view history_id,
+                    int64_t offset);
+  // False: it is not followed any more.
+  bool Continue(const LeaderLink& link, std::string_view history_id);
+  // How much of the history is applied, and on the disk; -1: there is no file.
+  std::pair<int64_t, int64_t> AppliedOffsets() const;
+  void NoteRefused(const absl::Status& status);
+
+  struct FollowerReport {
+    std::string address;
+    int port = 0;
+    FollowerFeed::State state = FollowerFeed::State::kWaiting;
+    int64_t offset = 0;
+    int64_t lag_seconds = 0;
+    bool plain = false;
+  };
+  struct Report {
+    bool follows = false;
+    std::string history_id;
+    std::string second_id;
+    int64_t offset = 0;
+    int64_t second_offset = 0;
+    bool backlog = false;
+    int64_t backlog_begin = 0;  // Offset of the first byte kept, counted from 1 as Redis does.
+    int64_t backlog_bytes = 0;
+    std::vector<FollowerReport> followers;
+    std::string leader_host;
+    int leader_port = 0;
+    LeaderLink::State link = LeaderLink::State::kConnect;
+    UnixMillis last_heard = 0;
+    UnixMillis down_since = 0;
+    int64_t payload_bytes = 0;
+    int64_t payload_total = -1;
+  };
+  Report report() const;
+  int64_t offset() const;
+  size_t followers() const;
+  uint64_t full_syncs() const { return full_syncs_.load(); }
+  uint64_t partial_syncs() const { return partial_syncs_.load(); }
+  uint64_t partial_refusals() const { return partial_refusals_.load(); }
+
+ private:
+  int64_t OffsetOf(Lsn lsn) const { return static_cast<int64_t>(lsn) + shift_.load(); }
+  // The answer to a follower that can go on from where it was, and its reader; or null.
+  std::unique_ptr<persistence::JournalReader> TryPartial(const commands::FollowerTraits& traits,
+                                                         const SyncRequest& request,
+                                                         FollowerFeed& feed, std::string& greeting);
+  void StopLink();
+  void DropFollowers();
+  void UpdateRefusals();
+  void CountGoodFollowers(UnixMillis now);
+  void Reap();
+  void BeginSource();
+  void ForgetBacklog();
+
+  Node& node_;
+  std::atomic<bool> follows_{false};
+  std::atomic<bool> refuses_writes_{false};
+  std::atomic<bool> refuses_reads_{false};
+  std::atomic<bool> too_few_followers_{false};
+  std::atomic<int64_t> shift_{0};      // An offset minus its LSN.
+  std::atomic<Lsn> history_begin_{0};  // The journal before it is of another history.
+  std::atomic<uint64_t> link_number_{0};
+  std::atomic<uint64_t> full_syncs_{0};
+  std::atomic<uint64_t> partial_syncs_{0};
+  std::atomic<uint64_t> partial_refusals_{0};
+  std::atomic<uint64_t> refused_{0};
+  std::mutex load_mu_;  // Held by the one who replaces the data; before all others.
+
+  mutable std::mutex mu_;  // Of all below.
+  replication::History history_;
+  std::shared_ptr<LeaderLink> link_;
+  std::vector<std::shared_ptr<LeaderLink>> old_links_;  // About to end.
+  std::vector<std::shared_ptr<FollowerFeed>> feeds_;
+  std::vector<std::shared_ptr<FollowerFeed>> old_feeds_;
+  std::shared_ptr<SyncSource> source_;
+  bool source_begun_ = false;
+  UnixMillis pinged_at_ = 0;
+  UnixMillis alone_since_ = 0;  // Without followers; 0: there are some.
+  bool stopped_ = false;
+};
+
+}  // namespace henge::server

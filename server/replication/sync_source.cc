@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/replication/sync_source.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "persistence/snapshot/snapshot.h"
+#include "server/node.h"
+
+namespace henge::server {
+
+// Appends to the file and tells the readers.
+class SyncSource::Sink final : public persistence::ByteSink {
+ public:
+  explicit Sink(SyncSource& source) : source_(source) {}
+  absl::Status Append(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t n = write(source_.fd_, bytes.data(), bytes.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return absl::ErrnoToStatus(errno, "the full sync's file");
+      bytes.remove_prefix(static_cast<size_t>(n));
+      source_.size_.fetch_add(static_cast<uint64_t>(n), std::memory_order_release);
+    }
+    const std::lock_guard lock(source_.mu_);
+    source_.changed_.notify_all();
+    return absl::OkStatus();
+  }
+
+ private:
+  SyncSource& source_;
+};
+
+SyncSource::~SyncSource() {
+  if (fd_ >= 0) close(fd_);
+}
+
+absl::Status SyncSource::Open() {
+  const std::string name = fmt::format("temp-sync-{}.rdb", getpid());
+  fd_ = open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd_ < 0) return absl::ErrnoToStatus(errno, name);
+  unlink(name.c_str());  // It has no name from here on, and ends with the process at the latest.
+  return absl::OkStatus();
+}
+
+void SyncSource::Run() {
+  if (const absl::Status status = Open(); !status.ok()) return Fail(status);
+  persistence::SnapshotOptions options = node_.saver().SnapshotOptions(/*aof_base=*/false);
+  options.rdb.version = std::min(options.rdb.version, rdb_version_);
+  persistence::Snapshot snapshot(node_.store(), std::move(options));
+  {
+    store::LockSet locks(node_.store());
+    locks.AddAll();
+    locks.Lock();
+    holder_ = node_.replication().BeginSync(position_);
+    snapshot.Begin(SystemClock().NowMillis());
+  }
+  LogNotice("Full sync: writing the snapshot for followers",
+            {{"keys", snapshot.progress().keys}, {"offset", position_.offset}});
+  const int64_t began = SystemClock().MonotonicMicros();
+  Set(State::kWriting);
+  Sink sink(*this);
+  const absl::Status status = snapshot.Write(sink);
+  if (!status.ok()) return Fail(status);
+  LogNotice("Full sync: the snapshot is written",
+            {{"bytes", size()}, {"ms", (SystemClock().MonotonicMicros() - began) / 1000}});
+  Set(State::kWritten);
+  holder_.reset();
+}
+
+void SyncSource::Fail(const absl::Status& status) {
+  LogWarning("Full sync: the snapshot could not be written", {{"error", Std(status.message())}});
+  Set(State::kFailed);
+  holder_.reset();
+}
+
+void SyncSource::Set(State state) {
+  const std::lock_guard lock(mu_);
+  state_ = state;
+  changed_.notify_all();
+}
+
+SyncSource::State SyncSource::state() const {
+  const std::lock_guard lock(mu_);
+  return state_;
+}
+
+SyncSource::State SyncSource::WaitBeyond(State state, std::chrono::milliseconds patience) {
+  std::unique_lock lock(mu_);
+  changed_.wait_for(lock, patience, [&] { return state_ != state; });
+  return state_;
+}
+
+uint64_t SyncSource::WaitForBytes(uint64_t bytes, std::chrono::milliseconds patience) {
+  std::unique_lock lock(mu_);
+  changed_.wait_for(lock, patience, [&] { return size() > bytes || state_ != State::kWriting; });
+  return size();
+}
+
+absl::Status SyncSource::Read(uint64_t offset, char* to, size_t room, size_t& read) const {
+  ssize_t n;
+  do {
+    n = pread(fd_, to, room, static_cast<off_t>(offset));
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return absl::ErrnoToStatus(errno, "the full sync's file");
+  read = static_cast<size_t>(n);
+  return absl::OkStatus();
+}
+
+}  // namespace henge::server

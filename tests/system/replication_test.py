@@ -1,0 +1,181 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Leaders and followers: Henge and redis-server in every pairing, under load, cut, promoted."""
+import os
+import random
+import sys
+import threading
+
+sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
+                for path in (".", "../compat")]
+
+import harness  # noqa: E402  Found through the path above.
+
+KEYS = 300
+CALLS = 4000
+
+
+def play(client, seed, calls, stop=None):
+    """Writes of all types, transactions and scripts, on a few keys in two databases."""
+    rng = random.Random(seed)
+    for _ in range(calls):
+        if stop is not None and stop.is_set():
+            return
+        key = f"{rng.randrange(KEYS)}"
+        member = f"m{rng.randrange(40)}"
+        pipe = client.pipeline(transaction=rng.random() < 0.3)
+        for _ in range(rng.randrange(1, 5)):
+            rng.choice([
+                lambda p: p.set("s" + key, "x" * rng.randrange(200)),
+                lambda p: p.set("t" + key, "x", px=rng.randrange(20, 2000)),
+                lambda p: p.incr("i" + key),
+                lambda p: p.append("s" + key, member),
+                lambda p: p.rpush("l" + key, member, "y"),
+                lambda p: p.lpop("l" + key),
+                lambda p: p.sadd("e" + key, member, rng.randrange(1000)),
+                lambda p: p.spop("e" + key),
+                lambda p: p.hset("h" + key, member, rng.random()),
+                lambda p: p.hincrbyfloat("f" + key, member, 0.25),
+                lambda p: p.zadd("z" + key, {member: rng.randrange(100)}),
+                lambda p: p.zpopmin("z" + key),
+                lambda p: p.xadd("x" + key, {"f": member}, maxlen=50),
+                lambda p: p.eval("redis.call('set', KEYS[1], ARGV[1]);"
+                                 "return redis.call('incr', KEYS[2])", 2, "a" + key, "b" + key, member),
+                lambda p: p.delete("s" + key, "l" + key),
+                lambda p: p.expire("h" + key, 1000),
+            ])(pipe)
+        pipe.execute(raise_on_error=False)
+
+
+def digest(server):
+    return server.client().execute_command("DEBUG", "DIGEST")
+
+
+def offset(server):
+    return server.client().info("replication")["master_repl_offset"]
+
+
+def follow(server, leader):
+    server.client().execute_command("REPLICAOF", "127.0.0.1", leader.port)
+
+
+def is_up(server):
+    return server.client().info("replication").get("master_link_status") == "up"
+
+
+class ReplicationTest(harness.TestCase):
+    def await_same(self, leader, *followers):
+        """Nothing expires any more once all keys with a deadline are gone."""
+        leader.client().eval(
+            "for _, k in ipairs(redis.call('keys', 't*')) do redis.call('del', k) end", 0)
+        for follower in followers:
+            harness.wait_until(lambda: is_up(follower), 30, "the link")
+            harness.wait_until(lambda: offset(follower) == offset(leader), 30, "the offset")
+            self.assertEqual(digest(follower), digest(leader))
+
+    def test_two_followers_have_what_the_leader_has(self):
+        leader, one, two = (self.henge({"io-threads": 2}) for _ in range(3))
+        play(leader.client(), 1, 500)
+        follow(one, leader)
+        load = [threading.Thread(target=play, args=(leader.client(), seed, CALLS // 4))
+                for seed in (2, 3, 4, 5)]
+        for thread in load:
+            thread.start()
+        follow(two, leader)
+        for thread in load:
+            thread.join()
+        self.await_same(leader, one, two)
+        self.assertEqual(leader.client().info("replication")["connected_slaves"], 2)
+
+    def test_redis_follows(self):
+        leader, follower = self.henge({"io-threads": 2}), self.redis()
+        play(leader.client(), 6, 500)
+        follow(follower, leader)
+        play(leader.client(), 7, 1000)
+        self.await_same(leader, follower)
+
+    def test_redis_leads_and_its_data_moves_over(self):
+        leader, follower = self.redis({"repl-diskless-sync-delay": 0}), self.henge({"io-threads": 2})
+        chained = self.henge()
+        play(leader.client(), 8, 500)
+        follow(follower, leader)
+        follow(chained, follower)
+        play(leader.client(), 9, 1000)
+        self.await_same(leader, follower, chained)
+        follower.client().execute_command("REPLICAOF", "NO", "ONE")
+        follow(leader, follower)
+        play(follower.client(), 10, 500)
+        self.await_same(follower, leader, chained)
+        self.assertEqual(follower.client().info("stats")["sync_partial_ok"], 2)
+
+    def test_a_short_absence_costs_what_was_missed(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        for _ in range(5):
+            leader.client().execute_command("CLIENT", "KILL", "TYPE", "replica")
+            play(leader.client(), 11, 100)
+            self.await_same(leader, follower)
+        stats = leader.client().info("stats")
+        self.assertEqual((stats["sync_full"], stats["sync_partial_ok"]), (1, 5))
+
+    def test_a_long_absence_costs_a_full_copy(self):
+        leader, follower = self.henge({"repl-backlog-size": 20000}), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        follower.pause()
+        leader.client().execute_command("CLIENT", "KILL", "TYPE", "replica")
+        for n in range(300):  # Chunks of the journal are kept whole.
+            leader.client().set(f"big{n}", "x" * 10000)
+        follower.resume()
+        self.await_same(leader, follower)
+        self.assertEqual(leader.client().info("stats")["sync_full"], 2)
+
+    def test_a_follower_reads_and_does_not_write(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        leader.client().set("k", "v")
+        leader.client().set("short", "v", px=50)
+        self.await_same(leader, follower)
+        client = follower.client()
+        self.assertEqual(client.get("k"), b"v")
+        with self.assertRaisesRegex(Exception, "You can't write against a read only replica"):
+            client.set("k", "w")
+        harness.wait_until(lambda: client.get("short") is None)
+        self.assertEqual(client.execute_command("ROLE")[0], b"slave")
+
+    def test_subscribers_and_waiters_on_a_follower_hear(self):
+        leader, follower = self.henge(), self.henge({"notify-keyspace-events": "KEA"})
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        events = follower.client().pubsub()
+        events.psubscribe("__keyevent@0__:*")
+        self.assertEqual(events.get_message(timeout=5)["type"], "psubscribe")
+        reader = follower.client()
+        got = []
+        thread = threading.Thread(
+            target=lambda: got.append(reader.xread({"stream": "$"}, block=10000)))
+        thread.start()
+        harness.wait_until(lambda: follower.client().info("clients")["blocked_clients"] == 1)
+        leader.client().xadd("stream", {"a": "b"})
+        self.assertEqual(events.get_message(timeout=5)["channel"], b"__keyevent@0__:xadd")
+        thread.join()
+        self.assertEqual(got[0][0][0], b"stream")
+
+    def test_a_file_of_a_follower_has_its_leaders_writes(self):
+        leader = self.henge()
+        follower = self.henge({"appendonly": "yes", "io-threads": 2})
+        play(leader.client(), 12, 300)
+        follow(follower, leader)
+        play(leader.client(), 13, 500)
+        self.await_same(leader, follower)
+        before = digest(follower)
+        harness.wait_until(
+            lambda: follower.client().info("persistence")["aof_rewrite_in_progress"] == 0)
+        follower.stop()
+        follower.start()
+        self.assertEqual(digest(follower), before)
+
+
+if __name__ == "__main__":
+    harness.main()
