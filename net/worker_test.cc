@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <string>
 
@@ -160,7 +162,8 @@ class WorkerTest : public ::testing::Test {
     cv.wait(lock, [&] { return done; });
   }
   // Connections that all send in the same round: `first` on the first, "n" on the others.
-  std::vector<std::unique_ptr<Peer>> SendAtOnce(int count, const std::string& first) {
+  std::vector<std::unique_ptr<Peer>> SendAtOnce(
+      int count, const std::string& first, const std::function<void()>& meanwhile = [] {}) {
     std::vector<std::unique_ptr<Peer>> peers;
     for (int i = 0; i < count; ++i) peers.push_back(std::make_unique<Peer>(worker_));
     Settle();
@@ -174,6 +177,7 @@ class WorkerTest : public ::testing::Test {
     for (int i = 0; i < count; ++i) {
       peers[static_cast<size_t>(i)]->Send(Command(i == 0 ? first : std::to_string(i)));
     }
+    meanwhile();
     sent.set_value();
     return peers;
   }
@@ -355,6 +359,65 @@ TEST_F(WorkerTest, ForgetsAConnectionWhoseClientLeft) {
   EXPECT_EQ(worker_.connections(), 1u);
   peer.reset();
   while (worker_.connections() != 0) Settle();
+}
+
+// What is posted while the request is on its way is done before it.
+TEST_F(WorkerTest, LooksIntoItsMailboxBeforeItsSockets) {
+  const auto peers = SendAtOnce(3, "0", [&] {
+    worker_.Post([&] {
+      worker_.ForEachConnection([](Connection& each) {
+        each.FlushSoon();
+        each.out().Append(Bulk("pushed"));
+      });
+    });
+  });
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(peers[static_cast<size_t>(i)]->Receive(Bulk("pushed").size() + Bulk("0").size()),
+              Bulk("pushed") + Bulk(std::to_string(i)));
+  }
+}
+
+TEST_F(WorkerTest, DoesNotWaitWithWhatItPostsToItself) {
+  constexpr int kHops = 50;  // Each would take a whole wait of 100 ms.
+  std::promise<void> done;
+  std::function<void(int)> hop = [&](int left) {
+    if (left == 0) return done.set_value();
+    worker_.AddTimer(0, [&, left] { worker_.Post([&hop, left] { hop(left - 1); }); });
+  };
+  const auto began = std::chrono::steady_clock::now();
+  worker_.Post([&] { hop(kHops); });
+  done.get_future().wait();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
+}
+
+// Two watches are ready in one round, and whichever comes first removes the other.
+TEST_F(WorkerTest, UnwatchesWhatIsReadyInTheSameRound) {
+  for (int round = 0; round < 20; ++round) {
+    int pipes[2][2];
+    for (auto& ends : pipes) {
+      ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+      ASSERT_EQ(write(ends[1], "x", 1), 1);
+    }
+    std::atomic<int> seen{0};
+    std::promise<void> watched;
+    worker_.Post([&] {
+      for (const auto& ends : pipes) {
+        worker_.WatchReadable(ends[0], [&] {
+          seen.fetch_add(1);
+          for (const auto& each : pipes) worker_.Unwatch(each[0]);
+        });
+      }
+      watched.set_value();
+    });
+    watched.get_future().wait();
+    while (seen.load() == 0) std::this_thread::yield();
+    Settle();
+    EXPECT_EQ(seen.load(), 1);
+    for (auto& ends : pipes) {
+      close(ends[0]);
+      close(ends[1]);
+    }
+  }
 }
 
 }  // namespace

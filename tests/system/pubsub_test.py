@@ -95,6 +95,28 @@ class PubsubTest(harness.TestCase):
         harness.wait_until(closed, 20, "the slow listener to be closed")
         self.assertEqual(control.execute_command("PUBSUB", "NUMSUB", "news"), [b"news", 0])
 
+    def test_who_stays_slow_is_closed_though_nothing_more_is_said(self):
+        server = self.henge({"io-threads": 2,
+                             "client-output-buffer-limit": ["pubsub", "0", "1mb", "1"]})
+        slow = [resp.Connection(server.port) for _ in range(2)]
+        for each in slow:
+            each.call("PSUBSCRIBE", "n*")
+        control = server.client()
+        with control.pipeline(transaction=False) as pipe:
+            for _ in range(100):  # The system takes a few MB of these ten.
+                pipe.publish("news", b"x" * 100_000)
+            self.assertEqual(set(pipe.execute()), {len(slow)})
+        self.assertGreater(min(self.pending(control)), 2_000_000)
+        harness.wait_until(lambda: self.pending(control) == [], 20, "the slow listeners to be closed")
+        self.assertEqual(control.info("stats")["client_output_buffer_limit_disconnections"], 2)
+
+    def pending(self, control):
+        """Bytes, of each listener; what it takes is that and what is always there."""
+        listeners = control.client_list(_type="pubsub")
+        for listener in listeners:
+            self.assertGreater(int(listener["tot-mem"]), int(listener["omem"]))
+        return [int(listener["omem"]) for listener in listeners]
+
     def test_a_killed_listener_is_counted_no_longer(self):
         server = self.henge({"io-threads": 2})
         connections = [resp.Connection(server.port) for _ in range(4)]
