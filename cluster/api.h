@@ -39,8 +39,9 @@ struct PeerLink {
   UnixMillis pong_received = 0;   // 0 if never.
   uint64_t topology_version = 0;  // As the peer last told.
   Epoch epoch = 0;
-  bool agrees = true;      // Its topology's fingerprint is ours.
-  std::string error = {};  // Why the last ping failed; empty if it did not.
+  bool agrees = true;         // Its topology's fingerprint is ours.
+  uint64_t unsent_bytes = 0;  // Of messages that wait for the peer.
+  std::string error = {};     // Why the last ping failed; empty if it did not.
 };
 
 // Counted since the start.
@@ -50,6 +51,14 @@ struct BusStats {
   uint64_t pongs_sent = 0;
   uint64_t pongs_received = 0;
   uint64_t pings_failed = 0;
+  // Messages that clients published, each peer's by itself.
+  uint64_t publishes_sent = 0;
+  uint64_t publishes_received = 0;
+  uint64_t publishes_dropped = 0;  // For a peer that reads too slowly or went.
+  uint64_t links_overflowed = 0;   // How often a peer came to be too slow.
+  uint64_t unsent_bytes = 0;       // Now.
+  uint64_t followers = 0;          // Peers that hear what is published here, now.
+  uint64_t following = 0;          // Peers that this node hears.
 };
 
 enum class ClusterHealth : uint8_t { kOk, kFail };

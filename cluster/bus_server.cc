@@ -8,6 +8,8 @@
 #include <chrono>
 #include <utility>
 
+#include "cluster/bus_channel.h"
+
 namespace henge::cluster {
 namespace {
 
@@ -34,6 +36,11 @@ absl::StatusOr<std::unique_ptr<BusServer>> BusServer::Start(
   grpc::ServerBuilder builder;
   // With SO_REUSEPORT a second server would share the port in silence.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kBusKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kBusKeepaliveMillis);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kBusKeepaliveMillis / 2);  // Of the peers, which ask as often.
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
   std::vector<int> bound(options.hosts.size());  // Filled at BuildAndStart.
   for (size_t i = 0; i < options.hosts.size(); ++i) {

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "cluster/relay.h"
 
 namespace henge::cluster {
 
@@ -118,12 +119,27 @@ std::vector<PeerLink> ClusterState::Links() const {
   std::vector<PeerLink> links;
   links.reserve(links_.size());
   for (const auto& [id, link] : links_) links.push_back(link.seen);
+  if (relay_ == nullptr) return links;
+  for (PeerLink& link : links) link.unsent_bytes = relay_->followers().QueuedBytes(link.id);
   return links;
 }
 
 BusStats ClusterState::bus_stats() const {
-  const std::lock_guard lock(mutex_);
-  return stats_;
+  BusStats stats;
+  {
+    const std::lock_guard lock(mutex_);
+    stats = stats_;
+  }
+  if (relay_ == nullptr) return stats;
+  const RelayStats relayed = relay_->stats();
+  stats.publishes_sent = relayed.followers.sent;
+  stats.publishes_received = relayed.received;
+  stats.publishes_dropped = relayed.followers.dropped;
+  stats.links_overflowed = relayed.followers.overflowed;
+  stats.unsent_bytes = relayed.followers.queued_bytes;
+  stats.followers = relayed.followers.followers;
+  stats.following = relayed.following;
+  return stats;
 }
 
 absl::Status ClusterState::Propose(const Change& change) {

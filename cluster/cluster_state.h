@@ -28,6 +28,8 @@
 
 namespace henge::cluster {
 
+class Relay;
+
 struct ClusterOptions {
   NodeId my_id;
   int64_t node_timeout_ms = 15'000;
@@ -49,6 +51,9 @@ class ClusterState final : public ClusterView, public BeatListener {
 
   // Makes a newer topology the current one; an older one, or one without this node, is refused.
   absl::Status Adopt(TopologyPtr topology);
+
+  // What the relay counts is among the stats from here on. Before other threads look.
+  void CountRelay(const Relay& relay) { relay_ = &relay; }
 
   const NodeId& my_id() const override { return options_.my_id; }
   TopologyPtr topology() const override;
@@ -87,6 +92,7 @@ class ClusterState final : public ClusterView, public BeatListener {
 
   ClusterOptions options_;  // my_id is fixed; the rest is guarded by mutex_.
   const Clock& clock_;
+  const Relay* relay_ = nullptr;
 
   mutable std::mutex mutex_;
   TopologyPtr topology_;

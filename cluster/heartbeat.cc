@@ -13,13 +13,11 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/bus_channel.h"
 #include "henge/cluster.grpc.pb.h"
 
 namespace henge::cluster {
 namespace {
-
-constexpr int kReconnectMillis = 200;  // A peer that came back is seen within about a period.
-constexpr int kMaxReconnectMillis = 1000;
 
 void Encode(const Beat& beat, bus::Beat* wire) {
   wire->set_node_id(beat.sender.str());
@@ -37,25 +35,9 @@ std::optional<Beat> Decode(const bus::Beat& wire) {
               .fingerprint = wire.fingerprint()};
 }
 
-std::string Target(const PeerAddress& peer) {
-  const bool bare_ipv6 = peer.host.find(':') != std::string::npos && peer.host[0] != '[';
-  const std::string host = bare_ipv6 ? "[" + peer.host + "]" : peer.host;
-  return host + ":" + std::to_string(peer.bus_port);
-}
-
-std::shared_ptr<grpc::Channel> Connect(const PeerAddress& peer) {
-  grpc::ChannelArguments args;
-  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillis);
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMillis);
-  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMillis);
-  args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // The bus never goes through http_proxy.
-  args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(Target(peer), grpc::InsecureChannelCredentials(), args);
-}
-
 struct Peer {
   explicit Peer(PeerAddress at)
-      : address(std::move(at)), stub(bus::ClusterBus::NewStub(Connect(address))) {}
+      : address(std::move(at)), stub(bus::ClusterBus::NewStub(ConnectToBus(address))) {}
 
   const PeerAddress address;
   const std::unique_ptr<bus::ClusterBus::Stub> stub;

@@ -145,6 +145,11 @@ bool Exchange::Subscribe(Subscriber& subscriber, Kind kind, std::string_view nam
   return true;
 }
 
+// Shard channels are their node's own.
+void Exchange::TellPeers(Kind kind, std::string_view name, bool wanted) {
+  if (peers_ != nullptr && kind != Kind::kShardChannel) peers_->OnInterest(kind, name, wanted);
+}
+
 void Exchange::Join(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind kind,
                     std::string_view name) {
   auto found = topics.find(name);
@@ -152,12 +157,14 @@ void Exchange::Join(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind ki
     found = topics.emplace(name, std::make_shared<Topic>(kind, name, workers_)).first;
     topics_.fetch_add(1, std::memory_order_relaxed);
     names_[static_cast<size_t>(kind)].fetch_add(1, std::memory_order_relaxed);
+    TellPeers(kind, name, true);
   }
   Topic& topic = *found->second;
   std::vector<Subscriber*>& list = topic.by_worker[static_cast<size_t>(subscriber.worker())];
   subscriber.places(kind).emplace(topic.name, Subscriber::Place{found->second, list.size()});
   list.push_back(&subscriber);
   ++subscriber.subscriptions_;
+  if (kind != Kind::kShardChannel) ++subscriber.joins_;
   ++topic.total;
 }
 
@@ -181,6 +188,7 @@ void Exchange::Leave(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind k
   --subscriber.subscriptions_;
   if (--topic->total != 0) return;
   topics.erase(topic->name);
+  TellPeers(kind, topic->name, false);
   topics_.fetch_sub(1, std::memory_order_relaxed);
   names_[static_cast<size_t>(kind)].fetch_sub(1, std::memory_order_relaxed);
 }

@@ -44,6 +44,7 @@
 #include "base/blob.h"
 #include "base/strings.h"
 #include "pubsub/message_run.h"
+#include "pubsub/peers.h"
 #include "pubsub/subscriber.h"
 
 namespace henge::pubsub {
@@ -59,6 +60,12 @@ class Exchange {
   // To a channel and to the patterns that match it, or to a shard channel. `worker` is the
   // caller's own, or kNoWorker. Returns how many get it.
   int64_t Publish(int worker, Kind kind, std::string_view channel, std::string_view payload);
+  // To other nodes, if there are any that want it.
+  void PublishToPeers(std::string_view channel, std::string_view payload) {
+    if (peers_ != nullptr) peers_->Publish(channel, payload);
+  }
+  // They outlive all subscribers. Before anybody subscribes.
+  void Connect(Peers& peers) { peers_ = &peers; }
   // Whether anyone has subscribed to anything.
   bool anyone() const { return topics_.load(std::memory_order_relaxed) != 0; }
 
@@ -112,6 +119,7 @@ class Exchange {
   void Keep(int worker, Topics& topics, const BlobRef& body);
   void DeliverAll(int worker, std::span<const Sent> messages);
   // REQUIRES: the lock of the map is held.
+  void TellPeers(Kind kind, std::string_view name, bool wanted);
   void Join(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind kind, std::string_view name);
   void Leave(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind kind, std::string_view name);
   // Runs `change` on the map that holds `name`, under its lock, when all that was published before
@@ -121,6 +129,7 @@ class Exchange {
 
   const size_t workers_;
   const Wake wake_;
+  Peers* peers_ = nullptr;
   std::array<std::array<Bucket, kBuckets>, 2> buckets_;  // Channels, shard channels.
   mutable std::shared_mutex patterns_mu_;
   StringMap<TopicRef> patterns_;

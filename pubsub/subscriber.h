@@ -32,6 +32,8 @@ class Subscriber {
 
   int worker() const { return worker_; }
   size_t count(Kind kind) const { return places_[static_cast<size_t>(kind)].size(); }
+  // Counts up with each channel and pattern that it subscribes to.
+  uint64_t joins() const { return joins_; }
   bool subscribed() const { return subscriptions_ != 0; }
 
  private:
@@ -46,6 +48,7 @@ class Subscriber {
 
   const int worker_;
   uint32_t subscriptions_ = 0;
+  uint64_t joins_ = 0;
   std::array<Places, kKinds> places_;
 };
 

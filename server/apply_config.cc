@@ -148,6 +148,12 @@ absl::Status ApplyNodeTimeout(Node& node, const Settings& settings) {
   }
   return absl::OkStatus();
 }
+absl::Status ApplyLinkLimit(Node& node, const Settings& settings) {
+  if (node.member() != nullptr) {
+    node.member()->relay().SetLimit(settings.cluster_link_sendbuf_limit.load());
+  }
+  return absl::OkStatus();
+}
 absl::Status ApplyCoverage(Node& node, const Settings& settings) {
   if (node.member() != nullptr) {
     node.member()->state().SetRequireFullCoverage(settings.cluster_require_full_coverage.load());
@@ -227,6 +233,7 @@ constexpr Row kRows[] = {
     {"min-replicas-max-lag", ApplyReplication},
     {"cluster-node-timeout", ApplyNodeTimeout},
     {"cluster-require-full-coverage", ApplyCoverage},
+    {"cluster-link-sendbuf-limit", ApplyLinkLimit},
 };
 
 ClusterConfig ClusterConfigFrom(const Settings& settings) {

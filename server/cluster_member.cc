@@ -93,7 +93,8 @@ std::vector<std::string> BusHosts(const std::vector<std::string>& bind) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
-    const ClusterConfig& config, const std::vector<std::string>& bind, int port) {
+    const ClusterConfig& config, const std::vector<std::string>& bind, int port,
+    cluster::RelayListener& listener) {
   auto start = config.nodes.empty() ? Alone(config, port) : Configured(config);
   if (!start.ok()) return start.status();
   std::unique_ptr<ClusterMember> member(new ClusterMember);
@@ -103,10 +104,17 @@ absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
                                            std::move(start->topology));
   if (!state.ok()) return state.status();
   member->state_ = *std::move(state);
-  auto bus = cluster::BusServer::Start({.hosts = BusHosts(bind), .port = start->self.bus_port},
-                                       {cluster::MakePingService(*member->state_)});
+  member->relay_ = std::make_unique<cluster::Relay>(
+      cluster::RelayOptions{.my_id = start->self.id,
+                            .peers = [state = member->state_.get()] { return state->Peers(); }},
+      listener);
+  member->state_->CountRelay(*member->relay_);
+  auto bus = cluster::BusServer::Start(
+      {.hosts = BusHosts(bind), .port = start->self.bus_port},
+      {cluster::MakePingService(*member->state_), member->relay_->service()});
   if (!bus.ok()) return bus.status();
   member->bus_ = *std::move(bus);
+  member->relay_->Start();
   member->heartbeat_ =
       std::make_unique<cluster::Heartbeat>(*member->state_, cluster::HeartbeatOptions{});
   return member;

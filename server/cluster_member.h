@@ -13,23 +13,28 @@
 #include "cluster/bus_server.h"
 #include "cluster/cluster_state.h"
 #include "cluster/heartbeat.h"
+#include "cluster/relay.h"
 #include "server/cluster_config.h"
 
 namespace henge::server {
 
 class ClusterMember {
  public:
-  // `bind` in Redis's notation, as the client port has it; `port` is the client port.
+  // `bind` in Redis's notation, as the client port has it; `port` is the client port. The listener
+  // hears what clients of other nodes publish, and outlives the member.
   static absl::StatusOr<std::unique_ptr<ClusterMember>> Start(const ClusterConfig& config,
                                                               const std::vector<std::string>& bind,
-                                                              int port);
+                                                              int port,
+                                                              cluster::RelayListener& listener);
 
   cluster::ClusterView& view() { return *state_; }
   cluster::ClusterState& state() { return *state_; }
+  cluster::Relay& relay() { return *relay_; }
 
  private:
   ClusterMember() = default;
   std::unique_ptr<cluster::ClusterState> state_;
+  std::unique_ptr<cluster::Relay> relay_;
   std::unique_ptr<cluster::BusServer> bus_;
   std::unique_ptr<cluster::Heartbeat> heartbeat_;
 };

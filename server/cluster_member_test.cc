@@ -12,6 +12,11 @@
 namespace henge::server {
 namespace {
 
+class Nobody final : public cluster::RelayListener {
+  void OnRelayed(std::string_view, std::string_view) override {}
+};
+Nobody nobody;
+
 const std::vector<std::string> kLoopback = {"127.0.0.1", "-::1"};
 
 // A port that nobody is likely to use.
@@ -23,7 +28,7 @@ absl::StatusOr<std::unique_ptr<ClusterMember>> StartAnywhere(ClusterConfig confi
   for (int attempt = 0; attempt < 20 && !member.ok(); ++attempt) {
     config.bus_port = SomePort();
     for (ClusterNodeConfig& node : config.nodes) node.bus_port = SomePort();
-    member = ClusterMember::Start(config, kLoopback, 7000);
+    member = ClusterMember::Start(config, kLoopback, 7000, nobody);
   }
   return member;
 }
@@ -70,13 +75,13 @@ TEST(ClusterMember, PlacesTheSlotsOfConfiguredNodes) {
 
 TEST(ClusterMember, RefusesASelfThatIsNoNode) {
   const ClusterConfig config{.self = "d", .nodes = {{.id = "a", .host = "h", .port = 7000}}};
-  const auto member = ClusterMember::Start(config, kLoopback, 7000);
+  const auto member = ClusterMember::Start(config, kLoopback, 7000, nobody);
   ASSERT_FALSE(member.ok());
   EXPECT_TRUE(absl::StrContains(member.status().message(), "\"d\""));
 }
 
 TEST(ClusterMember, RefusesAPortWithoutRoomForTheBus) {
-  const auto member = ClusterMember::Start({}, kLoopback, 60'000);
+  const auto member = ClusterMember::Start({}, kLoopback, 60'000, nobody);
   ASSERT_FALSE(member.ok());
   EXPECT_TRUE(absl::StrContains(member.status().message(), "bus"));
 }
@@ -86,7 +91,7 @@ TEST(ClusterMember, RefusesABusPortInUse) {
   const auto first = StartAnywhere(config);
   ASSERT_TRUE(first.ok()) << first.status();
   config.bus_port = (*first)->view().topology()->nodes()[0].bus_port;
-  EXPECT_FALSE(ClusterMember::Start(config, kLoopback, 7000).ok());
+  EXPECT_FALSE(ClusterMember::Start(config, kLoopback, 7000, nobody).ok());
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ commands::ServerMemory MeasureServer(Node& node) {
     (replica ? memory.clients_replicas : memory.clients_normal) +=
         client.total_memory.load(std::memory_order_relaxed);
   });
+  if (node.cluster() != nullptr) memory.cluster_links = node.cluster()->bus_stats().unsent_bytes;
   memory.scripts = node.services().scripting().cache().bytes();
   memory.functions = node.services().scripting().libraries().bytes();
   return memory;

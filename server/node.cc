@@ -75,6 +75,7 @@ Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener
 Node::~Node() {
   http_.reset();  // Nobody looks any more.
   replication_.Stop();
+  if (cluster_ != nullptr) cluster_->relay().Stop();  // Nor do messages come for the workers.
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
   acceptor_.Stop();
@@ -96,10 +97,12 @@ absl::Status Node::Start() {
     return status;
   }
   if (options_.cluster_enabled) {
-    auto member =
-        ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port);
+    auto member = ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
+                                       between_nodes_);
     if (!member.ok()) return member.status();
     cluster_ = *std::move(member);
+    cluster_->relay().SetLimit(parameters().cluster_link_sendbuf_limit.load());
+    between_nodes_.Connect(cluster_->relay());
   }
   RefreshUsedMemory();
   startup_memory_ = UsedMemory();

@@ -32,6 +32,7 @@
 #include "server/persistence/journaling.h"
 #include "server/persistence/progress_log.h"
 #include "server/persistence/saver.h"
+#include "server/pubsub/between_nodes.h"
 #include "server/pubsub/tracking.h"
 #include "server/replication/replication.h"
 #include "server/server_stats.h"
@@ -103,6 +104,7 @@ class Node final : public net::HandlerFactory {
   LatencyMonitor& latency() { return latency_; }
   Monitors& monitors() { return monitors_; }
   pubsub::Exchange& exchange() { return exchange_; }
+  BetweenNodes& between_nodes() { return between_nodes_; }
   NewsWanted& news_wanted() { return news_wanted_; }
   Tracking& tracking() { return tracking_; }
   commands::DebugSettings& debug() { return debug_; }
@@ -143,6 +145,7 @@ class Node final : public net::HandlerFactory {
         workers_[static_cast<size_t>(worker)]->Post([this, worker] { exchange_.Drain(worker); });
       }};
   NewsWanted news_wanted_;
+  BetweenNodes between_nodes_{exchange_};
   Tracking tracking_{*this};
   PauseState pause_;
   ClientEviction client_eviction_{*this};

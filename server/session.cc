@@ -23,6 +23,7 @@ constexpr size_t kShareFrom = 512;
 
 // Writes the end of a blocked command as a reply.
 constexpr int64_t kRoomCheckMs = 2;
+constexpr int64_t kPeersWaitMs = 100;
 
 // Whether the reply to a call that waited is on its way: pushes come behind it.
 bool Served(const std::shared_ptr<BlockedCall>& call) { return call != nullptr && call->done(); }
@@ -103,7 +104,9 @@ void Session::ForeseeMore() {
 size_t Session::Execute(const net::Batch& batch) {
   TakeMessages();
   const Lsn before = dispatcher_.effects().last_lsn();
+  const uint64_t joins_before = joins();
   const size_t taken = dispatcher_.ExecuteBatch(*this, batch);
+  if (joins() != joins_before) HoldUntilPeersKnow();
   if (const Lsn lsn = dispatcher_.effects().last_lsn(); lsn != before) {
     node_.journaling().WakeReaders();
     HoldReplies(lsn);
@@ -427,13 +430,35 @@ void Session::HoldReplies(Lsn lsn) {
   dispatcher_.commits().Hold(lsn, state_.id);
 }
 
+void Session::HoldUntilPeersKnow() {
+  net::Worker& worker = connection_.worker();
+  const auto release = [&node = node_, id = state_.id, hold = peers_hold_ + 1] {
+    if (Session* session = node.clients().Find(id)) session->OnPeersKnow(hold);
+  };
+  if (!node_.between_nodes().Await([&worker, release] { worker.Post(release); })) return;
+  ++peers_hold_;
+  waits_for_peers_ = true;
+  connection_.HoldOutput();
+  worker.AddTimer(kPeersWaitMs,
+                  [&node = node_, release, version = node_.between_nodes().version()] {
+                    node.between_nodes().GiveUp(version);
+                    release();
+                  });
+}
+
+void Session::OnPeersKnow(uint64_t hold) {
+  if (hold != peers_hold_ || !waits_for_peers_) return;
+  waits_for_peers_ = false;
+  ReleaseReplies();
+}
+
 void Session::ReleaseReplies() {
   if (unblock_when_durable_ && wrote_durably()) {
     unblock_when_durable_ = false;
     Unblock(false);
   }
   // Held again meanwhile, for a later one: that one's turn comes.
-  if (!dispatcher_.commits().Passed(held_until_)) return;
+  if (!dispatcher_.commits().Passed(held_until_) || waits_for_peers_) return;
   connection_.ReleaseOutput();
 }
 

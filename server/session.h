@@ -84,6 +84,10 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   // Holds the connection back while clients are paused.
   void WaitForUnpause();
   void CheckPause();
+  // Keeps the replies to SUBSCRIBE until the other nodes know of it: what is published anywhere
+  // after the reply comes here. A node that does not answer soon is not waited for.
+  void HoldUntilPeersKnow();
+  void OnPeersKnow(uint64_t hold);
   // Holds the connection back until what it returns is called, by any thread.
   std::function<void()> WaitForSnapshot();
 
@@ -117,6 +121,8 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   std::function<void(commands::BlockedReply&)> blocked_done_;
   std::shared_ptr<BlockedCall> blocked_call_;  // Changed under state_.mu.
   Lsn held_until_ = 0;
+  uint64_t peers_hold_ = 0;  // Counts the times that it waited for the other nodes.
+  bool waits_for_peers_ = false;
   bool unblock_when_durable_ = false;
   bool recheck_after_pause_ = false;
   std::string invalidations_;

@@ -11,16 +11,22 @@
 namespace henge::commands {
 namespace {
 
-void AppendMessages(std::string& out, std::string_view direction, uint64_t pings, uint64_t pongs) {
+struct Messages {
+  std::string_view direction;
+  uint64_t pings, pongs, publishes;
+};
+
+void AppendMessages(std::string& out, const Messages& messages) {
   const auto line = [&](std::string_view kind, uint64_t count) {
     if (count == 0) return;
-    fmt::format_to(std::back_inserter(out), "cluster_stats_messages_{}_{}:{}\r\n", kind, direction,
-                   count);
+    fmt::format_to(std::back_inserter(out), "cluster_stats_messages_{}_{}:{}\r\n", kind,
+                   messages.direction, count);
   };
-  line("ping", pings);
-  line("pong", pongs);
-  fmt::format_to(std::back_inserter(out), "cluster_stats_messages_{}:{}\r\n", direction,
-                 pings + pongs);
+  line("ping", messages.pings);
+  line("pong", messages.pongs);
+  line("publish", messages.publishes);
+  fmt::format_to(std::back_inserter(out), "cluster_stats_messages_{}:{}\r\n", messages.direction,
+                 messages.pings + messages.pongs + messages.publishes);
 }
 
 }  // namespace
@@ -47,9 +53,11 @@ std::string ClusterInfoText(cluster::ClusterView& view) {
       topology->assigned_slots() - silent_slots, silent_slots, topology->nodes().size(),
       topology->slot_owner_count(), topology->epoch(), me == nullptr ? 0 : me->config_epoch);
   const cluster::BusStats stats = view.bus_stats();
-  AppendMessages(text, "sent", stats.pings_sent, stats.pongs_sent);
-  AppendMessages(text, "received", stats.pings_received, stats.pongs_received);
-  text += "total_cluster_links_buffer_limit_exceeded:0\r\n";
+  AppendMessages(text, {"sent", stats.pings_sent, stats.pongs_sent, stats.publishes_sent});
+  AppendMessages(
+      text, {"received", stats.pings_received, stats.pongs_received, stats.publishes_received});
+  fmt::format_to(std::back_inserter(text), "total_cluster_links_buffer_limit_exceeded:{}\r\n",
+                 stats.links_overflowed);
   return text;
 }
 
@@ -73,9 +81,9 @@ void ClusterLinks(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
     ctx.reply.Bulk("events");
     ctx.reply.Bulk("r");
     ctx.reply.Bulk("send-buffer-allocated");
-    ctx.reply.Integer(0);
+    ctx.reply.Integer(static_cast<int64_t>(link.unsent_bytes));
     ctx.reply.Bulk("send-buffer-used");
-    ctx.reply.Integer(0);
+    ctx.reply.Integer(static_cast<int64_t>(link.unsent_bytes));
   }
 }
 

@@ -22,6 +22,7 @@ void PublishTo(CommandContext& ctx, ArgReader& args, Kind kind) {
   const pubsub::Subscriber* self = ctx.client.subscriber;
   const int worker = self == nullptr ? Exchange::kNoWorker : self->worker();
   ctx.reply.Integer(ctx.services.exchange().Publish(worker, kind, channel, message));
+  if (kind == Kind::kChannel) ctx.services.exchange().PublishToPeers(channel, message);
 }
 
 void ListChannels(CommandContext& ctx, ArgReader& args, Kind kind, std::string_view name) {

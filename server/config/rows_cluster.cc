@@ -29,7 +29,7 @@ constexpr Parameter kRows[] = {
     Int("cluster-replica-validity-factor", "cluster.replica-validity-factor", At<&Settings::cluster_replica_validity_factor>, {0, kIntMax, 10}, kNotYet, "Node timeouts a replica may have been away and still be promoted.").Alias("cluster-slave-validity-factor"),
     Bool("cluster-allow-replica-migration", "cluster.allow-replica-migration", At<&Settings::cluster_allow_replica_migration>, true, kNotYet, "Let replicas move to leaders that have none."),
     Int("cluster-migration-barrier", "cluster.migration-barrier", At<&Settings::cluster_migration_barrier>, {0, kIntMax, 1}, kNotYet, "Replicas a leader keeps when others move."),
-    Size("cluster-link-sendbuf-limit", "cluster.link-sendbuf-limit", At<&Settings::cluster_link_sendbuf_limit>, {0, kLongMax, 0}, kNotYet, "Bytes unsent to one node before the link is dropped; 0 is no limit."),
+    Size("cluster-link-sendbuf-limit", "cluster.link-sendbuf-limit", At<&Settings::cluster_link_sendbuf_limit>, {0, kLongMax, 0}, 0, "Bytes of messages that may wait for one node before more are dropped; 0 is 64 MB."),
     Int("cluster-ping-interval", "cluster.ping-interval", At<&Settings::cluster_ping_interval>, {0, kLongMax, 0}, kHidden | kNotYet, "Milliseconds between pings, for tests."),
 };
 // clang-format on

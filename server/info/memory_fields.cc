@@ -89,7 +89,7 @@ void MemoryFields(Node& node, InfoFields& out) {
   const commands::ServerMemory parts = MeasureServer(node);
   out("mem_clients_slaves", parts.clients_replicas);
   out("mem_clients_normal", parts.clients_normal);
-  out("mem_cluster_links", 0);
+  out("mem_cluster_links", parts.cluster_links);
   out("mem_aof_buffer", 0);
   out("mem_allocator", AllocatorName());
   out("active_defrag_running", 0);

@@ -93,6 +93,16 @@ void LongWork(Node& node, MetricFamilies& out) {
   }
 }
 
+void Relayed(const cluster::ClusterView& view, MetricFamilies& out) {
+  const cluster::BusStats stats = view.bus_stats();
+  out.Add("henge_cluster_followers", AsDouble(stats.followers));
+  out.Add("henge_cluster_following", AsDouble(stats.following));
+  out.Add("henge_cluster_publish_sent_total", AsDouble(stats.publishes_sent));
+  out.Add("henge_cluster_publish_received_total", AsDouble(stats.publishes_received));
+  out.Add("henge_cluster_publish_dropped_total", AsDouble(stats.publishes_dropped));
+  out.Add("henge_cluster_publish_waiting_bytes", AsDouble(stats.unsent_bytes));
+}
+
 }  // namespace
 
 void CollectHengeMetrics(Node& node, MetricFamilies& out) {
@@ -103,6 +113,7 @@ void CollectHengeMetrics(Node& node, MetricFamilies& out) {
   out.Add("henge_shards", AsDouble(node.store().shards()));
   Tables(node, out);
   LongWork(node, out);
+  if (node.cluster() != nullptr) Relayed(*node.cluster(), out);
   out.Add("henge_reclaimer_pending_objects", AsDouble(node.store().reclaimer().pending()));
   out.Add("henge_reclaimer_freed_objects", AsDouble(node.store().reclaimer().freed()));
   out.Add("henge_log_lines_dropped_total", AsDouble(DroppedLogLines()));

@@ -249,6 +249,13 @@ constexpr Metric kMetrics[] = {
     {"henge_snapshot_written_bytes", kGauge, kBytes, "work", "", "Bytes of its file so far."},
     {"henge_reclaimer_pending_objects", kGauge, kCount, "", "", "Values that wait to be freed off the data path."},
     {"henge_reclaimer_freed_objects", kGauge, kCount, "", "", "Values freed off the data path since the last reset."},
+    // In a cluster.
+    {"henge_cluster_followers", kGauge, kCount, "", "", "Nodes that hear what is published here."},
+    {"henge_cluster_following", kGauge, kCount, "", "", "Nodes whose messages this one hears."},
+    {"henge_cluster_publish_sent_total", kCounter, kCount, "", "", "Messages of clients sent to nodes that want them."},
+    {"henge_cluster_publish_received_total", kCounter, kCount, "", "", "Messages of other nodes' clients."},
+    {"henge_cluster_publish_dropped_total", kCounter, kCount, "", "", "Messages given up: for a node too slow, or gone."},
+    {"henge_cluster_publish_waiting_bytes", kGauge, kBytes, "", "", "Messages that wait to be sent to nodes."},
     {"henge_log_lines_dropped_total", kCounter, kCount, "", "", "Log lines given up: the queue was full, or writing failed."},
 };
 // clang-format on

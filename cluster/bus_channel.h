@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// How this node connects to a peer's bus port. Any thread.
+#pragma once
+
+#include <memory>
+
+#include "cluster/heartbeat.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace henge::cluster {
+
+// On both ends of a connection that carries a stream: silence for so long, and then for so long
+// again after being asked, ends it.
+inline constexpr int kBusKeepaliveMillis = 5000;
+
+// Connects when it is first used, and again by itself.
+std::shared_ptr<grpc::Channel> ConnectToBus(const PeerAddress& peer);
+
+}  // namespace henge::cluster
