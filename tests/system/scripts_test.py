@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scripts on several workers: hostile ones, ones that touch what they did not declare, slow ones,
 and what is counted of them."""
+import os
 import threading
+import unittest
 
 import harness
 from wire import Wire, WireError, encode
@@ -9,6 +11,9 @@ from wire import Wire, WireError, encode
 WORKERS = 4
 BUSY_MS = 100
 LOOP = "while true do end"
+SANITIZED = "asan" in harness.henge_binary() or "tsan" in harness.henge_binary()
+REPORTS = ("ThreadSanitizer", "AddressSanitizer", "LeakSanitizer", "runtime error:")
+os.environ.setdefault("TSAN_OPTIONS", "suppressions=" + os.path.join(harness.ROOT, "tests/tsan.supp"))
 
 # Each must fail or succeed as said, and leave the server and the next script as they were.
 HOSTILE = {
@@ -72,6 +77,10 @@ class ScriptsCase(harness.TestCase):
         self.server = self.henge({"io-threads": WORKERS, "busy-reply-threshold": BUSY_MS})
         self.control = self.wire()
 
+    def tearDown(self):
+        log = self.server.log()
+        self.assertFalse([report for report in REPORTS if report in log], log)
+
     def wire(self):
         wire = Wire(("127.0.0.1", self.server.port), timeout=30)
         self.addCleanup(wire.close)
@@ -92,6 +101,7 @@ class HostileTest(ScriptsCase):
                     self.assertEqual(reply, expected)
                 self.assertEqual(wire.call("EVAL", "return redis.call('ping')", 0), "PONG")
 
+    @unittest.skipIf(SANITIZED, "a gigabyte, three times, each byte looked at")
     def test_memory_comes_back(self):
         def used():
             text = self.control.call("INFO", "memory").decode()

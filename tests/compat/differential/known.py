@@ -29,7 +29,8 @@ def _new_parameter(words, henge, reference, called):
 # The shapes leave WITHSCORE out: inside MULTI it would end the reference's transaction.
 def _with_score(words, henge, reference, called):
     return (name_of(words) in (b"ZRANK", b"ZREVRANK") and len(words) >= 4 and
-            error(reference, b"ERR wrong number of arguments"))
+            (error(reference, b"ERR wrong number of arguments") or
+             error(reference, b"ERR Wrong number of args calling Redis command from script")))
 
 
 def _bits_left_alone(words, henge, reference, called):

@@ -9,6 +9,7 @@ different values behind: when EXEC made the call, nobody can tell what came afte
 """
 import collections
 
+import scripted
 from wire import Typed, is_error, items_of
 
 DEADLINE_SLACK_SECONDS = 5
@@ -249,6 +250,7 @@ def settle_sort(pair, words, henge, reference):
 
 def stored_in(words):
     """The key that takes what the call finds, or None."""
+    words = scripted.inner(words)
     upper = [word.upper() for word in words]
     if upper and upper[0].endswith(b"STORE"):
         return words[1] if len(words) > 1 else None
@@ -262,6 +264,7 @@ def key_unlike_reference(words):
     Redis overlooks what is stored over another value, and 7.0 ends waits with entries that are trimmed at once, or
     were before any group of the stream was destroyed.
     """
+    words = scripted.inner(words)
     if words[:1] and words[0].upper() == b"XGROUP":
         return words[2] if len(words) > 2 and words[1].upper() == b"DESTROY" else None
     if words[:1] and words[0].upper() == b"XADD":
@@ -328,6 +331,7 @@ PLAIN = Rule(lambda words, henge, reference: henge == reference)
 
 
 def rule_of(words):
+    words = scripted.inner(words)
     rule = RULES.get(words[0].upper(), PLAIN)
     if rule.settle is settle_new_entry and b"*" not in words:
         return PLAIN

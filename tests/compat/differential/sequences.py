@@ -5,6 +5,7 @@ import itertools
 
 import commands
 import pools
+import scripted
 import session
 from session import CHECK, NAMES
 from shapes import Shape
@@ -15,6 +16,7 @@ RUN = 40  # Calls in a row on one connection, at most.
 ALL_FAMILIES = 0.15  # The share of sequences that mix all.
 BLOCK = 0.015  # The share of places where a transaction begins.
 STRAY = 0.003
+SCRIPTED = 0.05  # The share of calls that a script makes.
 WAITS = 0.006  # The share of places where a client begins to wait.
 
 
@@ -33,6 +35,7 @@ class Sequences:
 
     def __init__(self, names, families=()):
         self._families, self._blocking = {}, {}
+        self._scripts = "eval" in names
         for family, lines in commands.BLOCKING.items():
             shapes = [Shape(line, names) for line in lines.strip().split("\n")]
             shapes = [shape for shape in shapes if shape.name in names]
@@ -85,9 +88,15 @@ class Sequences:
                 waiting = draw.choice([other for other in range(len(NAMES)) if other != client])
                 calls.append((waiting, (session.BLOCK, *draw.one_of(self._waits).draw(draw))))
             else:
-                calls.append((client, draw.one_of(sources).draw(draw)))
+                calls.append((client, self._call(draw, sources)))
             if len(calls) % CHECK_EVERY == 0:
                 calls.append(CHECK)
+
+    def _call(self, draw, sources):
+        words = draw.one_of(sources).draw(draw)
+        if draw.random() < SCRIPTED and self._scripts:
+            return scripted.wrap(draw, words, draw.key_names())
+        return words
 
     def _block(self, draw, sources, calls, client):
         """MULTI to EXEC, at times watched, with another client in between."""
@@ -95,9 +104,9 @@ class Sequences:
         if draw.random() < 0.4:
             calls.append((client, (b"WATCH", draw.any(), draw.any())))
             if draw.random() < 0.7:
-                calls.append((draw.choice(others), draw.one_of(sources).draw(draw)))
+                calls.append((draw.choice(others), self._call(draw, sources)))
         calls.append((client, (b"MULTI",)))
-        calls += [(client, draw.one_of(sources).draw(draw)) for _ in range(draw.randint(0, 6))]
+        calls += [(client, self._call(draw, sources)) for _ in range(draw.randint(0, 6))]
         if draw.random() < 0.1:
-            calls.append((draw.choice(others), draw.one_of(sources).draw(draw)))
+            calls.append((draw.choice(others), self._call(draw, sources)))
         calls.append((client, (b"DISCARD",) if draw.random() < 0.1 else (b"EXEC",)))

@@ -10,6 +10,7 @@ import re
 
 import known
 import rules
+import scripted
 from wire import Connection, Gone, encode, is_error, is_queued
 
 BATCH = 64
@@ -234,7 +235,7 @@ class Session:
         self.calls += len(batch)
         for number, ((at, words), mine, theirs) in enumerate(zip(batch, mine, theirs)):
             self._at = at
-            self._called.add(words[0].upper())
+            self._called.add(scripted.inner(words)[0].upper())
             try:
                 self._compare(client, at, words, mine, theirs)
             except Found as found:
@@ -244,7 +245,7 @@ class Session:
                 return
 
     def _forgive(self, words, henge, reference):
-        entry = known.known(words, henge, reference, self._called)
+        entry = known.known(scripted.inner(words), henge, reference, self._called)
         if entry:
             self._forgiven[entry.name] += 1
         return entry is not None
@@ -277,7 +278,7 @@ class Session:
         if transaction:
             agree = self._transaction_agrees(queued, henge, reference)
         else:
-            agree = henge == reference and not rule.settle or rule.agree(words, henge, reference)
+            agree = henge == reference and not rule.settle or rule.agree(scripted.inner(words), henge, reference)
         if not agree:
             raise Found(Difference(at, words, henge, reference, ""))
         if transaction:
@@ -285,7 +286,7 @@ class Session:
                 self._parted = False
                 self._forget(client, [(at, words) for words in queued])
         elif rule.settle and not is_queued(reference) and not is_error(reference):
-            complaint = rule.settle(self._pair, words, henge, reference)
+            complaint = rule.settle(self._pair, scripted.inner(words), henge, reference)
             if complaint:
                 raise Found(Difference(at, words, henge, reference, complaint))
 
@@ -294,7 +295,7 @@ class Session:
             return False
         for words, mine, theirs in zip(queued, henge, reference):
             rule = rules.rule_of(words)
-            if not rule.agree(words, mine, theirs):
+            if not rule.agree(scripted.inner(words), mine, theirs):
                 if not self._forgive(words, mine, theirs):
                     return False
                 self._parted = is_error(mine) != is_error(theirs)
