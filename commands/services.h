@@ -268,6 +268,8 @@ class ReplicationService {
   virtual bool Follow(std::string_view host, int port) = 0;
   virtual void FollowNobody() = 0;
   virtual RoleReport Role() = 0;
+  // Where Henge's followers may have a stream, as REPLCONF says it: "port token"; empty: nowhere.
+  virtual std::string InviteToStream() = 0;
 };
 
 class Services {

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "persistence/rdb/rdb_format.h"
 #include "replication/history.h"
+#include "replication/stream_messages.h"
 
 namespace henge::replication {
 namespace {
@@ -51,6 +52,7 @@ void FollowerProtocol::Ask(Step step) {
   const FollowerIntroduction& me = introduction_;
   if (step == Step::kAuth && me.password.empty()) step = Step::kPort;
   if (step == Step::kAddress && me.address.empty()) step = Step::kCapabilities;
+  if (step == Step::kStream && !me.wants_stream) step = Step::kPsync;
   step_ = step;
   switch (step) {
     case Step::kPing:
@@ -69,6 +71,9 @@ void FollowerProtocol::Ask(Step step) {
     case Step::kCapabilities:
       output_ += Command({"REPLCONF", "capa", "eof", "capa", "psync2", "capa",
                           fmt::format("rdb-{}", persistence::kRdbNewestVersion)});
+      break;
+    case Step::kStream:
+      output_ += Command({"REPLCONF", "henge-stream", std::to_string(kStreamVersion)});
       break;
     case Step::kPsync:
       output_ += me.history_id.empty()
@@ -102,6 +107,7 @@ absl::Status FollowerProtocol::Receive(std::string_view bytes, Listener& listene
 }
 
 absl::Status FollowerProtocol::OnLine(std::string_view line, Listener& listener) {
+  if (phase_ == Phase::kInvited) return Unexpected("nothing", line);
   if (phase_ == Phase::kWaiting) return OnPayloadHead(line);
   if (step_ == Step::kPsync) return OnPsyncAnswer(line, listener);
   return OnAnswer(line);
@@ -131,11 +137,25 @@ absl::Status FollowerProtocol::OnAnswer(std::string_view line) {
     case Step::kAddress:
       Ask(Step::kCapabilities);
       break;
+    case Step::kCapabilities:
+      Ask(Step::kStream);
+      break;
     default:
-      Ask(Step::kPsync);
+      OnStreamAnswer(line);
       break;
   }
   return absl::OkStatus();
+}
+
+// A Redis does not understand the question.
+void FollowerProtocol::OnStreamAnswer(std::string_view line) {
+  const std::vector<std::string> words = absl::StrSplit(Absl(line), ' ', absl::SkipEmpty());
+  const std::optional<int64_t> port =
+      words.size() == 3 && words[0] == "+STREAM" ? ParseInt64(words[1]) : std::nullopt;
+  if (!port || *port <= 0 || *port > 65535) return Ask(Step::kPsync);
+  invitation_ = {static_cast<int>(*port), words[2]};
+  step_ = Step::kDone;
+  phase_ = Phase::kInvited;
 }
 
 absl::Status FollowerProtocol::OnPsyncAnswer(std::string_view line, Listener& listener) {

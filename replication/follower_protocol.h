@@ -3,7 +3,8 @@
 // makes of the answers. A state machine without I/O: it is given bytes, and has bytes to send.
 //
 //   PING ─ AUTH ─ REPLCONF … ─ PSYNC ──┬─ +FULLRESYNC ─> payload (an RDB) ─┐
-//                                      └─ +CONTINUE ───────────────────────┴─> stream
+//                      │               └─ +CONTINUE ───────────────────────┴─> stream
+//                      └─ +STREAM port token (a Henge) ─> another way
 //
 // One thread.
 #pragma once
@@ -25,11 +26,21 @@ struct FollowerIntroduction {
   // What is here already: the history's id, and the next byte's offset. Empty: nothing.
   std::string history_id;
   int64_t next_offset = -1;
+  bool wants_stream = false;  // If the leader is a Henge, a stream between Henges.
 };
 
 class FollowerProtocol {
  public:
-  enum class Phase : uint8_t { kHandshake, kWaiting, kPayload, kStream };
+  // kInvited: there is nothing more to say here, as there is a better way.
+  enum class Phase : uint8_t { kHandshake, kInvited, kWaiting, kPayload, kStream };
+
+  // Where a Henge serves streams, and the token for one.
+  struct Invitation {
+    int port = 0;
+    std::string token;
+  };
+  // REQUIRES: invited.
+  const Invitation& invitation() const { return invitation_; }
 
   // Who hears what the leader sends.
   class Listener {
@@ -57,11 +68,21 @@ class FollowerProtocol {
 
  private:
   // Questions that are answered by one line each, in this order.
-  enum class Step : uint8_t { kPing, kAuth, kPort, kAddress, kCapabilities, kPsync, kDone };
+  enum class Step : uint8_t {
+    kPing,
+    kAuth,
+    kPort,
+    kAddress,
+    kCapabilities,
+    kStream,
+    kPsync,
+    kDone
+  };
 
   void Ask(Step step);
   absl::Status OnLine(std::string_view line, Listener& listener);
   absl::Status OnAnswer(std::string_view line);
+  void OnStreamAnswer(std::string_view line);
   absl::Status OnPsyncAnswer(std::string_view line, Listener& listener);
   absl::Status OnPayloadHead(std::string_view line);
   absl::Status TakePayload(std::string_view& bytes, Listener& listener);
@@ -69,6 +90,7 @@ class FollowerProtocol {
   const FollowerIntroduction introduction_;
   Phase phase_ = Phase::kHandshake;
   Step step_ = Step::kPing;
+  Invitation invitation_;
   std::string output_;
   std::string line_;        // The beginning of an incomplete one.
   int64_t remaining_ = -1;  // Of the payload, if its length is known.

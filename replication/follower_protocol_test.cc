@@ -121,6 +121,26 @@ TEST(FollowerProtocol, TakesAPayloadUpToItsMark) {
   }
 }
 
+TEST(FollowerProtocol, LeavesForAStreamWhereThereIsOne) {
+  const auto answered = [](std::string_view answer) {
+    FollowerProtocol protocol({.port = 1, .wants_stream = true});
+    Heard heard;
+    std::string said;
+    while (said.find("henge-stream") == std::string::npos) {
+      said = protocol.TakeOutput();
+      if (said.find("henge-stream") != std::string::npos) break;
+      EXPECT_TRUE(protocol.Receive("+OK\r\n", heard).ok());
+    }
+    EXPECT_TRUE(protocol.Receive(answer, heard).ok());
+    return std::pair(protocol.phase(), protocol.invitation().port);
+  };
+  using Phase = FollowerProtocol::Phase;
+  EXPECT_EQ(answered("+STREAM 17000 abc\r\n"), std::pair(Phase::kInvited, 17000));
+  EXPECT_EQ(answered("+STREAM 99999 abc\r\n"), std::pair(Phase::kHandshake, 0));
+  EXPECT_EQ(answered("-ERR Unrecognized REPLCONF option: henge-stream\r\n"),
+            std::pair(Phase::kHandshake, 0));
+}
+
 TEST(FollowerProtocol, GoesOnUnderANewName) {
   FollowerProtocol protocol({.port = 1, .history_id = kId, .next_offset = 43});
   Heard heard;

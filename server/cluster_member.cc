@@ -75,8 +75,8 @@ absl::StatusOr<Start> Configured(const ClusterConfig& config) {
   return Start{*self, *std::move(topology)};
 }
 
-// The client port's addresses in gRPC's notation. Those that may fail are left out, unless there
-// are no others: the bus takes all or none.
+}  // namespace
+
 std::vector<std::string> BusHosts(const std::vector<std::string>& bind) {
   std::vector<std::string> sure;
   std::vector<std::string> optional;
@@ -89,8 +89,6 @@ std::vector<std::string> BusHosts(const std::vector<std::string>& bind) {
   }
   return sure.empty() ? optional : sure;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
     const ClusterConfig& config, const std::vector<std::string>& bind, int port,

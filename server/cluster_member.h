@@ -18,6 +18,10 @@
 
 namespace henge::server {
 
+// The client port's addresses in gRPC's notation. Those that may fail are left out, unless there
+// are no others: a gRPC server takes all or none.
+std::vector<std::string> BusHosts(const std::vector<std::string>& bind);
+
 class ClusterMember {
  public:
   // `bind` in Redis's notation, as the client port has it; `port` is the client port. The listener

@@ -112,6 +112,11 @@ void ReplConf(CommandContext& ctx, ArgReader& args) {
       if (args.Accept("fack")) durable = ParseInt64(args.Next());
       if (!offset || !durable) return;
       return ctx.services.replication().Acknowledge(ctx.client, *offset, *durable);
+    } else if (EqualsIgnoreCase(option, "henge-stream")) {
+      args.Skip();
+      const std::string where = ctx.services.replication().InviteToStream();
+      if (where.empty()) return ctx.reply.Error("ERR There are no streams here");
+      return ctx.reply.Simple("STREAM " + where);
     } else if (EqualsIgnoreCase(option, "getack")) {
       return;  // Said by leaders, in their stream.
     } else if (EqualsIgnoreCase(option, "version") || EqualsIgnoreCase(option, "rdb-only") ||

@@ -173,6 +173,8 @@ struct Settings {
   Flag repl_disable_tcp_nodelay;
   Number repl_ping_replica_period;
   Number repl_timeout;
+  Flag repl_grpc;
+  Number repl_grpc_port;
   Number repl_backlog_size;
   Number repl_backlog_ttl;
   Number min_replicas_to_write;

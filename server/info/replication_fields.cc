@@ -22,8 +22,8 @@ std::string_view StateName(FollowerFeed::State state) {
 
 void FollowingFields(Node& node, const Replication::Report& report, InfoFields& out) {
   const UnixMillis now = SystemClock().NowMillis();
-  const bool up = report.link == LeaderLink::State::kConnected;
-  const bool syncing = report.link == LeaderLink::State::kSync;
+  const bool up = report.link == LinkStatus::State::kConnected;
+  const bool syncing = report.link == LinkStatus::State::kSync;
   out("master_host", report.leader_host);
   out("master_port", report.leader_port);
   out("master_link_status", up ? "up" : "down");
@@ -73,6 +73,7 @@ void ReplicationFields(Node& node, InfoFields& out) {
   out("repl_backlog_size", node.parameters().repl_backlog_size.load());
   out("repl_backlog_first_byte_offset", report.backlog_begin);
   out("repl_backlog_histlen", report.backlog_bytes);
+  if (report.follows) out("master_link_protocol", report.streams ? "grpc" : "psync");
 }
 
 }  // namespace henge::server

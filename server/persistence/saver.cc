@@ -25,14 +25,14 @@ namespace {
 
 constexpr int64_t kRetryMs = 5000;  // As Redis, after a failure.
 
-std::string TemporaryFile(std::string_view stem) {
+std::string NameWhileWritten(std::string_view stem) {
   return fmt::format("{}-{}.rdb", stem, getpid());
 }
 
 persistence::SnapshotFileOptions FileOptions(const Settings& settings, std::string_view stem) {
   return {.directory = ".",
           .name = settings.dbfilename.load(),
-          .temporary_name = TemporaryFile(stem),
+          .temporary_name = NameWhileWritten(stem),
           .sync_in_steps = settings.rdb_save_incremental_fsync.load()};
 }
 
@@ -72,7 +72,7 @@ persistence::SnapshotOptions Saver::SnapshotOptions(bool aof_base) const {
   return options;
 }
 
-std::string Saver::TemporaryName() const { return TemporaryFile("temp"); }
+std::string Saver::TemporaryName() const { return NameWhileWritten("temp"); }
 
 uint64_t Saver::Changes() const { return SumOver(node_, &ExecutionStats::dirty); }
 

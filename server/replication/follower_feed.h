@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// FollowerFeed: what goes to one follower that speaks Redis's protocol: the payload of a full sync
-// if it needs one, then the journal, on and on.
+// FollowerFeed: what goes to one follower: everything if it needs that, then the journal, on and
+// on. What is the same whichever protocol it speaks; PsyncFeed and StreamFeed know the words.
 //
-//   worker: the connection reads (acknowledgements) ── closes ──> Stop
-//   feed's thread: SyncSource ─> socket, then JournalReader ─> socket; nobody else writes there
+//   a thread: SyncSource ─> follower, then JournalReader ─> follower
 //
-// The thread ends when the socket breaks or Stop was called. In the first case it shuts the socket
-// down, so that the worker closes the connection. Any thread, but for the constructor and Start.
+// Any thread, but for what is protected, which is the feed's own.
 #pragma once
 
 #include <absl/status/status.h>
@@ -15,7 +13,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "base/types.h"
 #include "commands/client_state.h"
@@ -30,69 +27,67 @@ class FollowerFeed {
  public:
   enum class State : uint8_t { kWaiting, kSending, kOnline };  // INFO's wait_bgsave, send_bulk.
 
-  // `fd` is the feed's own. `plain`: it asked by SYNC, and acknowledges nothing.
-  FollowerFeed(Node& node, ClientId id, int fd, const commands::FollowerTraits& traits,
-               std::string address, bool plain);
-  ~FollowerFeed();  // Stops.
+  FollowerFeed(Node& node, ClientId id, const commands::FollowerTraits& traits,
+               std::string address);
+  virtual ~FollowerFeed();
   FollowerFeed(const FollowerFeed&) = delete;
   FollowerFeed& operator=(const FollowerFeed&) = delete;
 
-  // Goes on from the reader's place, after `greeting`;
-  void StartPartial(std::string greeting, std::unique_ptr<persistence::JournalReader> reader);
-  // or begins with everything.
-  void StartFull();
   // The thread ends soon.
-  void Stop();
-  bool ended() const { return ended_.load(std::memory_order_acquire); }
+  virtual void Stop();
   // Ends the connection: the follower asks again.
-  void Break();
+  virtual void Break() = 0;
+  bool ended() const { return ended_.load(std::memory_order_acquire); }
   // To be called by whoever there is more for.
   void Wake();
-
   // A reader of the journal that wakes it; null if that place is not kept.
   std::unique_ptr<persistence::JournalReader> AttachReader(Lsn from);
 
-  void Acknowledge(int64_t offset, int64_t durable_offset, UnixMillis now);
+  virtual void Acknowledge(int64_t offset, int64_t durable_offset, UnixMillis now);
 
   ClientId id() const { return id_; }
   const std::string& address() const { return address_; }
   int port() const { return traits_.port; }
-  bool plain() const { return plain_; }
+  // Whether it never acknowledges.
+  virtual bool plain() const { return false; }
   State state() const { return state_.load(std::memory_order_relaxed); }
   int64_t acknowledged() const { return acknowledged_.load(std::memory_order_relaxed); }
   int64_t acknowledged_durable() const { return durable_.load(std::memory_order_relaxed); }
-  // When it last said so; 0: never.
+  // When it last said so.
   UnixMillis heard_at() const { return heard_at_.load(std::memory_order_relaxed); }
 
- private:
-  void Run(std::string greeting);
-  absl::Status SendAll();
-  absl::Status SendEverything();
-  absl::Status JoinSource();
-  absl::Status SendPayload(SyncSource& source);
-  absl::Status AwaitFirstAcknowledgement();
+ protected:
+  static absl::Status Stopped() { return absl::CancelledError("the connection is closed"); }
+  // Waits until there is a snapshot that has begun, and the journal from there on.
+  absl::StatusOr<std::shared_ptr<SyncSource>> JoinSource();
+  // Gives all of the snapshot to SendSnapshot.
+  absl::Status CopySnapshot(SyncSource& source,
+                            absl::FunctionRef<absl::Status(std::string_view)> send);
+  // Until the feed is stopped, or the follower too far behind.
   absl::Status FollowJournal();
-  absl::Status Send(std::string_view bytes);
+  // Said now and then while nothing else can be.
+  virtual absl::Status SayAlive() { return absl::OkStatus(); }
+  // Bytes of the journal.
+  virtual absl::Status SendJournal(Lsn lsn, std::string_view bytes) = 0;
   // Until somebody wakes it, or for so long.
   void Sleep(int64_t ms);
+  bool stopping() const { return stop_.load(); }
+  void set_state(State state) { state_.store(state, std::memory_order_relaxed); }
 
   Node& node_;
   const ClientId id_;
-  const int fd_;
   const commands::FollowerTraits traits_;
   const std::string address_;
-  const bool plain_;
-  int wake_fd_ = -1;
+  const int wake_fd_;
   std::atomic<bool> stop_{false};
   std::atomic<bool> ended_{false};
-  std::atomic<bool> heard_{false};  // Since the payload was sent.
+  std::unique_ptr<persistence::JournalReader> reader_;
+
+ private:
   std::atomic<State> state_{State::kWaiting};
   std::atomic<int64_t> acknowledged_{0};
   std::atomic<int64_t> durable_{0};
   std::atomic<UnixMillis> heard_at_{0};
-  std::shared_ptr<SyncSource> source_;  // The thread's.
-  std::unique_ptr<persistence::JournalReader> reader_;
-  std::thread thread_;
 };
 
 }  // namespace henge::server

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/replication/leader_link.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -12,20 +11,21 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
+#include "persistence/rdb/rdb_format.h"
 #include "server/node.h"
 
 namespace henge::server {
 namespace {
 
 constexpr int64_t kRetryMs = 1000;
+// For so long Redis's protocol is spoken where streams did not work.
+constexpr int64_t kNoStreamMs = 60'000;
 constexpr int64_t kAcknowledgeMs = 1000;
 constexpr size_t kRead = 64 * 1024;
 
@@ -39,7 +39,7 @@ LeaderLink::LeaderLink(Node& node, uint64_t number, std::string host, int port)
       host_(std::move(host)),
       port_(port),
       wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  down_since_.store(Now());
+  status_.down_since.store(Now());
 }
 
 LeaderLink::~LeaderLink() {
@@ -56,6 +56,8 @@ void LeaderLink::Stop() {
   stop_.store(true);
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t n = write(wake_fd_, &one, sizeof one);
+  const std::lock_guard lock(mu_);
+  if (stream_ != nullptr) stream_->Cancel();
 }
 
 void LeaderLink::Wait(int64_t ms) {
@@ -68,9 +70,10 @@ void LeaderLink::Run() {
   while (!stop_.load()) {
     const absl::Status status = Follow();
     CloseSocket();
-    const bool was_up = std::exchange(sends_ack_, false);
-    state_.store(State::kConnect);
-    if (was_up) down_since_.store(Now());
+    const bool was_up = up();
+    sends_ack_ = false;
+    status_.state.store(LinkStatus::State::kConnect);
+    if (was_up) status_.down_since.store(Now());
     if (stop_.load()) break;
     LogWarning(was_up ? "Connection with master lost" : "Can't follow the master",
                {{"master", host_}, {"port", port_}, {"why", Std(status.message())}});
@@ -81,17 +84,14 @@ void LeaderLink::Run() {
 
 void LeaderLink::CloseSocket() {
   if (fd_ >= 0) close(std::exchange(fd_, -1));
-  if (file_fd_ >= 0) {
-    close(std::exchange(file_fd_, -1));
-    unlink(file_.c_str());
-  }
+  file_.reset();
 }
 
 absl::Status LeaderLink::Follow() {
   LogNotice("Connecting to MASTER", {{"host", host_}, {"port", port_}});
-  state_.store(State::kConnecting);
+  status_.state.store(LinkStatus::State::kConnecting);
   if (absl::Status status = Connect(); !status.ok()) return status;
-  state_.store(State::kHandshake);
+  status_.state.store(LinkStatus::State::kHandshake);
   const Settings& settings = node_.parameters();
   replication::FollowerIntroduction me;
   me.user = settings.masteruser.load();
@@ -99,14 +99,52 @@ absl::Status LeaderLink::Follow() {
   const auto announced = static_cast<int>(settings.replica_announce_port.load());
   me.port = announced != 0 ? announced : node_.options().listen.port;
   me.address = settings.replica_announce_ip.load();
+  me.wants_stream = settings.repl_grpc.load() && Now() >= no_stream_until_;
   node_.replication().Introduce(me);
   history_id_ = me.history_id;
   protocol_ = std::make_unique<replication::FollowerProtocol>(std::move(me));
-  units_ = std::make_unique<replication::UnitReader>(settings.proto_max_bulk_len.load());
-  payload_bytes_.store(0);
-  payload_total_.store(-1);
-  last_heard_.store(Now());
-  return Exchange();
+  intake_ = std::make_unique<UnitIntake>(node_, number_);
+  status_.streams.store(false);
+  status_.payload_bytes.store(0);
+  status_.payload_total.store(-1);
+  status_.last_heard.store(Now());
+  const absl::Status status = Exchange();
+  if (protocol_->phase() != replication::FollowerProtocol::Phase::kInvited) return status;
+  CloseSocket();
+  return FollowStream(protocol_->invitation());
+}
+
+absl::Status LeaderLink::FollowStream(const replication::FollowerProtocol::Invitation& invitation) {
+  replication::FollowerIntroduction me;
+  node_.replication().Introduce(me);
+  const Settings& settings = node_.parameters();
+  const auto announced = static_cast<int>(settings.replica_announce_port.load());
+  status_.streams.store(true);
+  StreamLink stream(node_, number_, host_, invitation.port, status_);
+  {
+    const std::lock_guard lock(mu_);
+    if (stop_.load()) return absl::CancelledError("it is not followed any more");
+    stream_ = &stream;
+  }
+  const absl::Status status =
+      stream.Run({.token = invitation.token,
+                  .history_id = me.history_id,
+                  .next_offset = me.next_offset,
+                  .rdb_version = persistence::kRdbNewestVersion,
+                  .port = announced != 0 ? announced : node_.options().listen.port,
+                  .address = settings.replica_announce_ip.load()});
+  {
+    const std::lock_guard lock(mu_);
+    stream_ = nullptr;
+  }
+  if (!stream.answered() && !stop_.load()) no_stream_until_ = Now() + kNoStreamMs;
+  return status;
+}
+
+void LeaderLink::CheckTimeout(UnixMillis now) {
+  const int64_t timeout_ms = node_.parameters().repl_timeout.load() * 1000;
+  const std::lock_guard lock(mu_);
+  if (stream_ != nullptr && now - status_.last_heard.load() > timeout_ms) stream_->Cancel();
 }
 
 absl::Status LeaderLink::Connect() {
@@ -149,7 +187,7 @@ absl::Status LeaderLink::Connect() {
 absl::Status LeaderLink::Exchange() {
   std::vector<char> buffer(kRead);
   int64_t acknowledged_at = 0;
-  while (!stop_.load()) {
+  while (!stop_.load() && protocol_->phase() != replication::FollowerProtocol::Phase::kInvited) {
     if (absl::Status status = Send(protocol_->TakeOutput()); !status.ok()) return status;
     const UnixMillis now = Now();
     if (sends_ack_ && (acknowledge_now_ || now - acknowledged_at >= kAcknowledgeMs)) {
@@ -157,7 +195,7 @@ absl::Status LeaderLink::Exchange() {
       acknowledged_at = now;
       acknowledge_now_ = false;
     }
-    if (now - last_heard() > node_.parameters().repl_timeout.load() * 1000) {
+    if (now - status_.last_heard.load() > node_.parameters().repl_timeout.load() * 1000) {
       return absl::DeadlineExceededError("nothing was heard of it for repl-timeout");
     }
     pollfd waiting[] = {{fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
@@ -167,7 +205,7 @@ absl::Status LeaderLink::Exchange() {
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n < 0) return absl::ErrnoToStatus(errno, "recv");
     if (n == 0) return absl::UnavailableError("it closed the connection");
-    last_heard_.store(Now());
+    status_.last_heard.store(Now());
     const absl::Status status = protocol_->Receive({buffer.data(), static_cast<size_t>(n)}, *this);
     if (!status.ok()) return status;
   }
@@ -208,30 +246,23 @@ void LeaderLink::SendAcknowledgement() {
 absl::Status LeaderLink::OnFullSync(std::string_view history_id, int64_t offset) {
   history_id_ = history_id;
   offset_ = offset;
-  state_.store(State::kSync);
+  status_.state.store(LinkStatus::State::kSync);
   LogNotice("Full resync from master", {{"history", history_id}, {"offset", offset}});
-  file_ = fmt::format("temp-{}.{}.rdb", getpid(), Now());
-  file_fd_ = open(file_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  return file_fd_ < 0 ? absl::ErrnoToStatus(errno, file_) : absl::OkStatus();
+  file_ = std::make_unique<TemporaryFile>("temp-payload");
+  return file_->Open();
 }
 
 absl::Status LeaderLink::OnPayload(std::string_view bytes, int64_t total) {
-  payload_total_.store(total);
-  payload_bytes_.fetch_add(static_cast<int64_t>(bytes.size()));
-  while (!bytes.empty()) {
-    const ssize_t n = write(file_fd_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return absl::ErrnoToStatus(errno, file_);
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return absl::OkStatus();
+  status_.payload_total.store(total);
+  status_.payload_bytes.fetch_add(static_cast<int64_t>(bytes.size()));
+  return file_->Append(bytes);
 }
 
 absl::Status LeaderLink::OnPayloadEnd() {
-  LogNotice("MASTER <-> REPLICA sync: Loading DB in memory", {{"bytes", payload_bytes()}});
-  absl::Status status = node_.replication().Load(*this, file_, history_id_, offset_);
-  close(std::exchange(file_fd_, -1));
-  unlink(file_.c_str());
+  LogNotice("MASTER <-> REPLICA sync: Loading DB in memory",
+            {{"bytes", status_.payload_bytes.load()}});
+  absl::Status status = node_.replication().Load(number_, file_->path(), history_id_, offset_);
+  file_.reset();
   if (!status.ok()) {
     LogWarning("Failed trying to load the MASTER synchronization DB from disk",
                {{"error", Std(status.message())}});
@@ -239,60 +270,26 @@ absl::Status LeaderLink::OnPayloadEnd() {
   }
   LogNotice("MASTER <-> REPLICA sync: Finished with success", {{"offset", offset_}});
   sends_ack_ = acknowledge_now_ = true;
-  last_heard_.store(Now());
-  state_.store(State::kConnected);
+  status_.last_heard.store(Now());
+  status_.state.store(LinkStatus::State::kConnected);
   return absl::OkStatus();
 }
 
 absl::Status LeaderLink::OnContinue(std::string_view history_id) {
-  if (!node_.replication().Continue(*this, history_id)) {
+  if (!node_.replication().Continue(number_, history_id)) {
     return absl::CancelledError("it is not followed any more");
   }
   LogNotice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
             {{"history", history_id}});
   sends_ack_ = acknowledge_now_ = true;
-  state_.store(State::kConnected);
+  status_.state.store(LinkStatus::State::kConnected);
   return absl::OkStatus();
 }
 
 absl::Status LeaderLink::OnStream(std::string_view bytes) {
-  units_->Add(bytes);
-  size_t count = 0;
-  while (true) {
-    if (batch_.size() == count) batch_.emplace_back();
-    const absl::StatusOr<bool> more = units_->Next(batch_[count]);
-    if (!more.ok()) return more.status();
-    if (!*more) break;
-    const replication::StreamUnit& unit = batch_[count++];
-    acknowledge_now_ = acknowledge_now_ ||
-                       (unit.commands.size() == 1 && EqualsIgnoreCase(unit.words[0], "REPLCONF"));
-  }
-  return count == 0 ? absl::OkStatus() : ApplyUnits(count);
-}
-
-absl::Status LeaderLink::ApplyUnits(size_t count) {
-  std::mutex mu;
-  std::condition_variable changed;
-  bool done = false;
-  absl::Status result;
-  node_.workers()[0]->Post([&] {
-    Dispatcher& dispatcher = *node_.dispatchers()[0];
-    for (const replication::StreamUnit& unit : std::span(batch_).first(count)) {
-      const UnitApplier::Outcome outcome = dispatcher.applier().Apply(unit, number_);
-      if (!outcome.current) {
-        result = absl::CancelledError("it is not followed any more");
-        break;
-      }
-      if (!outcome.status.ok()) node_.replication().NoteRefused(outcome.status);
-    }
-    dispatcher.ServeWaiters();
-    const std::lock_guard lock(mu);
-    done = true;
-    changed.notify_one();
-  });
-  std::unique_lock lock(mu);
-  changed.wait(lock, [&] { return done; });
-  return result;
+  const absl::Status status = intake_->Take(bytes);
+  acknowledge_now_ = intake_->TakeRequest() || acknowledge_now_;
+  return status;
 }
 
 }  // namespace henge::server

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// LeaderLink: this node as a follower of a leader that speaks Redis's protocol. Connects, and again
+// LeaderLink: this node as a follower. Connects, in Redis's protocol, and again
 // a second after a link broke; takes the payload of a full sync into a file and from there into the
 // store; applies the stream.
 //
 //   socket ─> FollowerProtocol ─┬─> file ─> DatasetLoader
-//                               └─> UnitReader ─> worker 0: UnitApplier ─> store, journal
+//                               ├─> UnitIntake ─> worker 0: UnitApplier ─> store, journal
+//                               └─> StreamLink, where the leader is a Henge
 //
 // A thread of its own does all that. Any thread may ask how it goes.
 #pragma once
@@ -13,14 +14,17 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <vector>
 
 #include "base/types.h"
 #include "replication/follower_protocol.h"
-#include "replication/unit_reader.h"
+#include "server/replication/link_status.h"
+#include "server/replication/stream_link.h"
+#include "server/replication/temporary_file.h"
+#include "server/replication/unit_intake.h"
 
 namespace henge::server {
 
@@ -28,9 +32,6 @@ class Node;
 
 class LeaderLink final : private replication::FollowerProtocol::Listener {
  public:
-  // INFO's and ROLE's words: connect, connecting, handshake, sync, connected.
-  enum class State : uint8_t { kConnect, kConnecting, kHandshake, kSync, kConnected };
-
   LeaderLink(Node& node, uint64_t number, std::string host, int port);
   ~LeaderLink() override;  // Stops.
   LeaderLink(const LeaderLink&) = delete;
@@ -43,12 +44,10 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   uint64_t number() const { return number_; }
   const std::string& host() const { return host_; }
   int port() const { return port_; }
-  State state() const { return state_.load(std::memory_order_relaxed); }
-  UnixMillis last_heard() const { return last_heard_.load(std::memory_order_relaxed); }
-  UnixMillis down_since() const { return down_since_.load(std::memory_order_relaxed); }
-  // Of the payload; -1: not known.
-  int64_t payload_bytes() const { return payload_bytes_.load(std::memory_order_relaxed); }
-  int64_t payload_total() const { return payload_total_.load(std::memory_order_relaxed); }
+  const LinkStatus& status() const { return status_; }
+  bool up() const { return status_.state.load() == LinkStatus::State::kConnected; }
+  // Ends the connection if nothing was heard for too long.
+  void CheckTimeout(UnixMillis now);
 
  private:
   void Run();
@@ -65,7 +64,8 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   absl::Status OnPayload(std::string_view bytes, int64_t total) override;
   absl::Status OnPayloadEnd() override;
   absl::Status OnStream(std::string_view bytes) override;
-  absl::Status ApplyUnits(size_t count);  // The first of the batch.
+  // The same by a stream between Henges, to which the leader has invited.
+  absl::Status FollowStream(const replication::FollowerProtocol::Invitation& invitation);
 
   Node& node_;
   const uint64_t number_;
@@ -75,22 +75,19 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   int fd_ = -1;
   std::atomic<bool> stop_{false};
   std::atomic<bool> ended_{false};
-  std::atomic<State> state_{State::kConnect};
-  std::atomic<UnixMillis> last_heard_{0};
-  std::atomic<UnixMillis> down_since_{0};
-  std::atomic<int64_t> payload_bytes_{0};
-  std::atomic<int64_t> payload_total_{-1};
+  LinkStatus status_;
+  std::mutex mu_;
+  StreamLink* stream_ = nullptr;  // Under way.
 
   // The thread's.
   std::unique_ptr<replication::FollowerProtocol> protocol_;
-  std::unique_ptr<replication::UnitReader> units_;
-  std::vector<replication::StreamUnit> batch_;  // Their memory stays.
+  std::unique_ptr<UnitIntake> intake_;
   bool acknowledge_now_ = false;
   bool sends_ack_ = false;  // The link is up.
   std::string history_id_;
   int64_t offset_ = 0;
-  std::string file_;  // Of the payload.
-  int file_fd_ = -1;
+  std::unique_ptr<TemporaryFile> file_;  // Of the payload.
+  UnixMillis no_stream_until_ = 0;       // It did not work lately.
   std::thread thread_;
 };
 

@@ -13,6 +13,8 @@
 #include "base/random.h"
 #include "base/strings.h"
 #include "server/node.h"
+#include "server/replication/psync_feed.h"
+#include "server/replication/stream_feed.h"
 #include "server/session.h"
 
 namespace henge::server {
@@ -29,15 +31,15 @@ std::string HostOf(std::string_view address) {
   return std::string(address.substr(0, address.rfind(':')));
 }
 
-std::string_view LinkName(LeaderLink::State state) {
+std::string_view LinkName(LinkStatus::State state) {
   switch (state) {
-    case LeaderLink::State::kConnect:
+    case LinkStatus::State::kConnect:
       return "connect";
-    case LeaderLink::State::kConnecting:
+    case LinkStatus::State::kConnecting:
       return "connecting";
-    case LeaderLink::State::kHandshake:
+    case LinkStatus::State::kHandshake:
       return "handshake";
-    case LeaderLink::State::kSync:
+    case LinkStatus::State::kSync:
       return "sync";
     default:
       return "connected";
@@ -46,7 +48,7 @@ std::string_view LinkName(LeaderLink::State state) {
 
 }  // namespace
 
-Replication::Replication(Node& node) : node_(node) {}
+Replication::Replication(Node& node) : node_(node), streams_(node) {}
 
 Replication::~Replication() { Stop(); }
 
@@ -77,61 +79,107 @@ void Replication::Stop() {
   }
   for (const auto& link : links) link->Stop();
   for (const auto& feed : feeds) feed->Stop();
+  streams_.Stop();
 }
 
 // --- As a leader
 // ----------------------------------------------------------------------------------
 
+std::string Replication::RefuseFollowers() const {
+  const std::lock_guard lock(mu_);
+  if (!follows() || (link_ != nullptr && link_->up())) return {};
+  return "NOMASTERLINK Can't SYNC while not connected with my master";
+}
+
+void Replication::AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial) {
+  (partial ? partial_syncs_ : full_syncs_).fetch_add(1);
+  LogNotice(
+      partial ? "Partial resynchronization request accepted" : "Full resync requested by replica",
+      {{"replica", feed->address()}, {"port", feed->port()}});
+  const std::lock_guard lock(mu_);
+  feeds_.push_back(std::move(feed));
+  alone_since_ = 0;
+}
+
 std::string Replication::ServeFollower(commands::ClientState& client, const SyncRequest& request) {
-  if (follows()) {
-    const std::lock_guard lock(mu_);
-    if (link_ == nullptr || link_->state() != LeaderLink::State::kConnected) {
-      return "NOMASTERLINK Can't SYNC while not connected with my master";
-    }
-  }
+  if (std::string refusal = RefuseFollowers(); !refusal.empty()) return refusal;
   const int fd = fcntl(client.fd, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) return "ERR Unable to serve a replica now";
-  FollowerTraits traits = client.follower;
+  const FollowerTraits& traits = client.follower;
   const std::string address = traits.address.empty() ? HostOf(client.address) : traits.address;
-  auto feed = std::make_shared<FollowerFeed>(node_, client.id, fd, traits, address,
-                                             /*plain=*/!request.partial);
-  std::string greeting;
+  auto feed = std::make_shared<PsyncFeed>(node_, client.id, fd, traits, address,
+                                          /*plain=*/!request.partial);
+  std::string history_id;
   std::unique_ptr<JournalReader> reader;
-  if (request.partial) reader = TryPartial(traits, request, *feed, greeting);
+  if (request.partial) reader = TryPartial(request, *feed, history_id);
   client.client_class.store(ClientClass::kReplica, std::memory_order_relaxed);
   Session::Of(client).connection().HoldOutput();  // Only the feed writes from here on.
-  LogNotice(reader != nullptr ? "Partial resynchronization request accepted"
-                              : "Full resync requested by replica",
-            {{"replica", address}, {"port", traits.port}});
-  {
-    const std::lock_guard lock(mu_);
-    feeds_.push_back(feed);
-    alone_since_ = 0;
-  }
-  if (reader != nullptr) {
-    partial_syncs_.fetch_add(1);
-    feed->StartPartial(std::move(greeting), std::move(reader));
-  } else {
-    full_syncs_.fetch_add(1);
+  AddFollower(feed, reader != nullptr);
+  if (reader == nullptr) {
     feed->StartFull();
+  } else {
+    feed->StartPartial(traits.takes_psync2 ? fmt::format("+CONTINUE {}\r\n", history_id)
+                                           : std::string("+CONTINUE\r\n"),
+                       std::move(reader));
   }
   return {};
 }
 
-std::unique_ptr<JournalReader> Replication::TryPartial(const FollowerTraits& traits,
-                                                       const SyncRequest& request,
-                                                       FollowerFeed& feed, std::string& greeting) {
+std::string Replication::InviteToStream() {
+  const std::optional<StreamLeader::Invitation> invitation = streams_.Invite();
+  if (!invitation) return {};
+  return fmt::format("{} {}", invitation->port, invitation->token);
+}
+
+absl::Status Replication::ServeStream(const replication::StreamHello& hello,
+                                      replication::FollowerStream& stream) {
+  if (const std::string refusal = RefuseFollowers(); !refusal.empty()) {
+    return absl::UnavailableError(refusal);
+  }
+  const FollowerTraits traits{
+      .address = hello.address, .port = hello.port, .rdb_version = hello.rdb_version};
+  const auto feed = std::make_shared<StreamFeed>(
+      node_, node_.clients().NextId(), traits,
+      hello.address.empty() ? HostOf(stream.peer()) : hello.address, stream);
+  std::string history_id;
+  const SyncRequest request{true, hello.history_id.empty() ? "?" : hello.history_id,
+                            hello.next_offset};
+  std::unique_ptr<JournalReader> reader = TryPartial(request, *feed, history_id);
+  AddFollower(feed, reader != nullptr);
+  absl::Status status = feed->Serve(history_id, std::move(reader));
+  OnClosed(feed->id());
+  LogWarning(
+      "Connection with replica lost",
+      {{"replica", feed->address()}, {"port", feed->port()}, {"why", Std(status.message())}});
+  return status;
+}
+
+absl::Status Replication::SendSnapshot(ClientId follower,
+                                       absl::FunctionRef<bool(std::string_view)> send) {
+  std::shared_ptr<StreamFeed> feed;
+  {
+    const std::lock_guard lock(mu_);
+    for (const auto& candidate : feeds_) {
+      if (candidate->id() == follower) feed = std::dynamic_pointer_cast<StreamFeed>(candidate);
+    }
+  }
+  if (feed == nullptr) return absl::NotFoundError("there is no such follower");
+  return feed->SendSnapshot(send);
+}
+
+std::unique_ptr<JournalReader> Replication::TryPartial(const SyncRequest& request,
+                                                       FollowerFeed& feed,
+                                                       std::string& history_id) {
   std::unique_ptr<JournalReader> reader;
   {
     const std::lock_guard lock(mu_);
     const int64_t wanted = request.next_offset - 1;
+    history_id = history_.id();
     if (node_.journaling().replicating() &&
         history_.Includes(request.history_id, request.next_offset, offset()) &&
         wanted >= OffsetOf(history_begin_.load())) {
       reader = feed.AttachReader(static_cast<Lsn>(wanted - shift_.load()));
     }
-    greeting = traits.takes_psync2 ? fmt::format("+CONTINUE {}\r\n", history_.id())
-                                   : std::string("+CONTINUE\r\n");
   }
   if (reader == nullptr && request.history_id != "?") {
     partial_refusals_.fetch_add(1);
@@ -143,13 +191,16 @@ std::unique_ptr<JournalReader> Replication::TryPartial(const FollowerTraits& tra
 
 void Replication::Acknowledge(commands::ClientState& client, int64_t offset,
                               int64_t durable_offset) {
+  Acknowledge(client.id, offset, durable_offset);
+}
+
+void Replication::Acknowledge(ClientId follower, int64_t offset, int64_t durable_offset) {
+  const UnixMillis now = SystemClock().NowMillis();
   const std::lock_guard lock(mu_);
   for (const auto& feed : feeds_) {
-    if (feed->id() == client.id) {
-      feed->Acknowledge(offset, durable_offset, SystemClock().NowMillis());
-    }
+    if (feed->id() == follower) feed->Acknowledge(offset, durable_offset, now);
   }
-  CountGoodFollowers(SystemClock().NowMillis());
+  CountGoodFollowers(now);
 }
 
 void Replication::OnClosed(ClientId id) {
@@ -255,7 +306,7 @@ void Replication::UpdateRefusals() {
   const Settings& settings = node_.parameters();
   refuses_writes_.store(follows() && settings.replica_read_only.load());
   refuses_reads_.store(follows() && !settings.replica_serve_stale_data.load() &&
-                       (link_ == nullptr || link_->state() != LeaderLink::State::kConnected));
+                       (link_ == nullptr || !link_->up()));
   node_.store().settings().leave_eviction.store(follows() &&
                                                 settings.replica_ignore_maxmemory.load());
 }
@@ -287,8 +338,8 @@ commands::RoleReport Replication::Role() {
   if (link_ != nullptr) {
     role.leader_host = link_->host();
     role.leader_port = link_->port();
-    role.link = LinkName(link_->state());
-    if (link_->state() != LeaderLink::State::kConnected && !node_.journaling().replicating()) {
+    role.link = LinkName(link_->status().state.load());
+    if (!link_->up() && !node_.journaling().replicating()) {
       role.offset = -1;
     }
   }
@@ -313,11 +364,11 @@ void Replication::Journal(std::string_view bytes, persistence::RecordTag tag) {
   node_.journaling().journal().AppendEncoded(bytes, tag);
 }
 
-absl::Status Replication::Load(const LeaderLink& link, const std::string& path,
-                               std::string_view history_id, int64_t offset) {
+absl::Status Replication::Load(uint64_t link, const std::string& path, std::string_view history_id,
+                               int64_t offset) {
   const std::lock_guard only_one(load_mu_);
   const absl::Status stale = absl::CancelledError("it is not followed any more");
-  if (!IsCurrent(link.number())) return stale;
+  if (!IsCurrent(link)) return stale;
   const bool append_only = node_.journaling().enabled();
   if (append_only) {
     node_.journaling().TurnOff();
@@ -329,7 +380,7 @@ absl::Status Replication::Load(const LeaderLink& link, const std::string& path,
     locks.AddAll();
     locks.Lock();
     const std::lock_guard lock(mu_);
-    const bool current = loaded.ok() && IsCurrent(link.number());
+    const bool current = loaded.ok() && IsCurrent(link);
     const Lsn end = node_.journaling().journal().Cut();
     // Without the data, or with a part, this is no history that anybody knows.
     history_.Adopt(current ? std::string(history_id) : RandomHex(replication::History::kIdDigits));
@@ -356,15 +407,15 @@ absl::Status Replication::Load(const LeaderLink& link, const std::string& path,
     }
   }
   if (!loaded.ok()) return loaded.status();
-  return IsCurrent(link.number()) ? absl::OkStatus() : stale;
+  return IsCurrent(link) ? absl::OkStatus() : stale;
 }
 
-bool Replication::Continue(const LeaderLink& link, std::string_view history_id) {
+bool Replication::Continue(uint64_t link, std::string_view history_id) {
   store::LockSet locks(node_.store());
   locks.AddAll();
   locks.Lock();
   const std::lock_guard lock(mu_);
-  if (!IsCurrent(link.number())) return false;
+  if (!IsCurrent(link)) return false;
   if (history_id != history_.id()) {
     history_.Rename(history_id, offset());
     DropFollowers();  // They ask again, and hear the new name.
@@ -421,6 +472,7 @@ void Replication::Tick(UnixMillis now) {
     CountGoodFollowers(now);
     const bool used = source_ != nullptr && source_.use_count() > 1;
     if (!used && source_begun_) source_ = nullptr;
+    if (link_ != nullptr) link_->CheckTimeout(now);
     const int64_t timeout_ms = settings.repl_timeout.load() * 1000;
     for (const auto& feed : feeds_) {
       const bool online = feed->state() == FollowerFeed::State::kOnline && !feed->plain();
@@ -491,11 +543,13 @@ Replication::Report Replication::report() const {
   if (link_ != nullptr) {
     report.leader_host = link_->host();
     report.leader_port = link_->port();
-    report.link = link_->state();
-    report.last_heard = link_->last_heard();
-    report.down_since = link_->down_since();
-    report.payload_bytes = link_->payload_bytes();
-    report.payload_total = link_->payload_total();
+    const LinkStatus& status = link_->status();
+    report.link = status.state.load();
+    report.streams = status.streams.load();
+    report.last_heard = status.last_heard.load();
+    report.down_since = status.down_since.load();
+    report.payload_bytes = status.payload_bytes.load();
+    report.payload_total = status.payload_total.load();
   }
   return report;
 }

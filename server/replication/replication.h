@@ -13,6 +13,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "replication/history.h"
 #include "server/replication/follower_feed.h"
 #include "server/replication/leader_link.h"
+#include "server/replication/stream_leader.h"
 #include "server/replication/sync_source.h"
 
 namespace henge::server {
@@ -61,7 +63,9 @@ class Replication final : public commands::ReplicationService {
   bool Follow(std::string_view host, int port) override;
   void FollowNobody() override;
   commands::RoleReport Role() override;
-  // The worker's thread: a follower's connection is closed.
+  void Acknowledge(ClientId follower, int64_t offset, int64_t durable_offset);
+  std::string InviteToStream() override;
+  // The worker's thread, or the stream's: a follower's connection is closed.
   void OnClosed(ClientId id);
 
   // --- As a leader
@@ -69,6 +73,11 @@ class Replication final : public commands::ReplicationService {
   // that a follower may join: one that is there, or is made now.
   std::shared_ptr<SyncSource> Source(int rdb_version);
   void DropSource(const std::shared_ptr<SyncSource>& source);
+  // A follower's stream between Henges, until it is over;
+  absl::Status ServeStream(const replication::StreamHello& hello,
+                           replication::FollowerStream& stream);
+  // and the snapshot that was announced to it.
+  absl::Status SendSnapshot(ClientId follower, absl::FunctionRef<bool(std::string_view)> send);
   // The moment of a full sync: where it stands, and somebody who holds the journal from there on.
   // REQUIRES: every shard is locked.
   std::unique_ptr<persistence::JournalReader> BeginSync(SyncSource::Position& position);
@@ -83,10 +92,10 @@ class Replication final : public commands::ReplicationService {
   // REQUIRES: the unit's shards are locked.
   void Journal(std::string_view bytes, persistence::RecordTag tag);
   // The link's thread, as the rest. All data is replaced by the file's.
-  absl::Status Load(const LeaderLink& link, const std::string& path, std::string_view history_id,
+  absl::Status Load(uint64_t link, const std::string& path, std::string_view history_id,
                     int64_t offset);
   // False: it is not followed any more.
-  bool Continue(const LeaderLink& link, std::string_view history_id);
+  bool Continue(uint64_t link, std::string_view history_id);
   // How much of the history is applied, and on the disk; -1: there is no file.
   std::pair<int64_t, int64_t> AppliedOffsets() const;
   void NoteRefused(const absl::Status& status);
@@ -111,7 +120,8 @@ class Replication final : public commands::ReplicationService {
     std::vector<FollowerReport> followers;
     std::string leader_host;
     int leader_port = 0;
-    LeaderLink::State link = LeaderLink::State::kConnect;
+    LinkStatus::State link = LinkStatus::State::kConnect;
+    bool streams = false;  // Over gRPC.
     UnixMillis last_heard = 0;
     UnixMillis down_since = 0;
     int64_t payload_bytes = 0;
@@ -119,17 +129,20 @@ class Replication final : public commands::ReplicationService {
   };
   Report report() const;
   int64_t offset() const;
+  int64_t OffsetOf(Lsn lsn) const { return static_cast<int64_t>(lsn) + shift_.load(); }
   size_t followers() const;
   uint64_t full_syncs() const { return full_syncs_.load(); }
   uint64_t partial_syncs() const { return partial_syncs_.load(); }
   uint64_t partial_refusals() const { return partial_refusals_.load(); }
 
  private:
-  int64_t OffsetOf(Lsn lsn) const { return static_cast<int64_t>(lsn) + shift_.load(); }
-  // The answer to a follower that can go on from where it was, and its reader; or null.
-  std::unique_ptr<persistence::JournalReader> TryPartial(const commands::FollowerTraits& traits,
-                                                         const SyncRequest& request,
-                                                         FollowerFeed& feed, std::string& greeting);
+  // The reader of a follower that can go on from where it was, and what the history is called here;
+  // or null.
+  std::unique_ptr<persistence::JournalReader> TryPartial(const SyncRequest& request,
+                                                         FollowerFeed& feed,
+                                                         std::string& history_id);
+  std::string RefuseFollowers() const;
+  void AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial);
   void StopLink();
   void DropFollowers();
   void UpdateRefusals();
@@ -150,6 +163,7 @@ class Replication final : public commands::ReplicationService {
   std::atomic<uint64_t> partial_syncs_{0};
   std::atomic<uint64_t> partial_refusals_{0};
   std::atomic<uint64_t> refused_{0};
+  StreamLeader streams_;
   std::mutex load_mu_;  // Held by the one who replaces the data; before all others.
 
   mutable std::mutex mu_;  // Of all below.

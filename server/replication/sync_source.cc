@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/replication/sync_source.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include "base/strings.h"
 #include "persistence/snapshot/snapshot.h"
 #include "server/node.h"
+#include "server/replication/temporary_file.h"
 
 namespace henge::server {
 
@@ -22,13 +21,8 @@ class SyncSource::Sink final : public persistence::ByteSink {
  public:
   explicit Sink(SyncSource& source) : source_(source) {}
   absl::Status Append(std::string_view bytes) override {
-    while (!bytes.empty()) {
-      const ssize_t n = write(source_.fd_, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return absl::ErrnoToStatus(errno, "the full sync's file");
-      bytes.remove_prefix(static_cast<size_t>(n));
-      source_.size_.fetch_add(static_cast<uint64_t>(n), std::memory_order_release);
-    }
+    if (absl::Status status = WriteAll(source_.fd_, bytes); !status.ok()) return status;
+    source_.size_.fetch_add(bytes.size(), std::memory_order_release);
     const std::lock_guard lock(source_.mu_);
     source_.changed_.notify_all();
     return absl::OkStatus();
@@ -43,11 +37,9 @@ SyncSource::~SyncSource() {
 }
 
 absl::Status SyncSource::Open() {
-  const std::string name = fmt::format("temp-sync-{}.rdb", getpid());
-  fd_ = open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd_ < 0) return absl::ErrnoToStatus(errno, name);
-  unlink(name.c_str());  // It has no name from here on, and ends with the process at the latest.
-  return absl::OkStatus();
+  const absl::StatusOr<int> fd = OpenUnnamedFile("temp-sync");
+  if (fd.ok()) fd_ = *fd;
+  return fd.status();
 }
 
 void SyncSource::Run() {

@@ -64,6 +64,11 @@ def is_up(server):
 
 
 class ReplicationTest(harness.TestCase):
+    streams = True  # Between Henge's nodes: gRPC.
+
+    def henge(self, settings=None, port=None):
+        return super().henge({"repl-grpc": "yes" if self.streams else "no", **(settings or {})}, port)
+
     def await_same(self, leader, *followers):
         """Nothing expires any more once all keys with a deadline are gone."""
         leader.client().eval(
@@ -86,6 +91,8 @@ class ReplicationTest(harness.TestCase):
             thread.join()
         self.await_same(leader, one, two)
         self.assertEqual(leader.client().info("replication")["connected_slaves"], 2)
+        self.assertEqual(one.client().info("replication")["master_link_protocol"],
+                         "grpc" if self.streams else "psync")
 
     def test_redis_follows(self):
         leader, follower = self.henge({"io-threads": 2}), self.redis()
@@ -107,29 +114,6 @@ class ReplicationTest(harness.TestCase):
         play(follower.client(), 10, 500)
         self.await_same(follower, leader, chained)
         self.assertEqual(follower.client().info("stats")["sync_partial_ok"], 2)
-
-    def test_a_short_absence_costs_what_was_missed(self):
-        leader, follower = self.henge(), self.henge()
-        follow(follower, leader)
-        harness.wait_until(lambda: is_up(follower))
-        for _ in range(5):
-            leader.client().execute_command("CLIENT", "KILL", "TYPE", "replica")
-            play(leader.client(), 11, 100)
-            self.await_same(leader, follower)
-        stats = leader.client().info("stats")
-        self.assertEqual((stats["sync_full"], stats["sync_partial_ok"]), (1, 5))
-
-    def test_a_long_absence_costs_a_full_copy(self):
-        leader, follower = self.henge({"repl-backlog-size": 20000}), self.henge()
-        follow(follower, leader)
-        harness.wait_until(lambda: is_up(follower))
-        follower.pause()
-        leader.client().execute_command("CLIENT", "KILL", "TYPE", "replica")
-        for n in range(300):  # Chunks of the journal are kept whole.
-            leader.client().set(f"big{n}", "x" * 10000)
-        follower.resume()
-        self.await_same(leader, follower)
-        self.assertEqual(leader.client().info("stats")["sync_full"], 2)
 
     def test_a_follower_reads_and_does_not_write(self):
         leader, follower = self.henge(), self.henge()
@@ -175,6 +159,35 @@ class ReplicationTest(harness.TestCase):
         follower.stop()
         follower.start()
         self.assertEqual(digest(follower), before)
+
+
+class PsyncTest(ReplicationTest):
+    """The same in Redis's protocol, and what can be done to a connection."""
+
+    streams = False
+
+    def test_a_short_absence_costs_what_was_missed(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        for _ in range(5):
+            leader.client().execute_command("CLIENT", "KILL", "TYPE", "replica")
+            play(leader.client(), 11, 100)
+            self.await_same(leader, follower)
+        stats = leader.client().info("stats")
+        self.assertEqual((stats["sync_full"], stats["sync_partial_ok"]), (1, 5))
+
+    def test_a_long_absence_costs_a_full_copy(self):
+        leader, follower = self.henge({"repl-backlog-size": 20000}), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        follower.pause()
+        leader.client().execute_command("CLIENT", "KILL", "TYPE", "replica")
+        for n in range(300):  # Chunks of the journal are kept whole.
+            leader.client().set(f"big{n}", "x" * 10000)
+        follower.resume()
+        self.await_same(leader, follower)
+        self.assertEqual(leader.client().info("stats")["sync_full"], 2)
 
 
 if __name__ == "__main__":

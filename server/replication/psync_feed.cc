@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/replication/psync_feed.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/strings.h"
+#include "server/node.h"
+
+namespace henge::server {
+namespace {
+
+constexpr auto kPatience = std::chrono::milliseconds(1000);
+constexpr size_t kMarkBytes = 40;
+
+}  // namespace
+
+PsyncFeed::PsyncFeed(Node& node, ClientId id, int fd, const commands::FollowerTraits& traits,
+                     std::string address, bool plain)
+    : FollowerFeed(node, id, traits, std::move(address)), fd_(fd), plain_(plain) {}
+
+PsyncFeed::~PsyncFeed() {
+  Stop();
+  if (thread_.joinable()) thread_.join();
+  close(fd_);
+}
+
+void PsyncFeed::StartPartial(std::string greeting,
+                             std::unique_ptr<persistence::JournalReader> reader) {
+  reader_ = std::move(reader);
+  thread_ = std::thread([this, greeting = std::move(greeting)] { Run(greeting); });
+}
+
+void PsyncFeed::StartFull() {
+  thread_ = std::thread([this] { Run({}); });
+}
+
+void PsyncFeed::Break() { shutdown(fd_, SHUT_RDWR); }
+
+void PsyncFeed::Acknowledge(int64_t offset, int64_t durable_offset, UnixMillis now) {
+  FollowerFeed::Acknowledge(offset, durable_offset, now);
+  if (!heard_.exchange(true)) Wake();  // It may wait for this.
+}
+
+void PsyncFeed::Run(const std::string& greeting) {
+  const ThreadMemory memory;
+  absl::Status status = greeting.empty() ? SendEverything() : Send(greeting);
+  set_state(State::kOnline);
+  if (status.ok()) status = FollowJournal();
+  if (!stopping()) {
+    LogWarning("Connection with replica lost",
+               {{"replica", address()}, {"port", port()}, {"why", Std(status.message())}});
+  }
+  Break();  // The connection's worker closes it.
+  ended_.store(true, std::memory_order_release);
+}
+
+absl::Status PsyncFeed::SendEverything() {
+  const auto source = JoinSource();
+  if (!source.ok()) return source.status();
+  const SyncSource::Position& position = (*source)->position();
+  set_state(State::kSending);
+  if (!plain_) {
+    const std::string greeting =
+        fmt::format("+FULLRESYNC {} {}\r\n", position.history_id, position.offset);
+    if (absl::Status status = Send(greeting); !status.ok()) return status;
+  }
+  if (absl::Status status = SendPayload(**source); !status.ok()) return status;
+  LogNotice("Synchronization with replica succeeded", {{"replica", address()}, {"port", port()}});
+  return marks_end() ? AwaitFirstAcknowledgement() : absl::OkStatus();
+}
+
+absl::Status PsyncFeed::SendPayload(SyncSource& source) {
+  std::string mark;
+  if (marks_end()) {
+    mark = RandomHex(kMarkBytes);
+    if (absl::Status status = Send(fmt::format("$EOF:{}\r\n", mark)); !status.ok()) return status;
+  } else {
+    // Its length goes first, so it must be known.
+    while (source.WaitBeyond(SyncSource::State::kWriting, kPatience) ==
+           SyncSource::State::kWriting) {
+      if (absl::Status status = SayAlive(); !status.ok()) return status;
+    }
+    if (source.state() == SyncSource::State::kFailed) return absl::UnavailableError("no snapshot");
+    if (absl::Status status = Send(fmt::format("${}\r\n", source.size())); !status.ok()) {
+      return status;
+    }
+  }
+  const absl::Status status =
+      CopySnapshot(source, [this](std::string_view bytes) { return Send(bytes); });
+  if (!status.ok()) return status;
+  heard_.store(false);
+  return Send(mark);
+}
+
+// It reads the payload up to the mark; only then may more come.
+absl::Status PsyncFeed::AwaitFirstAcknowledgement() {
+  while (!heard_.load() && !stopping()) Sleep(kPatience.count());
+  return stopping() ? Stopped() : absl::OkStatus();
+}
+
+absl::Status PsyncFeed::Send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (stopping()) return Stopped();
+    const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n >= 0) {
+      bytes.remove_prefix(static_cast<size_t>(n));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return absl::ErrnoToStatus(errno, "send");
+    pollfd waiting[] = {{fd_, POLLOUT, 0}, {wake_fd_, POLLIN, 0}};
+    poll(waiting, 2, static_cast<int>(kPatience.count()));
+    if ((waiting[1].revents & POLLIN) != 0) Sleep(0);  // Takes the wake-up.
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace henge::server
