@@ -20,7 +20,7 @@ void ScriptExists(CommandContext& ctx, ArgReader& args) {
 }
 
 void ScriptFlush(CommandContext& ctx, ArgReader& args) {
-  // Either way it is done at once; each worker lets go of its own part when it next runs a script.
+  // Either way it is done at once, but for what each worker lets go of soon.
   if (args.left() > 1 || (!args.empty() && !args.Accept("SYNC") && !args.Accept("ASYNC"))) {
     return ctx.reply.Error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
   }

@@ -3,11 +3,24 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/clock.h"
 #include "commands/context.h"
+#include "commands/scripting/engine.h"
+#include "commands/scripting/script_run.h"
 #include "server/node.h"
 
 namespace henge::server {
+namespace {
+
+thread_local EffectApplier* running = nullptr;
+
+}  // namespace
+
+EffectApplier* EffectApplier::Running() { return running; }
+
+EffectApplier::~EffectApplier() = default;
 
 EffectApplier::EffectApplier(Node& node, const store::LockSet* held, store::EffectSink* sink)
     : node_(node), held_(held), sink_(sink == nullptr ? unheard_ : *sink), writer_(replies_) {}
@@ -49,19 +62,57 @@ absl::Status EffectApplier::Run(const Call& call) {
     if (call.touches_all) own.AddAll();
     if ((spec.flags & commands::kWalks) == 0) own.Lock();
   }
-  store::Keyspace keyspace(node_.store(), held_ == nullptr ? own : *held_, sink_, call.db,
-                           SystemClock().NowMillis());
-  keyspace.set_sees_expired(true);
   client_.db.store(call.db, std::memory_order_relaxed);
-  commands::ArgReader args(call.words.subspan(call.info->container == nullptr ? 1 : 2), call.keys);
-  commands::CommandContext context{client_, writer_,    keyspace, node_.services(),
-                                   spec,    call.words, true};  // Nobody waits here.
   const uint64_t errors = writer_.errors();
-  spec.handler(context, args);
+  EffectApplier* const outer = std::exchange(running, this);
+  locked_ = held_ == nullptr ? &own : held_;
+  Execute(call, *locked_, writer_);
+  locked_ = nullptr;
+  running = outer;
   replies_.Clear();
   if (writer_.errors() == errors) return absl::OkStatus();
   return absl::FailedPreconditionError(
       fmt::format("'{}' was refused: {}", call.info->full_name, writer_.last_error_code()));
+}
+
+void EffectApplier::Execute(const Call& call, const store::LockSet& locks,
+                            proto::ReplyWriter& reply) {
+  store::Keyspace keyspace(node_.store(), locks, sink_, call.db, SystemClock().NowMillis());
+  keyspace.set_sees_expired(true);
+  commands::ArgReader args(call.words.subspan(call.info->container == nullptr ? 1 : 2), call.keys);
+  commands::CommandContext context{client_,          reply,      keyspace, node_.services(),
+                                   *call.info->spec, call.words, true};  // Nobody waits here.
+  call.info->spec->handler(context, args);
+}
+
+commands::scripting::Engine& EffectApplier::script_engine() {
+  if (script_engine_ == nullptr) {
+    script_engine_ = std::make_unique<commands::scripting::Engine>(node_.services().scripting());
+  }
+  return *script_engine_;
+}
+
+// Every shard is locked: the script's own command says so.
+std::string_view EffectApplier::RunScripted(commands::scripting::ScriptRun& run,
+                                            std::span<const std::string_view> command,
+                                            proto::ReplyWriter& reply) {
+  scripted_keys_.clear();
+  absl::StatusOr<Call> call = Prepare(command, scripted_keys_);
+  if (!call.ok()) {
+    scripted_refusal_ = "ERR " + std::string(call.status().message());
+    return scripted_refusal_;
+  }
+  const uint32_t flags = call->info->spec->flags;
+  if ((flags & (commands::kNoScript | commands::kRunsScript)) != 0) {
+    return "ERR This Redis command is not allowed from script";
+  }
+  if (run.read_only && (flags & (commands::kWrite | commands::kMayReplicate)) != 0) {
+    return "ERR Write commands are not allowed from read-only scripts.";
+  }
+  call->keys = scripted_keys_;
+  call->db = client_.db.load(std::memory_order_relaxed);
+  Execute(*call, *locked_, reply);
+  return {};
 }
 
 absl::Status EffectApplier::Apply(std::span<const std::string_view> command) {

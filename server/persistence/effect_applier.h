@@ -9,6 +9,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,11 @@
 #include "proto/reply_writer.h"
 #include "store/keyspace.h"
 #include "store/unheard.h"
+
+namespace henge::commands::scripting {
+class Engine;
+struct ScriptRun;
+}  // namespace henge::commands::scripting
 
 namespace henge::server {
 
@@ -40,6 +46,7 @@ class EffectApplier {
   // `sink` hears of the changes; null: nobody.
   explicit EffectApplier(Node& node, const store::LockSet* held = nullptr,
                          store::EffectSink* sink = nullptr);
+  ~EffectApplier();
 
   // What the command is; its keys are appended to `keys`, and those of the call are yet to be set.
   // The status says that it is unknown, or what is wrong with it.
@@ -53,7 +60,19 @@ class EffectApplier {
   // Both, in that database.
   absl::Status Apply(std::span<const std::string_view> command);
 
+  // --- Scripts, which logs of older servers hold
+  // -------------------------------------------------- The applier that runs a command on this
+  // thread, or null.
+  static EffectApplier* Running();
+  commands::scripting::Engine& script_engine();
+  // A command that the script calls: see ScriptHost::RunCommand.
+  std::string_view RunScripted(commands::scripting::ScriptRun& run,
+                               std::span<const std::string_view> command,
+                               proto::ReplyWriter& reply);
+
  private:
+  void Execute(const Call& call, const store::LockSet& locks, proto::ReplyWriter& reply);
+
   Node& node_;
   const store::LockSet* const held_;
   store::Unheard unheard_;
@@ -63,6 +82,10 @@ class EffectApplier {
   proto::ReplyWriter writer_;
   std::vector<commands::KeyPosition> positions_;
   std::vector<store::Key> keys_;
+  std::unique_ptr<commands::scripting::Engine> script_engine_;
+  const store::LockSet* locked_ = nullptr;  // By whom, while a command runs.
+  std::vector<store::Key> scripted_keys_;
+  std::string scripted_refusal_;
 };
 
 }  // namespace henge::server

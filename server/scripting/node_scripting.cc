@@ -10,6 +10,7 @@
 #include "commands/scripting/script_run.h"
 #include "server/dispatch.h"
 #include "server/node.h"
+#include "server/persistence/effect_applier.h"
 #include "server/session.h"
 
 namespace henge::server {
@@ -43,16 +44,21 @@ void NodeScripting::FlushScripts() {
 }
 
 commands::scripting::Engine* NodeScripting::EngineOf(commands::ClientState& client) {
-  if (client.id == 0) return nullptr;  // Effects that are applied, of no client.
+  if (client.id == 0) {  // Effects that are applied, of no client.
+    EffectApplier* applier = EffectApplier::Running();
+    return applier == nullptr ? nullptr : &applier->script_engine();
+  }
   return &DispatcherOf(node_, client).script_engine();
 }
 
 std::string_view NodeScripting::RunCommand(ScriptRun& run, std::span<const std::string_view> argv,
                                            proto::ReplyWriter& reply) {
+  if (run.ctx.client.id == 0) return EffectApplier::Running()->RunScripted(run, argv, reply);
   return DispatcherOf(node_, run.ctx.client).RunScripted(run, argv, reply);
 }
 
 bool NodeScripting::Interrupt(ScriptRun& run) {
+  if (run.ctx.client.id == 0) return false;  // It has been run before.
   const net::Worker& worker = Session::Of(run.ctx.client).connection().worker();
   if (!run.busy) {
     const int64_t limit_ms = node_.parameters().busy_reply_threshold.load();

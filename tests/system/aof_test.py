@@ -6,6 +6,7 @@ off, torn ends, errors of the disk, and Debian's Redis reading it and being read
     aof_test.py [SERVER]
 """
 import glob
+import hashlib
 import os
 import random
 import shutil
@@ -234,6 +235,31 @@ class RecoveryTest(AofCase):
         client.set("next", 1)
         server.kill()
         self.assertEqual(self.restarted(server).dbsize(), 2)
+
+    def test_scripts_of_an_older_redis_are_run(self):
+        server = self.appending()
+        server.client().ping()
+        server.kill()
+        shutil.rmtree(os.path.join(server.folder, "appendonlydir"))
+        add = "return redis.call('incrby', KEYS[1], ARGV[1])"
+        digest = hashlib.sha1(add.encode()).hexdigest()
+        library = ("#!lua name=old\nredis.register_function('double', function(keys) "
+                   "return redis.call('set', keys[1], 2 * redis.call('get', keys[1])) end)")
+        calls = [("set", "n", "1"), ("eval", add, "1", "n", "2"), ("script", "load", add), ("evalsha", digest, "1", "n", "4"),
+                 ("multi",), ("evalsha", digest, "1", "n", "8"), ("set", "other", "1"), ("exec",),
+                 ("eval", "for i = 1, 3 do redis.call('rpush', 'list', i) end redis.call('select', 3) "
+                  "redis.call('set', 'three', 3)", "0"),
+                 ("function", "load", library), ("fcall", "double", "1", "n"),
+                 ("eval", "redis.call('set', 'half', 1) error('x')", "0"), ("set", "last", "1")]
+        with open(os.path.join(server.folder, "appendonly.aof"), "wb") as file:
+            file.write(b"".join(encode(*call) for call in calls))
+        for _ in range(2):
+            client = self.restarted(server)
+            self.assertEqual(client.mget("n", "other", "half", "last"), [b"30", b"1", b"1", b"1"])
+            self.assertEqual(client.lrange("list", 0, -1), [b"1", b"2", b"3"])
+            self.assertEqual(client.execute_command("EVALSHA", digest, 1, "n", 0), 30)
+            self.assertEqual(client.info("keyspace")["db3"]["keys"], 1)
+            server.kill()
 
     def test_redis_reads_ours_and_we_read_its(self):
         ours = self.appending(rdb_version=10)

@@ -13,7 +13,8 @@ BUSY_MS = 100
 LOOP = "while true do end"
 SANITIZED = "asan" in harness.henge_binary() or "tsan" in harness.henge_binary()
 REPORTS = ("ThreadSanitizer", "AddressSanitizer", "LeakSanitizer", "runtime error:")
-os.environ.setdefault("TSAN_OPTIONS", "suppressions=" + os.path.join(harness.ROOT, "tests/tsan.supp"))
+os.environ.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1 suppressions=" +
+                      os.path.join(harness.ROOT, "tests/tsan.supp"))
 
 # Each must fail or succeed as said, and leave the server and the next script as they were.
 HOSTILE = {
