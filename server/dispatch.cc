@@ -51,6 +51,14 @@ bool Has(uint32_t flags, const commands::ClientState& client, const commands::Co
       [flags](const QueuedCommand& queued) { return (queued.spec->flags & flags) != 0; });
 }
 
+// Whether the command, or one of those that EXEC would run, lacks the flag.
+bool Lacks(uint32_t flag, const commands::ClientState& client, const commands::CommandSpec& spec) {
+  if ((spec.flags & flag) == 0) return true;
+  return (spec.flags & commands::kLocksQueued) != 0 &&
+         std::any_of(client.queue.begin(), client.queue.end(),
+                     [flag](const auto& queued) { return (queued.spec->flags & flag) == 0; });
+}
+
 // Whether the call may change data.
 bool MayWrite(const commands::ClientState& client, const commands::CommandSpec& spec) {
   return Has(commands::kWrite | commands::kMayReplicate, client, spec);
@@ -384,8 +392,12 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
     refusal_ = errors::NotWhileSubscribed(p.info->full_name);
     return refusal_;
   }
-  if ((flags & commands::kStale) == 0 && replication.refuses_reads()) return errors::kMasterDown;
-  if ((flags & commands::kLoading) == 0 && node_.loader().loading()) return errors::kLoading;
+  if (replication.refuses_reads() && Lacks(commands::kStale, client, *p.info->spec)) {
+    return errors::kMasterDown;
+  }
+  if (node_.loader().loading() && Lacks(commands::kLoading, client, *p.info->spec)) {
+    return errors::kLoading;
+  }
   return {};
 }
 

@@ -10,6 +10,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
                 for path in (".", "../compat")]
 
 import harness  # noqa: E402  Found through the path above.
+from wire import Wire  # noqa: E402
 
 KEYS = 300
 CALLS = 4000
@@ -61,6 +62,20 @@ def follow(server, leader):
 
 def is_up(server):
     return server.client().info("replication").get("master_link_status") == "up"
+
+
+class StaleTest(harness.TestCase):
+    def test_a_transaction_that_became_stale_is_refused(self):
+        server = self.henge({"replica-serve-stale-data": "no"})
+        with Wire(("127.0.0.1", server.port)) as client, Wire(("127.0.0.1", server.port)) as other:
+            client.call("MULTI")
+            client.call("GET", "k")
+            self.assertEqual(other.call("REPLICAOF", "127.0.0.1", harness.free_port()), "OK")
+            reply = client.call("EXEC")
+            self.assertIn("EXECABORT", reply)
+            self.assertIn("MASTERDOWN", reply)
+            other.call("REPLICAOF", "NO", "ONE")
+            self.assertIsNone(client.call("GET", "k"))
 
 
 class ReplicationTest(harness.TestCase):

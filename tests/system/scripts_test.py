@@ -18,7 +18,7 @@ os.environ.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1 suppress
 
 # Each must fail or succeed as said, and leave the server and the next script as they were.
 HOSTILE = {
-    # Lua's parser, bytecode and reader functions (CVE-2025-49844, CVE-2015-4335).
+    # Lua's parser, bytecode and reader functions (CVE-2025-49844, CVE-2025-46819, CVE-2015-4335).
     "return tostring(loadstring(string.char(27) .. 'Lua' .. ('x'):rep(100)))": b"nil",
     "loadstring(string.dump(function() return 1 end))()": "attempt to call a nil value",
     "local n = 0 return tostring(load(function() n = n + 1 collectgarbage() "
@@ -38,7 +38,19 @@ HOSTILE = {
     "return struct.size('!2147483647i')": "is not a power of 2",
     "return #('x'):rep(2147483647)": "not enough memory",
     "return table.insert({}, -2147483648, 1)": "position out of bounds",
+    "return #cmsgpack.pack(unpack({}, 1, 7990))": 7990,
+    "return struct.size('c2147483647c2147483647')": 4294967294,
+    "return bit.lshift(1, 4294967297)": 2,
+    # Finalizers, which would run while memory is being swept (CVE-2024-46981).
+    "local t = setmetatable({}, {__gc = function() error('x') end}) t = nil collectgarbage() return 'none'": b"none",
     # Metatables of basic types, and shared tables (CVE-2025-46818).
+    "return {tostring(getmetatable(1)), tostring(getmetatable(true)), tostring(getmetatable(nil)), "
+    "tostring(getmetatable(print))}": "nonexistent global variable 'print'",
+    "return {tostring(getmetatable(1)), tostring(getmetatable(true)), tostring(getmetatable(nil)), "
+    "tostring(getmetatable(pcall))}": [b"nil"] * 4,
+    "setmetatable('', {})": "table expected",
+    "rawset(getmetatable(''), '__index', {})": "readonly",
+    "getmetatable(getmetatable('')).__metatable = nil": "readonly",
     "getmetatable('').__index = nil": "readonly",
     "getmetatable('').__index.upper = nil": "readonly",
     "setmetatable(_G, {})": "readonly",
