@@ -30,11 +30,32 @@ absl::StatusOr<std::unique_ptr<ClusterState>> ClusterState::Make(const ClusterOp
 }
 
 absl::Status ClusterState::Adopt(TopologyPtr topology) {
-  const std::lock_guard lock(mutex_);
-  return AdoptLocked(std::move(topology));
+  SlotSet lost;
+  absl::Status status;
+  {
+    const std::lock_guard lock(mutex_);
+    status = AdoptLocked(std::move(topology), lost);
+  }
+  TellLost(lost);
+  return status;
 }
 
-absl::Status ClusterState::AdoptLocked(TopologyPtr topology) {
+void ClusterState::OnSlotsLost(std::function<void(const SlotSet&)> tell) {
+  const std::lock_guard lock(mutex_);
+  tell_lost_ = std::move(tell);
+}
+
+void ClusterState::TellLost(const SlotSet& lost) {
+  if (lost.none()) return;
+  std::function<void(const SlotSet&)> tell;
+  {
+    const std::lock_guard lock(mutex_);
+    tell = tell_lost_;
+  }
+  if (tell) tell(lost);
+}
+
+absl::Status ClusterState::AdoptLocked(TopologyPtr topology, SlotSet& lost) {
   if (!enabled()) return absl::FailedPreconditionError("this node is not in cluster mode");
   const NodeIndex me = topology->IndexOf(options_.my_id);
   if (me == kNoNode) {
@@ -49,7 +70,9 @@ absl::Status ClusterState::AdoptLocked(TopologyPtr topology) {
   for (int i = 0; i < kSlots; ++i) {
     const auto slot = static_cast<Slot>(i);
     const bool mine = topology_->OwnerIndex(slot) == me;
-    if (mine != IsMine(slot)) SetMine(slot, mine);
+    if (mine == IsMine(slot)) continue;
+    SetMine(slot, mine);
+    if (!mine) lost.set(slot);
   }
   FollowPeers();
   JudgeHealth();
@@ -143,10 +166,16 @@ BusStats ClusterState::bus_stats() const {
 }
 
 absl::Status ClusterState::Propose(const Change& change) {
-  const std::lock_guard lock(mutex_);
-  absl::StatusOr<TopologyPtr> next = Apply(*topology_, change);
-  if (!next.ok()) return next.status();
-  return AdoptLocked(*std::move(next));
+  SlotSet lost;
+  absl::Status status;
+  {
+    const std::lock_guard lock(mutex_);
+    absl::StatusOr<TopologyPtr> next = Apply(*topology_, change);
+    if (!next.ok()) return next.status();
+    status = AdoptLocked(*std::move(next), lost);
+  }
+  TellLost(lost);
+  return status;
 }
 
 Beat ClusterState::OwnBeat() const {

@@ -15,6 +15,8 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <bitset>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -29,6 +31,8 @@
 namespace henge::cluster {
 
 class Relay;
+
+using SlotSet = std::bitset<kSlots>;
 
 struct ClusterOptions {
   NodeId my_id;
@@ -48,6 +52,10 @@ class ClusterState final : public ClusterView, public BeatListener {
 
   void SetNodeTimeout(int64_t timeout_ms);
   void SetRequireFullCoverage(bool required);
+
+  // Called for slots that this node served and serves no longer, on the thread that changed them
+  // and when it is done.
+  void OnSlotsLost(std::function<void(const SlotSet&)> tell);
 
   // Makes a newer topology the current one; an older one, or one without this node, is refused.
   absl::Status Adopt(TopologyPtr topology);
@@ -77,8 +85,9 @@ class ClusterState final : public ClusterView, public BeatListener {
 
   ClusterState(bool enabled, const ClusterOptions& options, const Clock& clock);
 
+  void TellLost(const SlotSet& lost);
   // REQUIRES: mutex_ held, for all of these.
-  absl::Status AdoptLocked(TopologyPtr topology);
+  absl::Status AdoptLocked(TopologyPtr topology, SlotSet& lost);
   void FollowPeers();
   void JudgeHealth();
   bool IsFailed(const NodeId& id) const;
@@ -98,6 +107,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   TopologyPtr topology_;
   std::map<NodeId, Link> links_;
   BusStats stats_;
+  std::function<void(const SlotSet&)> tell_lost_;
 };
 
 }  // namespace henge::cluster

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pubsub/exchange.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
+#include "base/crc16.h"
 #include "base/glob.h"
 
 namespace henge::pubsub {
@@ -196,6 +199,28 @@ void Exchange::Leave(StringMap<TopicRef>& topics, Subscriber& subscriber, Kind k
 void Exchange::UnsubscribeAll(Subscriber& subscriber) {
   for (const Kind kind : {Kind::kChannel, Kind::kPattern, Kind::kShardChannel}) {
     for (const std::string& name : NamesOf(subscriber, kind)) Unsubscribe(subscriber, kind, name);
+  }
+}
+
+void Exchange::Expel(int worker, const SlotSet& slots) {
+  if (Names(Kind::kShardChannel) == 0) return;
+  std::vector<std::pair<Slot, TopicRef>> lost;
+  for (Bucket& bucket : buckets_[1]) {
+    const std::lock_guard lock(bucket.mu);
+    for (const auto& [name, topic] : bucket.topics) {
+      const Slot slot = KeySlot(name);
+      if (slots.test(slot)) lost.emplace_back(slot, topic);
+    }
+  }
+  std::sort(lost.begin(), lost.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.first, a.second->name) < std::tie(b.first, b.second->name);
+  });
+  for (const auto& [slot, topic] : lost) {
+    const std::vector<Subscriber*> all = topic->by_worker[static_cast<size_t>(worker)];
+    for (Subscriber* subscriber : all) {
+      Unsubscribe(*subscriber, Kind::kShardChannel, topic->name);
+      subscriber->OnExpelled(topic->name);
+    }
   }
 }
 

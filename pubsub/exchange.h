@@ -31,6 +31,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -43,11 +44,14 @@
 
 #include "base/blob.h"
 #include "base/strings.h"
+#include "base/types.h"
 #include "pubsub/message_run.h"
 #include "pubsub/peers.h"
 #include "pubsub/subscriber.h"
 
 namespace henge::pubsub {
+
+using SlotSet = std::bitset<kSlots>;
 
 class Exchange {
  public:
@@ -74,6 +78,9 @@ class Exchange {
   bool Subscribe(Subscriber& subscriber, Kind kind, std::string_view name);
   bool Unsubscribe(Subscriber& subscriber, Kind kind, std::string_view name);
   void UnsubscribeAll(Subscriber& subscriber);
+  // Ends the worker's subscriptions to shard channels of these slots, slot by slot, and tells each
+  // subscriber.
+  void Expel(int worker, const SlotSet& slots);
   // What it has subscribed to, in no order.
   std::vector<std::string> NamesOf(Subscriber& subscriber, Kind kind) const;
   // Delivers what waits for the worker: all that was published by it, and by others as far as it

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/crc16.h"
+
 namespace henge::pubsub {
 namespace {
 
@@ -24,7 +26,9 @@ class Listener final : public Subscriber {
   }
   int runs = 0;
   std::string shared;
+  void OnExpelled(std::string_view channel) override { expelled.emplace_back(channel); }
   std::vector<std::string> got;
+  std::vector<std::string> expelled;
 };
 
 // An exchange whose workers are drained by hand.
@@ -61,6 +65,28 @@ TEST(Exchange, DeliversOnTheSameWorkerInRuns) {
   EXPECT_TRUE(f.exchange.Unsubscribe(a, kChannel, "c"));
   EXPECT_FALSE(f.exchange.Unsubscribe(a, kChannel, "c"));
   EXPECT_FALSE(f.exchange.anyone());
+}
+
+TEST(Exchange, ExpelsFromTheShardChannelsOfASlotAndTells) {
+  Fixture f(2);
+  Listener a(0);
+  Listener b(1);
+  f.exchange.Subscribe(a, kShardChannel, "{x}2");
+  f.exchange.Subscribe(a, kShardChannel, "{x}1");
+  f.exchange.Subscribe(a, kShardChannel, "y");
+  f.exchange.Subscribe(a, kChannel, "{x}1");
+  f.exchange.Subscribe(b, kShardChannel, "{x}1");
+  SlotSet slots;
+  slots.set(KeySlot("x"));
+  f.exchange.Expel(0, slots);
+  EXPECT_EQ(a.expelled, (std::vector<std::string>{"{x}1", "{x}2"}));
+  EXPECT_EQ(a.count(kShardChannel), 1u);
+  EXPECT_EQ(a.count(kChannel), 1u);
+  EXPECT_TRUE(b.expelled.empty());
+  f.exchange.Expel(1, slots);
+  EXPECT_EQ(b.expelled, (std::vector<std::string>{"{x}1"}));
+  EXPECT_EQ(f.exchange.Subscribers(kShardChannel, "{x}1"), 0u);
+  EXPECT_EQ(f.exchange.Names(kShardChannel), 1u);
 }
 
 TEST(Exchange, WakesAnotherWorkerOnceForMany) {

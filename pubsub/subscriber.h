@@ -30,6 +30,9 @@ class Subscriber {
   // Must not come back to the exchange.
   virtual void Deliver(MessageRun& run) = 0;
 
+  // It was made to leave a shard channel (Exchange::Expel).
+  virtual void OnExpelled(std::string_view /*channel*/) {}
+
   int worker() const { return worker_; }
   size_t count(Kind kind) const { return places_[static_cast<size_t>(kind)].size(); }
   // Counts up with each channel and pattern that it subscribes to.

@@ -455,8 +455,12 @@ std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
   for (const QueuedCommand& queued : client.queue) {
     writes = writes || (exec && (queued.spec->flags & commands::kWrite) != 0);
   }
-  refusal_ = RefuseSlot(*view, {slot, keys.empty() ? slot : keys.front().slot, writes},
-                        node_.parameters().cluster_allow_reads_when_down.load());
+  const bool shard_channels = (p.info->spec->flags & commands::kPubSubCommand) != 0;
+  const Settings& settings = node_.parameters();
+  refusal_ =
+      RefuseSlot(*view, {slot, keys.empty() ? slot : keys.front().slot, writes, shard_channels},
+                 {settings.cluster_allow_reads_when_down.load(),
+                  settings.cluster_allow_pubsubshard_when_down.load()});
   redirected_ = !refusal_.empty();
   return refusal_;
 }

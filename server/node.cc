@@ -103,6 +103,7 @@ absl::Status Node::Start() {
     cluster_ = *std::move(member);
     cluster_->relay().SetLimit(parameters().cluster_link_sendbuf_limit.load());
     between_nodes_.Connect(cluster_->relay());
+    cluster_->state().OnSlotsLost([this](const cluster::SlotSet& slots) { Expel(slots); });
   }
   RefreshUsedMemory();
   startup_memory_ = UsedMemory();
@@ -125,6 +126,12 @@ absl::Status Node::Start() {
   replication_.Start();
   LogStart();
   return absl::OkStatus();
+}
+
+void Node::Expel(const pubsub::SlotSet& slots) {
+  for (const auto& worker : workers_) {
+    worker->Post([this, slots, index = worker->index()] { exchange_.Expel(index, slots); });
+  }
 }
 
 void Node::FitMaxClients() {

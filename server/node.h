@@ -122,6 +122,8 @@ class Node final : public net::HandlerFactory {
   // Where the system permits fewer open files than maxclients needs.
   void FitMaxClients();
   void LogStart();
+  // Shard channels go with their slots.
+  void Expel(const pubsub::SlotSet& slots);
   void WarnOfSettings();
   void LogPulse();
   // On the first worker, each 100 ms: samples rates and memory.

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/session.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "commands/errors.h"
+#include "commands/pubsub/handlers.h"
 #include "commands/transactions/watch.h"
 #include "net/worker.h"
 #include "server/blocked_call.h"
@@ -381,6 +384,20 @@ void Session::Deliver(pubsub::MessageRun& run) {
     });
   }
   if (out.pending() > kUnlimitedReply && OverLimits()) connection_.worker().Close(connection_);
+}
+
+void Session::OnExpelled(std::string_view channel) {
+  commands::CountSubscriptions(state_);
+  if (connection_.closing() || over_limit_) return;
+  const std::string push =
+      fmt::format("{}3\r\n$12\r\nsunsubscribe\r\n${}\r\n{}\r\n:{}\r\n", reply_.resp3() ? '>' : '*',
+                  channel.size(), channel, count(pubsub::Kind::kShardChannel));
+  if (dispatcher_.defers_pushes(*this) || Served(blocked_call_)) {
+    deferred_ += push;
+    return;
+  }
+  connection_.FlushSoon();  // First: it may lend the connection a buffer.
+  reply_.buffer().Append(push);
 }
 
 void Session::PushInvalidation(std::string_view bytes) {

@@ -66,6 +66,7 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   void Push(std::string_view bytes);
   // As Push, a message; after the reply, if it comes of the client's own command.
   void Deliver(pubsub::MessageRun& run) override;
+  void OnExpelled(std::string_view channel) override;
   // As Push, behind all messages of the same command.
   void PushInvalidation(std::string_view bytes);
   // Messages published so far go before what is written next.

@@ -25,7 +25,7 @@ int JoinSlots(int queued, int slot) {
 
 // Redis's order: an unowned slot, several slots, a cluster that is down, another node's slot.
 std::string RefuseSlot(const cluster::ClusterView& view, const SlotRequest& request,
-                       bool allow_reads_when_down) {
+                       const DownPolicy& when_down) {
   const cluster::TopologyPtr topology = view.topology();
   if (request.first_slot >= 0 &&
       topology->OwnerOf(static_cast<Slot>(request.first_slot)) == nullptr) {
@@ -33,7 +33,8 @@ std::string RefuseSlot(const cluster::ClusterView& view, const SlotRequest& requ
   }
   if (request.slot < 0) return std::string(errors::kCrossSlot);
   if (view.health() != cluster::ClusterHealth::kOk) {
-    if (!allow_reads_when_down) return std::string(errors::kClusterDown);
+    const bool allowed = request.shard_channels ? when_down.shard_channels : when_down.reads;
+    if (!allowed) return std::string(errors::kClusterDown);
     if (request.writes) return std::string(errors::kClusterDownForWrites);
   }
   const auto slot = static_cast<Slot>(request.slot);

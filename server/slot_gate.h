@@ -22,11 +22,18 @@ struct SlotRequest {
   int slot;        // As SlotOf gives it; not kNoSlot.
   int first_slot;  // Of the first key, or kManySlots if unknown.
   bool writes;
+  bool shard_channels = false;  // Names these, no keys.
+};
+
+// What is served while the cluster is down.
+struct DownPolicy {
+  bool reads = false;
+  bool shard_channels = true;
 };
 
 // The error for a request that this node does not serve, or empty. The common case, a healthy
 // cluster and a slot of ours, is for the caller to let pass first.
 std::string RefuseSlot(const cluster::ClusterView& view, const SlotRequest& request,
-                       bool allow_reads_when_down);
+                       const DownPolicy& when_down);
 
 }  // namespace henge::server

@@ -58,42 +58,52 @@ TEST(JoinSlots, RemembersOneSlotOrThatThereAreMany) {
 
 TEST(RefuseSlot, SendsClientsToTheOwner) {
   const auto state = TwoNodes(true);
-  EXPECT_EQ(RefuseSlot(*state, Request(99), false), "");
-  EXPECT_EQ(RefuseSlot(*state, Request(100), false), "MOVED 100 10.0.0.2:7001");
+  EXPECT_EQ(RefuseSlot(*state, Request(99), {}), "");
+  EXPECT_EQ(RefuseSlot(*state, Request(100), {}), "MOVED 100 10.0.0.2:7001");
 }
 
 TEST(RefuseSlot, RefusesKeysOfSeveralSlots) {
   const auto state = TwoNodes(true);
   const SlotRequest many = {.slot = ClientState::kManySlots, .first_slot = 1, .writes = true};
-  EXPECT_EQ(RefuseSlot(*state, many, false),
-            "CROSSSLOT Keys in request don't hash to the same slot");
+  EXPECT_EQ(RefuseSlot(*state, many, {}), "CROSSSLOT Keys in request don't hash to the same slot");
 }
 
 TEST(RefuseSlot, TellsAnUnownedFirstSlotBeforeSeveralSlots) {
   const auto state = TwoNodes(false);
   const SlotRequest many = {.slot = ClientState::kManySlots, .first_slot = 300, .writes = true};
-  EXPECT_EQ(RefuseSlot(*state, many, false), "CLUSTERDOWN Hash slot not served");
+  EXPECT_EQ(RefuseSlot(*state, many, {}), "CLUSTERDOWN Hash slot not served");
 }
 
 TEST(RefuseSlot, ServesNothingWhileTheClusterIsDown) {
   const auto state = TwoNodes(false);
-  EXPECT_EQ(RefuseSlot(*state, Request(1), false), "CLUSTERDOWN The cluster is down");
-  EXPECT_EQ(RefuseSlot(*state, Request(100), false), "CLUSTERDOWN The cluster is down");
-  EXPECT_EQ(RefuseSlot(*state, Request(300), false), "CLUSTERDOWN Hash slot not served");
+  EXPECT_EQ(RefuseSlot(*state, Request(1), {}), "CLUSTERDOWN The cluster is down");
+  EXPECT_EQ(RefuseSlot(*state, Request(100), {}), "CLUSTERDOWN The cluster is down");
+  EXPECT_EQ(RefuseSlot(*state, Request(300), {}), "CLUSTERDOWN Hash slot not served");
 }
 
 TEST(RefuseSlot, ServesReadsWhileDownIfTold) {
   const auto state = TwoNodes(false);
-  EXPECT_EQ(RefuseSlot(*state, Request(1, false), true), "");
-  EXPECT_EQ(RefuseSlot(*state, Request(1, true), true),
+  EXPECT_EQ(RefuseSlot(*state, Request(1, {}), {.reads = true}), "");
+  EXPECT_EQ(RefuseSlot(*state, Request(1, true), {.reads = true}),
             "CLUSTERDOWN The cluster is down and only accepts read commands");
-  EXPECT_EQ(RefuseSlot(*state, Request(100, false), true), "MOVED 100 10.0.0.2:7001");
+  EXPECT_EQ(RefuseSlot(*state, Request(100, {}), {.reads = true}), "MOVED 100 10.0.0.2:7001");
+}
+
+TEST(RefuseSlot, ServesShardChannelsWhileDownUnlessTold) {
+  const auto state = TwoNodes(false);
+  SlotRequest request = Request(1, false);
+  request.shard_channels = true;
+  EXPECT_EQ(RefuseSlot(*state, request, {}), "");
+  EXPECT_EQ(RefuseSlot(*state, request, {.reads = true, .shard_channels = false}),
+            "CLUSTERDOWN The cluster is down");
+  request.slot = request.first_slot = 100;
+  EXPECT_EQ(RefuseSlot(*state, request, {}), "MOVED 100 10.0.0.2:7001");
 }
 
 TEST(RefuseSlot, ServesWhatThereIsWithoutFullCoverage) {
   const auto state = TwoNodes(false, false);
-  EXPECT_EQ(RefuseSlot(*state, Request(1), false), "");
-  EXPECT_EQ(RefuseSlot(*state, Request(300), false), "CLUSTERDOWN Hash slot not served");
+  EXPECT_EQ(RefuseSlot(*state, Request(1), {}), "");
+  EXPECT_EQ(RefuseSlot(*state, Request(300), {}), "CLUSTERDOWN Hash slot not served");
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ constexpr Parameter kRows[] = {
     OneOf("cluster-preferred-endpoint-type", "cluster.preferred-endpoint-type", At<&Settings::cluster_preferred_endpoint_type>, kEndpointTypeNames, "ip", kNotYet, "What clients are told to connect to."),
     Bool("cluster-require-full-coverage", "cluster.require-full-coverage", At<&Settings::cluster_require_full_coverage>, true, 0, "Refuse commands while a slot has no owner."),
     Bool("cluster-allow-reads-when-down", "cluster.allow-reads-when-down", At<&Settings::cluster_allow_reads_when_down>, false, 0, "Answer reads while the cluster is down."),
-    Bool("cluster-allow-pubsubshard-when-down", "cluster.allow-pubsubshard-when-down", At<&Settings::cluster_allow_pubsubshard_when_down>, true, kNotYet, "Serve shard channels while the cluster is down."),
+    Bool("cluster-allow-pubsubshard-when-down", "cluster.allow-pubsubshard-when-down", At<&Settings::cluster_allow_pubsubshard_when_down>, true, 0, "Serve shard channels while the cluster is down."),
     Bool("cluster-replica-no-failover", "cluster.replica-no-failover", At<&Settings::cluster_replica_no_failover>, false, kNotYet, "Never be promoted.").Alias("cluster-slave-no-failover"),
     Int("cluster-replica-validity-factor", "cluster.replica-validity-factor", At<&Settings::cluster_replica_validity_factor>, {0, kIntMax, 10}, kNotYet, "Node timeouts a replica may have been away and still be promoted.").Alias("cluster-slave-validity-factor"),
     Bool("cluster-allow-replica-migration", "cluster.allow-replica-migration", At<&Settings::cluster_allow_replica_migration>, true, kNotYet, "Let replicas move to leaders that have none."),

@@ -87,8 +87,11 @@ std::string_view Dispatcher::RefuseScriptedBySlot(ScriptRun& run, const Prepared
   const bool served = slot >= 0 && view->IsMine(static_cast<Slot>(slot)) &&
                       view->health() == cluster::ClusterHealth::kOk;
   if (!served) {
-    const std::string refusal = RefuseSlot(*view, {slot, keys.front().slot, writes},
-                                           node_.parameters().cluster_allow_reads_when_down.load());
+    const bool shard_channels = (p.info->spec->flags & commands::kPubSubCommand) != 0;
+    const Settings& settings = node_.parameters();
+    const std::string refusal = RefuseSlot(*view, {slot, keys.front().slot, writes, shard_channels},
+                                           {settings.cluster_allow_reads_when_down.load(),
+                                            settings.cluster_allow_pubsubshard_when_down.load()});
     if (refusal == errors::kClusterDownForWrites) {
       return "ERR Script attempted to execute a write command while the cluster is down and "
              "readonly";

@@ -202,7 +202,7 @@ class ClusterPubsubTest(harness.TestCase):
         self.assertEqual(message(listener.read()), ("news", "again"))
         # What the survivor wants, the node that came back knows.
         cluster.connect(1).call("PUBLISH", "news", "back")
-        self.assertEqual([message(survivor.read())[1] for _ in range(2)], ["again", "back"])
+        self.assertEqual({message(survivor.read())[1] for _ in range(2)}, {"again", "back"})
 
     def test_a_node_that_hangs_costs_the_others_nothing(self):
         cluster = Cluster(self, {"cluster-link-sendbuf-limit": "1mb"})
