@@ -45,7 +45,8 @@ class Station final : public RelayListener {
         BusServer::Start({.port = all[static_cast<size_t>(id)].bus_port}, {relay.service()});
     EXPECT_TRUE(started.ok()) << started.status();
     server = *std::move(started);
-    all[static_cast<size_t>(id)].bus_port = server->port();
+    // Only the first time: who comes back has the same, and others read it meanwhile.
+    if (uint16_t& port = all[static_cast<size_t>(id)].bus_port; port == 0) port = server->port();
   }
   ~Station() override {
     relay.Stop();
