@@ -123,9 +123,8 @@ absl::Status Node::Start() {
   }
   for (const auto& worker : workers_) worker->Start();
   started_.store(true);
-  replication_.Start();
   LogStart();
-  return absl::OkStatus();
+  return replication_.Start();
 }
 
 void Node::Expel(const pubsub::SlotSet& slots) {

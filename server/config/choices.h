@@ -71,6 +71,11 @@ inline constexpr ChoiceName kAppendFsyncNames[] = {Named("everysec", AppendFsync
                                                    Named("always", AppendFsync::kAlways),
                                                    Named("no", AppendFsync::kNever)};
 
+enum class ReplicationRole : uint8_t { kAuto, kLeader, kFollower };
+inline constexpr ChoiceName kReplicationRoleNames[] = {
+    Named("auto", ReplicationRole::kAuto), Named("leader", ReplicationRole::kLeader),
+    Named("follower", ReplicationRole::kFollower)};
+
 enum class DisklessLoad : uint8_t { kDisabled, kOnEmptyDb, kSwapDb };
 inline constexpr ChoiceName kDisklessLoadNames[] = {Named("disabled", DisklessLoad::kDisabled),
                                                     Named("on-empty-db", DisklessLoad::kOnEmptyDb),

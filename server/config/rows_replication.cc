@@ -7,7 +7,8 @@ namespace {
 // A row is a line.
 // clang-format off
 constexpr Parameter kRows[] = {
-    Special("replicaof", "replication.replicaof", At<&Settings::replicaof>, ParameterType::kReplicaOf, "", kImmutable | kMultiArg, "Leader to follow: host and port.").Alias("slaveof"),
+    Special("replicaof", "replication.leader", At<&Settings::replicaof>, ParameterType::kReplicaOf, "", kImmutable | kMultiArg, "Leader to follow: host and port, or host:port.").Alias("slaveof"),
+    OneOf("replication-role", "replication.role", At<&Settings::replication_role>, kReplicationRoleNames, "auto", kImmutable, "Henge's: what the node must be when it starts; auto: a follower if a leader is named."),
     String("masterauth", "replication.masterauth", At<&Settings::masterauth>, "", kSensitive | kEmptyIsAbsent, "Password to show to the leader.").Alias("primaryauth"),
     String("masteruser", "replication.masteruser", At<&Settings::masteruser>, "", kSensitive | kEmptyIsAbsent, "User to be at the leader.").Alias("primaryuser"),
     Int("replica-priority", "replication.replica-priority", At<&Settings::replica_priority>, {0, kIntMax, 100}, 0, "Who is promoted first: lower goes first, 0 never.").Alias("slave-priority"),

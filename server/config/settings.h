@@ -155,6 +155,7 @@ struct Settings {
 
   // --- replication
   Text replicaof;
+  Choice<ReplicationRole> replication_role;
   Text masterauth;
   Text masteruser;
   Number replica_priority;

@@ -102,6 +102,12 @@ absl::StatusOr<std::string> OomScores(std::span<const std::string> words) {
 
 absl::StatusOr<std::string> Leader(std::span<const std::string> words) {
   if (IsNone(words)) return std::string();
+  if (words.size() == 1) {  // As addresses are written in YAML.
+    const size_t colon = words[0].rfind(':');
+    if (colon == std::string::npos) return Refused("wrong number of arguments");
+    const std::string parts[] = {words[0].substr(0, colon), words[0].substr(colon + 1)};
+    return Leader(parts);
+  }
   if (words.size() != 2) return Refused("wrong number of arguments");
   if (EqualsIgnoreCase(words[0], "no") && EqualsIgnoreCase(words[1], "one")) return std::string();
   const auto port = ParseInt64(words[1]);

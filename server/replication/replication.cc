@@ -52,16 +52,26 @@ Replication::Replication(Node& node) : node_(node), streams_(node) {}
 
 Replication::~Replication() { Stop(); }
 
-void Replication::Start() {
+absl::Status Replication::Start() {
   const std::string leader = node_.parameters().replicaof.load();
+  const ReplicationRole role = node_.parameters().replication_role.load();
   const size_t space = leader.rfind(' ');
-  if (space == std::string::npos) return;
-  const std::optional<int64_t> port = ParseInt64(leader.substr(space + 1));
-  if (!port) return;
+  const std::optional<int64_t> port =
+      space == std::string::npos ? std::nullopt : ParseInt64(leader.substr(space + 1));
+  if (role == ReplicationRole::kFollower && !port) {
+    return absl::InvalidArgumentError(
+        "replication-role is follower, but replicaof (replication.leader) names nobody");
+  }
+  if (role == ReplicationRole::kLeader && port) {
+    return absl::InvalidArgumentError(
+        "replication-role is leader, but replicaof (replication.leader) names one to follow");
+  }
+  if (!port) return absl::OkStatus();
   store::LockSet locks(node_.store());
   locks.AddAll();
   locks.Lock();
   Follow(leader.substr(0, space), static_cast<int>(*port));
+  return absl::OkStatus();
 }
 
 void Replication::Stop() {

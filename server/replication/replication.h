@@ -38,8 +38,9 @@ class Replication final : public commands::ReplicationService {
   explicit Replication(Node& node);
   ~Replication() override;
 
-  // Follows whom the configuration names. REQUIRES: the workers are there.
-  void Start();
+  // Follows whom the configuration names; refuses one that contradicts itself. REQUIRES: the
+  // workers are there.
+  absl::Status Start();
   // All threads have ended afterwards. REQUIRES: the workers are still at work.
   void Stop();
   void Tick(UnixMillis now);  // Each 100 ms, on the first worker.

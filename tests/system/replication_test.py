@@ -143,6 +143,16 @@ class ReplicationTest(harness.TestCase):
         harness.wait_until(lambda: client.get("short") is None)
         self.assertEqual(client.execute_command("ROLE")[0], b"slave")
 
+    def test_a_configuration_names_the_leader(self):
+        leader = self.henge()
+        leader.client().set("k", "v")
+        follower = self.henge({"replication-role": "follower", "replicaof": f"127.0.0.1:{leader.port}"})
+        self.await_same(leader, follower)
+        for contradiction in ({"replication-role": "follower"},
+                              {"replication-role": "leader", "replicaof": "127.0.0.1:1"}):
+            with self.assertRaisesRegex(AssertionError, "replication-role is"):
+                self.henge(contradiction)
+
     def test_subscribers_and_waiters_on_a_follower_hear(self):
         leader, follower = self.henge(), self.henge({"notify-keyspace-events": "KEA"})
         follow(follower, leader)
