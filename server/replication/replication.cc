@@ -152,8 +152,9 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
       node_, node_.clients().NextId(), traits,
       hello.address.empty() ? HostOf(stream.peer()) : hello.address, stream);
   std::string history_id;
-  const SyncRequest request{true, hello.history_id.empty() ? "?" : hello.history_id,
-                            hello.next_offset};
+  const std::string_view history =
+      hello.history_id.empty() ? std::string_view("?") : std::string_view(hello.history_id);
+  const SyncRequest request{true, history, hello.next_offset};
   std::unique_ptr<JournalReader> reader = TryPartial(request, *feed, history_id);
   AddFollower(feed, reader != nullptr);
   absl::Status status = feed->Serve(history_id, std::move(reader));
