@@ -155,10 +155,10 @@ class Node final : public net::HandlerFactory {
   ClientRegistry clients_;
   std::unique_ptr<ClusterMember> cluster_;
   Journaling journaling_{*this};
+  Replication replication_{*this};
   Saver saver_{*this};  // Its thread may rewrite the append-only file: it ends first.
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;
-  Replication replication_{*this};  // Its threads use the workers.
   net::Acceptor acceptor_;
   std::unique_ptr<commands::Services> services_;
   std::string run_id_;

@@ -7,9 +7,13 @@
 #include <utility>
 
 #include "persistence/aof/aof_parser.h"
+#include "persistence/journal/unit_encoding.h"
 
 namespace henge::persistence {
 namespace {
+
+constexpr std::string_view kSelect = "*2\r\n$6\r\nSELECT\r\n";
+constexpr std::string_view kMultiSelect = "*1\r\n$5\r\nMULTI\r\n*2\r\n$6\r\nSELECT\r\n";
 
 // Room is made for a while of writing, but not more than the file is worth.
 constexpr uint64_t kLeastRoom = uint64_t{128} << 10;
@@ -130,6 +134,7 @@ void AofAppender::GatherPieces(const JournalBatch& batch) {
     annotation_ = absl::StrCat("#TS:", known_second_, "\r\n");
     pieces_.push_back(annotation_);
   }
+  if (size_ == 0) GatherSelect(batch);
   for (const Slice& slice : batch.slices()) {
     if (!slice.has_control()) {
       pieces_.push_back(slice.bytes());
@@ -137,6 +142,22 @@ void AofAppender::GatherPieces(const JournalBatch& batch) {
     }
     for (uint32_t i = 0; i < slice.size(); ++i) {
       if (const Record record = slice.record(i); !record.control()) pieces_.push_back(record.bytes);
+    }
+  }
+}
+
+// A leader's own records select their database behind a cut. A follower's are its leader's, byte by
+// byte, and know nothing of its cuts.
+void AofAppender::GatherSelect(const JournalBatch& batch) {
+  for (const Slice& slice : batch.slices()) {
+    for (uint32_t i = 0; i < slice.size(); ++i) {
+      const Record record = slice.record(i);
+      if (record.control()) continue;
+      if (record.bytes.starts_with(kSelect) || record.bytes.starts_with(kMultiSelect)) return;
+      select_.resize(kMaxSelectBytes);
+      select_.resize(
+          static_cast<size_t>(EncodeSelect(record.tag.db, select_.data()) - select_.data()));
+      return pieces_.push_back(select_);
     }
   }
 }

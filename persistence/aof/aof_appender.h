@@ -103,6 +103,7 @@ class AofAppender {
   absl::Status MoveOn();
   const JournalBatch& ReadBatch();
   void GatherPieces(const JournalBatch& batch);
+  void GatherSelect(const JournalBatch& batch);
   bool FitsRoom(const JournalBatch& batch);
   absl::Status DropRoom();
   // After a sync failed: what it was about must be written again.
@@ -133,6 +134,7 @@ class AofAppender {
 
   std::vector<std::string_view> pieces_;
   std::string annotation_;
+  std::string select_;  // That stands before a follower's first record in a file.
   int64_t annotated_second_ = 0;
   int64_t known_second_;  // What is read next was appended in this second or later.
 };

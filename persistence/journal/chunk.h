@@ -29,7 +29,7 @@ namespace henge::persistence {
 inline constexpr Slot kControlSlot = 0xfffe;
 
 struct RecordTag {
-  DbIndex db = 0;  // Selected behind the record.
+  DbIndex db = 0;  // Selected behind the record; before it, if that begins without a SELECT.
   Slot slot = kNoSlot;
 };
 

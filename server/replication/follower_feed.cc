@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/replication/follower_feed.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -27,30 +23,13 @@ FollowerFeed::FollowerFeed(Node& node, ClientId id, const commands::FollowerTrai
       id_(id),
       traits_(traits),
       address_(std::move(address)),
-      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       heard_at_(SystemClock().NowMillis()) {}
 
-FollowerFeed::~FollowerFeed() {
-  reader_.reset();
-  close(wake_fd_);
-}
+FollowerFeed::~FollowerFeed() = default;
 
 void FollowerFeed::Stop() {
   stop_.store(true);
   Wake();
-}
-
-void FollowerFeed::Wake() {
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t n = write(wake_fd_, &one, sizeof one);
-}
-
-void FollowerFeed::Sleep(int64_t ms) {
-  pollfd waiting{wake_fd_, POLLIN, 0};
-  if (poll(&waiting, 1, static_cast<int>(ms)) > 0) {
-    uint64_t count;
-    [[maybe_unused]] const ssize_t n = read(wake_fd_, &count, sizeof count);
-  }
 }
 
 void FollowerFeed::Acknowledge(int64_t offset, int64_t durable_offset, UnixMillis now) {
@@ -65,7 +44,7 @@ std::unique_ptr<persistence::JournalReader> FollowerFeed::AttachReader(Lsn from)
   const uint64_t limit = node_.limits().replica_output.hard.load(std::memory_order_relaxed);
   return node_.journaling().journal().Attach({.mandatory = false,
                                               .hold_bytes = limit == 0 ? ~uint64_t{0} : limit,
-                                              .notify = [this] { Wake(); }},
+                                              .notify = [bell = bell_] { bell->Ring(); }},
                                              from);
 }
 

@@ -18,6 +18,7 @@
 #include "commands/client_state.h"
 #include "persistence/journal/journal_reader.h"
 #include "server/replication/sync_source.h"
+#include "server/replication/wake_bell.h"
 
 namespace henge::server {
 
@@ -39,7 +40,7 @@ class FollowerFeed {
   virtual void Break() = 0;
   bool ended() const { return ended_.load(std::memory_order_acquire); }
   // To be called by whoever there is more for.
-  void Wake();
+  void Wake() { bell_->Ring(); }
   // A reader of the journal that wakes it; null if that place is not kept.
   std::unique_ptr<persistence::JournalReader> AttachReader(Lsn from);
 
@@ -70,7 +71,7 @@ class FollowerFeed {
   // Bytes of the journal.
   virtual absl::Status SendJournal(Lsn lsn, std::string_view bytes) = 0;
   // Until somebody wakes it, or for so long.
-  void Sleep(int64_t ms);
+  void Sleep(int64_t ms) { bell_->Wait(ms); }
   bool stopping() const { return stop_.load(); }
   void set_state(State state) { state_.store(state, std::memory_order_relaxed); }
 
@@ -78,7 +79,7 @@ class FollowerFeed {
   const ClientId id_;
   const commands::FollowerTraits traits_;
   const std::string address_;
-  const int wake_fd_;
+  const std::shared_ptr<WakeBell> bell_ = std::make_shared<WakeBell>();
   std::atomic<bool> stop_{false};
   std::atomic<bool> ended_{false};
   std::unique_ptr<persistence::JournalReader> reader_;

@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,18 +33,13 @@ UnixMillis Now() { return SystemClock().NowMillis(); }
 }  // namespace
 
 LeaderLink::LeaderLink(Node& node, uint64_t number, std::string host, int port)
-    : node_(node),
-      number_(number),
-      host_(std::move(host)),
-      port_(port),
-      wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    : node_(node), number_(number), host_(std::move(host)), port_(port) {
   status_.down_since.store(Now());
 }
 
 LeaderLink::~LeaderLink() {
   Stop();
   if (thread_.joinable()) thread_.join();
-  close(wake_fd_);
 }
 
 void LeaderLink::Start() {
@@ -54,15 +48,9 @@ void LeaderLink::Start() {
 
 void LeaderLink::Stop() {
   stop_.store(true);
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t n = write(wake_fd_, &one, sizeof one);
+  bell_.Ring();
   const std::lock_guard lock(mu_);
   if (stream_ != nullptr) stream_->Cancel();
-}
-
-void LeaderLink::Wait(int64_t ms) {
-  pollfd waiting{wake_fd_, POLLIN, 0};
-  poll(&waiting, 1, static_cast<int>(ms));
 }
 
 void LeaderLink::Run() {
@@ -77,7 +65,7 @@ void LeaderLink::Run() {
     if (stop_.load()) break;
     LogWarning(was_up ? "Connection with master lost" : "Can't follow the master",
                {{"master", host_}, {"port", port_}, {"why", Std(status.message())}});
-    Wait(kRetryMs);
+    bell_.Wait(kRetryMs);
   }
   ended_.store(true, std::memory_order_release);
 }
@@ -162,7 +150,7 @@ absl::Status LeaderLink::Connect() {
     if (fd_ < 0) continue;
     int error = 0;
     if (connect(fd_, at->ai_addr, at->ai_addrlen) != 0) {
-      pollfd waiting[] = {{fd_, POLLOUT, 0}, {wake_fd_, POLLIN, 0}};
+      pollfd waiting[] = {{fd_, POLLOUT, 0}, {bell_.fd(), POLLIN, 0}};
       const auto timeout_ms = static_cast<int>(node_.parameters().repl_timeout.load() * 1000);
       socklen_t size = sizeof error;
       if (errno != EINPROGRESS) {
@@ -198,7 +186,7 @@ absl::Status LeaderLink::Exchange() {
     if (now - status_.last_heard.load() > node_.parameters().repl_timeout.load() * 1000) {
       return absl::DeadlineExceededError("nothing was heard of it for repl-timeout");
     }
-    pollfd waiting[] = {{fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
+    pollfd waiting[] = {{fd_, POLLIN, 0}, {bell_.fd(), POLLIN, 0}};
     if (poll(waiting, 2, static_cast<int>(kAcknowledgeMs)) <= 0) continue;
     if (waiting[0].revents == 0) continue;
     const ssize_t n = recv(fd_, buffer.data(), buffer.size(), 0);
@@ -221,7 +209,7 @@ absl::Status LeaderLink::Send(std::string_view bytes) {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return absl::ErrnoToStatus(errno, "send");
-    pollfd waiting[] = {{fd_, POLLOUT, 0}, {wake_fd_, POLLIN, 0}};
+    pollfd waiting[] = {{fd_, POLLOUT, 0}, {bell_.fd(), POLLIN, 0}};
     poll(waiting, 2, static_cast<int>(kAcknowledgeMs));
     if (stop_.load()) return absl::CancelledError("it is not followed any more");
   }

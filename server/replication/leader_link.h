@@ -25,6 +25,7 @@
 #include "server/replication/stream_link.h"
 #include "server/replication/temporary_file.h"
 #include "server/replication/unit_intake.h"
+#include "server/replication/wake_bell.h"
 
 namespace henge::server {
 
@@ -56,7 +57,6 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   absl::Status Exchange();
   absl::Status Send(std::string_view bytes);
   void SendAcknowledgement();
-  void Wait(int64_t ms);
   void CloseSocket();
 
   absl::Status OnFullSync(std::string_view history_id, int64_t offset) override;
@@ -71,7 +71,7 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   const uint64_t number_;
   const std::string host_;
   const int port_;
-  int wake_fd_ = -1;
+  WakeBell bell_;
   int fd_ = -1;
   std::atomic<bool> stop_{false};
   std::atomic<bool> ended_{false};

@@ -117,7 +117,7 @@ absl::Status PsyncFeed::Send(std::string_view bytes) {
     }
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return absl::ErrnoToStatus(errno, "send");
-    pollfd waiting[] = {{fd_, POLLOUT, 0}, {wake_fd_, POLLIN, 0}};
+    pollfd waiting[] = {{fd_, POLLOUT, 0}, {bell_->fd(), POLLIN, 0}};
     poll(waiting, 2, static_cast<int>(kPatience.count()));
     if ((waiting[1].revents & POLLIN) != 0) Sleep(0);  // Takes the wake-up.
   }

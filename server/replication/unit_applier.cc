@@ -51,8 +51,10 @@ UnitApplier::Outcome UnitApplier::Apply(const replication::StreamUnit& unit, uin
     effects_.set_muted(false);
     const bool control = replication::IsControl(unit);
     const Slot slot = keys_.size() == 1 ? keys_[0].slot : persistence::kNoSlot;
-    node_.replication().Journal(unit.bytes, {prepared_.empty() ? db : calls_.db(),
-                                             control ? persistence::kControlSlot : slot});
+    // A record says what is selected where it begins, if it does not select that itself.
+    const bool selects = !unit.words.empty() && EqualsIgnoreCase(unit.words[0], "SELECT");
+    node_.replication().Journal(
+        unit.bytes, {selects ? calls_.db() : db, control ? persistence::kControlSlot : slot});
     if (!effects_.ready().empty()) awakener_.Serve(SystemClock().NowMillis());
   }
   locks_.Unlock();

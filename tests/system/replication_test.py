@@ -87,7 +87,8 @@ class ReplicationTest(harness.TestCase):
     def await_same(self, leader, *followers):
         """Nothing expires any more once all keys with a deadline are gone."""
         leader.client().eval(
-            "for _, k in ipairs(redis.call('keys', 't*')) do redis.call('del', k) end", 0)
+            "local keys = redis.call('keys', 't*');"
+            "for _, k in ipairs(keys) do redis.call('del', k) end", 0)
         for follower in followers:
             harness.wait_until(lambda: is_up(follower), 30, "the link")
             harness.wait_until(lambda: offset(follower) == offset(leader), 30, "the offset")
@@ -184,6 +185,27 @@ class ReplicationTest(harness.TestCase):
         follower.stop()
         follower.start()
         self.assertEqual(digest(follower), before)
+
+    def test_a_file_that_begins_in_another_database_says_so(self):
+        leader, follower = self.henge(), self.henge({"appendonly": "yes"})
+        follow(follower, leader)
+        client = leader.client(db=5)
+        client.set("before", "1")
+        self.await_same(leader, follower)
+
+        def rest():
+            info = follower.client().info("persistence")
+            return info["aof_rewrite_in_progress"] == info["aof_rewrite_scheduled"] == 0
+
+        harness.wait_until(rest)
+        follower.client().bgrewriteaof()
+        harness.wait_until(rest)
+        client.execute_command("SET", "behind", "1")  # The stream does not say SELECT again.
+        harness.wait_until(lambda: follower.client(db=5).get("behind"))
+        follower.stop()
+        follower.settings["replicaof"] = "no one"
+        follower.start()
+        self.assertEqual(follower.client(db=5).get("behind"), b"1")
 
 
 class PsyncTest(ReplicationTest):
