@@ -130,6 +130,13 @@ class ArgumentBlob {
     return BlobRef::Adopt(blob);
   }
 
+  // A reference to the arguments' blob if `bytes`, such as a whole command, are nearly all of it;
+  // or none. They stay as they are while it is held, even if the blob has come to cover a value
+  // among them: whoever would change that copies it first, since he is not alone.
+  static BlobRef Share(std::string_view bytes) {
+    return current_ != nullptr && current_->FilledBy(bytes) ? BlobRef::Share(current_) : BlobRef();
+  }
+
  private:
   static inline thread_local Blob* current_ = nullptr;
 };

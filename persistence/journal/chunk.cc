@@ -10,7 +10,17 @@
 namespace henge::persistence {
 
 Chunk::Chunk(size_t capacity)
-    : capacity_(capacity), memory_(std::make_unique_for_overwrite<char[]>(capacity)) {}
+    : capacity_(capacity),
+      memory_(std::make_unique_for_overwrite<char[]>(capacity)),
+      bytes_(memory_.get()),
+      heads_(memory_.get() + capacity) {}
+
+Chunk::Chunk(BlobRef blob, std::string_view bytes)
+    : capacity_(bytes.size() + sizeof(Head)),
+      memory_(std::make_unique_for_overwrite<char[]>(sizeof(Head))),
+      blob_(std::move(blob)),
+      bytes_(bytes.data()),
+      heads_(memory_.get() + sizeof(Head)) {}
 
 void Chunk::Open(Lsn begin) {
   begin_ = begin;

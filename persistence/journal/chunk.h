@@ -6,7 +6,8 @@
 //   └──────────┴──────────┴───────┴──────────┴────────┴────────┴────────┘
 //
 // Records grow from the front, their heads (8 bytes each) from the back. A record never straddles
-// chunks. Written under the journal's lock only; bytes and heads never change once written, so who
+// chunks. A chunk of another kind refers to one record that lies in a blob, a large command as the
+// socket read it, whose value the store may share. Written under the journal's lock only; bytes and heads never change once written, so who
 // learnt under the lock how many there are may read them without it.
 //
 // ChunkPool keeps a few unused chunks, so that opening one under a lock allocates nothing and
@@ -19,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/blob.h"
 #include "base/mutex.h"
 #include "base/types.h"
 #include "persistence/effect_listener.h"
@@ -36,6 +38,9 @@ struct RecordTag {
 class Chunk {
  public:
   explicit Chunk(size_t capacity);
+  // Of the one record `bytes`, which `blob` keeps where they are: nothing is copied. To be opened,
+  // then committed.
+  Chunk(BlobRef blob, std::string_view bytes);
   Chunk(const Chunk&) = delete;
   Chunk& operator=(const Chunk&) = delete;
 
@@ -61,7 +66,7 @@ class Chunk {
   bool has_control() const { return has_control_; }
 
   std::string_view Bytes(Lsn from, Lsn until) const {
-    return {memory_.get() + skip_ + (from - begin_), until - from};
+    return {bytes_ + skip_ + (from - begin_), until - from};
   }
   // Record i of `records`, of which `end` is the last one's.
   Lsn EndOf(uint32_t i, uint32_t records, Lsn end) const;
@@ -75,11 +80,14 @@ class Chunk {
   };
   static_assert(sizeof(Head) == 8);
   Head& head(uint32_t i) const {
-    return reinterpret_cast<Head*>(memory_.get() + capacity_)[-1 - static_cast<ptrdiff_t>(i)];
+    return reinterpret_cast<Head*>(heads_)[-1 - static_cast<ptrdiff_t>(i)];
   }
 
   size_t capacity_;
   std::unique_ptr<char[]> memory_;
+  BlobRef blob_;
+  const char* bytes_;  // In memory_ or in the blob.
+  char* heads_;        // The end of memory_.
   Lsn begin_ = 0;
   size_t used_ = 0;
   size_t skip_ = 0;

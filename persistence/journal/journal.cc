@@ -42,9 +42,14 @@ Journal::Journal(const JournalLimits& limits, Lsn start)
 Journal::~Journal() = default;
 
 Lsn Journal::Append(std::span<const Effect> unit, Slot slot) {
-  if (unit.size() == 1 && !unit[0].wire.empty() &&
-      Chunk::CapacityFor(unit[0].wire.size() + kMaxSelectBytes) <= pool_->chunk_bytes()) {
-    return AppendWire(unit[0], slot);
+  if (unit.size() == 1 && !unit[0].wire.empty()) {
+    const std::string_view wire = unit[0].wire;
+    if (Chunk::CapacityFor(wire.size() + kMaxSelectBytes) <= pool_->chunk_bytes()) {
+      return AppendWire(unit[0], slot);
+    }
+    if (BlobRef blob = ArgumentBlob::Share(wire)) {
+      return AppendShared(unit[0], slot, std::move(blob));
+    }
   }
   const UnitLayout layout = MeasureUnit(unit);
   if (Chunk::CapacityFor(layout.total()) > pool_->chunk_bytes()) {
@@ -85,6 +90,30 @@ Lsn Journal::AppendWire(const Effect& effect, Slot slot) {
     const auto bytes = static_cast<size_t>(out - begin) + effect.wire.size();
     chunk.Commit(bytes, {effect.db, slot});
     end = Publish(effect.db);
+  }
+  after.Run();
+  return end;
+}
+
+// The SELECT, where one is needed, is a record of its own.
+Lsn Journal::AppendShared(const Effect& effect, Slot slot, BlobRef blob) {
+  const auto chunk = std::make_shared<Chunk>(std::move(blob), effect.wire);
+  const RecordTag tag = {effect.db, slot};
+  Aftermath after;
+  Lsn end;
+  {
+    const std::lock_guard lock(mutex_);
+    if (db_ != effect.db) {
+      Chunk& open = ChunkWith(kMaxSelectBytes, after);
+      const char* const begin = open.tail();
+      open.Commit(static_cast<size_t>(EncodeSelect(effect.db, open.tail()) - begin), tag);
+      Publish(effect.db);
+    }
+    chunk->Open(end_.load(std::memory_order_relaxed));
+    chunk->Commit(effect.wire.size(), tag);
+    Push(chunk);
+    end = Publish(effect.db);
+    Settle(after);
   }
   after.Run();
   return end;

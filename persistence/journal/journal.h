@@ -11,7 +11,8 @@
 //
 // Any thread may call anything. Append runs under shard locks: it encodes into memory of its
 // thread, then copies under the journal's own lock, one memcpy and a few words; it never waits for
-// a reader, wakes none and does no I/O. Hence two duties of its callers:
+// a reader, wakes none and does no I/O. A large command whose blob the thread's ArgumentBlob names
+// is not copied but referred to. Hence two duties of its callers:
 //
 //  - after the shard locks are gone, once for any number of appends: WakeReaders();
 //  - before they take shard locks: HasRoom(). It is false while a mandatory reader (the AOF writer)
@@ -30,6 +31,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/blob.h"
 #include "base/mutex.h"
 #include "base/types.h"
 #include "persistence/effect_listener.h"
@@ -107,8 +109,10 @@ class Journal {
     void Run();
   };
 
-  // An effect that is encoded already.
+  // An effect that is encoded already; in the second case large and in a blob, from where readers
+  // take it.
   Lsn AppendWire(const Effect& effect, Slot slot);
+  Lsn AppendShared(const Effect& effect, Slot slot, BlobRef blob);
   Lsn AppendLarge(std::span<const Effect> unit, size_t opening, size_t select, size_t rest,
                   Slot slot);
   void WakeReadersSlow();
