@@ -7,8 +7,9 @@
 //
 // Records grow from the front, their heads (8 bytes each) from the back. A record never straddles
 // chunks. A chunk of another kind refers to one record that lies in a blob, a large command as the
-// socket read it, whose value the store may share. Written under the journal's lock only; bytes and heads never change once written, so who
-// learnt under the lock how many there are may read them without it.
+// socket read it, whose value the store may share. Written under the journal's lock only; bytes and
+// heads never change once written, so who learnt under the lock how many there are may read them
+// without it.
 //
 // ChunkPool keeps a few unused chunks, so that opening one under a lock allocates nothing and
 // touches no new pages. Any thread.

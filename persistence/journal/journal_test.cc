@@ -46,9 +46,8 @@ struct Unit {
       std::memcpy(read->data(), unit[0].wire.data(), unit[0].wire.size());
       const Effect effect{unit[0].db, unit[0].words, read->view()};
       const ArgumentBlob arguments(read.get());
-      const BlobRef value = ArgumentBlob::Keep(
-          effect.wire.substr(effect.wire.size() - 2 - effects[0].second.size(),
-                             effects[0].second.size()));
+      const BlobRef value = ArgumentBlob::Keep(effect.wire.substr(
+          effect.wire.size() - 2 - effects[0].second.size(), effects[0].second.size()));
       return journal.Append({&effect, 1}, slot);
     });
   }
