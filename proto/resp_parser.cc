@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <optional>
+#include <span>
 
 #include "base/numbers.h"
 
@@ -263,6 +264,32 @@ bool RespParser::ParseWhole(std::string_view bytes, const ParserLimits& limits,
   return true;
 }
 
+namespace {
+
+// Whether `bytes` begin with the command as Henge would write it. Looks at what stands between the
+// arguments only.
+bool IsCanonical(std::string_view bytes, std::span<const std::string_view> args) {
+  const auto take = [&bytes](std::string_view expected) {
+    if (!bytes.starts_with(expected)) return false;
+    bytes.remove_prefix(expected.size());
+    return true;
+  };
+  const auto take_length = [&take](char type, size_t length) {
+    char digits[20];  // Of the largest uint64_t.
+    const std::string_view text(digits, FormatUint64(length, digits));
+    return take({&type, 1}) && take(text) && take("\r\n");
+  };
+  if (!take_length('*', args.size())) return false;
+  for (const std::string_view arg : args) {
+    if (!take_length('$', arg.size())) return false;
+    bytes.remove_prefix(arg.size());
+    if (!take("\r\n")) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 RespParser::Result RespParser::ParseMultibulk(std::string_view bytes, const ParserLimits& limits,
                                               std::vector<std::string_view>& args) {
   if (position_ == 0 && limits.authenticated && ParseWhole(bytes, limits, args)) {
@@ -300,6 +327,7 @@ RespParser::Result RespParser::ParseMultibulk(std::string_view bytes, const Pars
   const size_t consumed = position_;
   Reset();
   consumed_ = consumed;
+  was_canonical_ = IsCanonical(bytes, std::span(args).subspan(args_before));
   return args.size() == args_before ? Result::kEmpty : Result::kCommand;
 }
 

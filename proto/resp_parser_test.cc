@@ -50,6 +50,18 @@ TEST(RespParser, KnowsWhatIsWrittenAsItWouldWriteIt) {
   EXPECT_FALSE(canonical("*2\rx$3\r\nGET\r\n$1\r\na\r\n"));
   EXPECT_FALSE(canonical("*2\r\n$3\r!GET\r\n$1\r\na\r\n"));
   EXPECT_FALSE(canonical("GET a\r\n"));
+
+  // In two pieces, as large commands come.
+  const auto in_pieces = [](std::string_view bytes) {
+    RespParser parser;
+    std::vector<std::string_view> args;
+    EXPECT_EQ(parser.Next(bytes.substr(0, 10), {}, args), RespParser::Result::kNeedMore);
+    EXPECT_EQ(parser.Next(bytes, {}, args), RespParser::Result::kCommand);
+    return parser.was_canonical();
+  };
+  EXPECT_TRUE(in_pieces("*2\r\n$3\r\nGET\r\n$1\r\na\r\n"));
+  EXPECT_FALSE(in_pieces("*2\r\n$3\r\nGETxx$1\r\na\r\n"));
+  EXPECT_FALSE(in_pieces("*2\r\n$3\r\nGET\r\n$1\r\naxx"));
 }
 
 TEST(RespParser, ReadsAMultibulkCommand) {
