@@ -190,8 +190,9 @@ class ReplicationTest(harness.TestCase):
         leader, follower = self.henge(), self.henge({"appendonly": "yes"})
         follow(follower, leader)
         client = leader.client(db=5)
-        client.set("before", "1")
         self.await_same(leader, follower)
+        client.set("before", "1")  # The stream says SELECT 5 here, and not again.
+        harness.wait_until(lambda: follower.client(db=5).get("before"))
 
         def rest():
             info = follower.client().info("persistence")
@@ -200,7 +201,7 @@ class ReplicationTest(harness.TestCase):
         harness.wait_until(rest)
         follower.client().bgrewriteaof()
         harness.wait_until(rest)
-        client.execute_command("SET", "behind", "1")  # The stream does not say SELECT again.
+        client.execute_command("SET", "behind", "1")
         harness.wait_until(lambda: follower.client(db=5).get("behind"))
         follower.stop()
         follower.settings["replicaof"] = "no one"
