@@ -35,6 +35,10 @@ class CallEffects {
     replaced_ = true;
     if (wanted_) commands_.emplace_back(words.begin(), words.end());
   }
+  // Instead of the call, that the key goes.
+  void InsteadGone(std::string_view key, bool unlink) {
+    Instead({unlink ? std::string_view("UNLINK") : std::string_view("DEL"), key});
+  }
   // Instead of the call, nothing.
   void Nothing() { replaced_ = true; }
   // The call changed what is not among the keys (functions): it is told like one that changed some.

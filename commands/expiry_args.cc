@@ -5,6 +5,7 @@
 #include <string>
 
 #include "commands/context.h"
+#include "commands/services.h"
 
 namespace henge::commands {
 
@@ -27,7 +28,7 @@ void MoveDeadline(CommandContext& ctx, const store::Key& key, store::Entry* entr
   // Where effects are applied the key stays until one deletes it.
   if (at <= ctx.keyspace.visible_now()) {
     ctx.keyspace.Delete(key, store::events::kDel);
-    return ctx.effects.Instead({"DEL", key.bytes});
+    return ctx.effects.InsteadGone(key.bytes, ctx.services.settings().lazyfree_expire.load());
   }
   ctx.keyspace.SetExpiry(key, entry, at, store::events::kExpire);
   if (ctx.effects.wanted()) ctx.effects.Instead({"PEXPIREAT", key.bytes, std::to_string(at)});

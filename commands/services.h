@@ -40,6 +40,9 @@ struct CommandSettings {
   std::atomic<int64_t> proto_max_bulk_len{512 * 1024 * 1024};
   std::atomic<int64_t> hll_sparse_max_bytes{3000};
   std::atomic<bool> lazyfree_user_del{false};
+  std::atomic<bool> lazyfree_server_del{false};  // Followers are told UNLINK, where a command
+  std::atomic<bool> lazyfree_expire{false};      // deletes, a key expires,
+  std::atomic<bool> lazyfree_eviction{false};    // or is evicted.
   std::atomic<bool> lazyfree_user_flush{false};
   std::atomic<bool> append_only{false};
   std::atomic<int64_t> rdb_version{11};  // Of what DUMP gives.

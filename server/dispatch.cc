@@ -91,7 +91,8 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       table_(commands::CommandTable::Get()),
       stats_(table_.all().size()),
       effects_(stats_, node.effect_listener(),
-               ChangeNews(node.news_wanted(), node.exchange(), node.tracking(), worker_index)),
+               ChangeNews(node.news_wanted(), node.exchange(), node.tracking(), worker_index),
+               node.settings()),
       commits_(node.journaling().gate(), persistence::CommitNeed(persistence::CommitMark::kDurable),
                [&node, worker_index] {
                  node.workers()[static_cast<size_t>(worker_index)]->Post([&node, worker_index] {

@@ -19,8 +19,12 @@ void EffectRecorder::OnEffect(DbIndex db, const store::Key& key, const store::Ev
   if (!by_itself) {
     ++changes_;
   } else if (wanted()) {
+    const auto& unlink = event.event_class == store::EventClass::kExpired
+                             ? settings_.lazyfree_expire
+                             : settings_.lazyfree_eviction;
     NoteSlot(key.slot);
-    AddCopy(db, {"DEL", std::string(key.bytes)});
+    AddCopy(db,
+            {unlink.load(std::memory_order_relaxed) ? "UNLINK" : "DEL", std::string(key.bytes)});
   }
 }
 

@@ -8,8 +8,8 @@
 //   OpenUnit ── calls: handler runs, OnEffect… ── EndCall ── … ── CloseUnit ── unlock
 //
 // A call that changed something is an effect as it was sent, unless its CallEffects say otherwise.
-// A key that expired or was evicted is a DEL of its own, before the call that found it; fields of
-// a hash that expired are an HDEL.
+// A key that expired or was evicted is a DEL (or UNLINK) of its own, before the call that found it;
+// fields of a hash that expired are an HDEL.
 #pragma once
 
 #include <atomic>
@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "commands/call_effects.h"
+#include "commands/services.h"
 #include "persistence/effect_listener.h"
 #include "server/command_stats.h"
 #include "server/pubsub/change_news.h"
@@ -33,8 +34,8 @@ class EffectRecorder final : public store::EffectSink {
  public:
   // Who listens may change, to null and back, while all shards are locked.
   EffectRecorder(ExecutionStats& stats, const std::atomic<persistence::EffectListener*>& listener,
-                 ChangeNews news)
-      : stats_(stats), listener_(listener), news_(news) {}
+                 ChangeNews news, const commands::CommandSettings& settings)
+      : stats_(stats), listener_(listener), news_(news), settings_(settings) {}
 
   void OnEffect(DbIndex db, const store::Key& key, const store::Event& event,
                 store::Change change) override;
@@ -48,6 +49,8 @@ class EffectRecorder final : public store::EffectSink {
   void OnReady(DbIndex db, std::string_view key) override { ready_.Add(db, key); }
   ReadyKeys& ready() { return ready_; }
   ChangeNews& news() { return news_; }
+
+  ExecutionStats& stats() { return stats_; }
 
   // Whether anyone listens. REQUIRES: a shard is locked.
   bool wanted() const { return !muted_ && listener_.load(std::memory_order_relaxed) != nullptr; }
@@ -94,6 +97,7 @@ class EffectRecorder final : public store::EffectSink {
   ExecutionStats& stats_;
   const std::atomic<persistence::EffectListener*>& listener_;
   ChangeNews news_;
+  const commands::CommandSettings& settings_;
   ReadyKeys ready_;
   uint64_t changes_ = 0;
   bool in_unit_ = false;

@@ -159,12 +159,24 @@ TEST_F(EffectsTest, TellsNothingWhereNothingChanged) {
 TEST_F(EffectsTest, TellsDeadlinesAsMoments) {
   EXPECT_THAT(Of({"SET", "k", "v", "EX", "100", "GET"}),
               ElementsAre(MatchesRegex("SET k v PXAT [0-9]{13}")));
+  EXPECT_THAT(Of({"SET", "k", "v", "pxat", "9999999999999"}),
+              ElementsAre("SET k v pxat 9999999999999"));
   EXPECT_THAT(Of({"SETEX", "k", "100", "v"}), ElementsAre(MatchesRegex("SET k v PXAT [0-9]{13}")));
   EXPECT_THAT(Of({"EXPIRE", "k", "50", "LT"}), ElementsAre(MatchesRegex("PEXPIREAT k [0-9]{13}")));
   EXPECT_THAT(Of({"GETEX", "k", "PX", "70000"}),
               ElementsAre(MatchesRegex("PEXPIREAT k [0-9]{13}")));
   EXPECT_THAT(Of({"GETEX", "k", "PERSIST"}), ElementsAre("PERSIST k"));
   EXPECT_THAT(Of({"EXPIRE", "k", "-1"}), ElementsAre("DEL k"));
+}
+
+TEST_F(EffectsTest, TellsDeletionsAsConfigured) {
+  Of({"CONFIG", "SET", "lazyfree-lazy-server-del", "yes", "lazyfree-lazy-expire", "yes"});
+  Of({"SADD", "s", "a", "b"});
+  EXPECT_THAT(Of({"SPOP", "s", "2"}), ElementsAre("UNLINK s"));
+  Of({"SET", "k", "v"});
+  EXPECT_THAT(Of({"EXPIRE", "k", "-1"}), ElementsAre("UNLINK k"));
+  Of({"SET", "k", "v"});
+  EXPECT_THAT(Of({"GETDEL", "k"}), ElementsAre("DEL k"));
 }
 
 TEST_F(EffectsTest, TellsRestoredValuesWithTheirMoment) {
@@ -182,6 +194,7 @@ TEST_F(EffectsTest, TellsWhatWasTakenOrWorkedOut) {
   Of({"SET", "k", "10.5"});
   EXPECT_THAT(Of({"INCRBYFLOAT", "k", "0.1"}), ElementsAre("SET k 10.6 KEEPTTL"));
   EXPECT_THAT(Of({"GETSET", "k", "w"}), ElementsAre("SET k w"));
+  EXPECT_THAT(Of({"SET", "k", "v", "get", "XX"}), ElementsAre("SET k v XX"));
   EXPECT_THAT(Of({"GETDEL", "k"}), ElementsAre("DEL k"));
 }
 

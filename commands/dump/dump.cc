@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "commands/context.h"
 #include "commands/dump/handlers.h"
+#include "commands/services.h"
 #include "persistence/api.h"
 #include "store/access_clock.h"
 
@@ -108,7 +109,7 @@ void Restore(CommandContext& ctx, ArgReader& args) {
 
   if (*at != kNoExpiry && *at <= ctx.keyspace.visible_now()) {
     if (present) ctx.keyspace.Delete(key, store::events::kDel);
-    ctx.effects.Instead({"DEL", key.bytes});
+    ctx.effects.InsteadGone(key.bytes, ctx.services.settings().lazyfree_server_del.load());
     return ctx.reply.Ok();
   }
   (*entry)->set_access(store::GivenAccess(store.settings(), ctx.keyspace.now(),

@@ -69,6 +69,12 @@ void ReplyBuffer(CommandContext& ctx, ArgReader& args) {
   ctx.reply.Ok();
 }
 
+void Replicate(CommandContext& ctx, ArgReader&) {
+  ctx.effects.Instead(ctx.argv.subspan(2));
+  ctx.effects.Always();
+  ctx.reply.Ok();
+}
+
 void AofFlushSleep(CommandContext& ctx, ArgReader& args) {
   const int64_t us = args.Integer();
   if (!args.ok()) return ctx.reply.Error(args.error());
@@ -179,6 +185,7 @@ constexpr Subcommand kSubcommands[] = {
     {"segfault", 0, 0, Crash<SIGSEGV>},
     {"panic", 0, 0, Crash<SIGABRT>},
     {"assert", 0, 0, Crash<SIGABRT>},
+    {"replicate", 1, kAnyNumber, Replicate},
     {"set-active-expire", 1, 1, SetActiveExpire},
     {"object", 1, 1, DebugObject},
     {"listpack", 1, 1, DebugListpack},
@@ -245,6 +252,8 @@ void Help(CommandContext& ctx, ArgReader&) {
       "    Write the shape of a quicklist to the server's log.",
       "QUICKLIST-PACKED-THRESHOLD <size>",
       "    Set from which size on an element of a list is kept by itself; 0 for 1gb.",
+      "REPLICATE <command> [<arg> ...]",
+      "    Send that to the replicas, and to the append-only file, without running it.",
       "REPLYBUFFER PEAK-RESET-TIME <NEVER|RESET|milliseconds>",
       "    Set for how long a client's largest reply is remembered.",
       "REPLYBUFFER RESIZING <0|1>",

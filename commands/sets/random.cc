@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "commands/services.h"
 #include "commands/sets/handlers.h"
 #include "commands/sets/set_results.h"
 
@@ -61,7 +62,7 @@ void PopOne(CommandContext& ctx, const store::Key& key) {
 std::unique_ptr<store::LargeSet> PopFrom(CommandContext& ctx, const store::Key& key, store::Set set,
                                          size_t count) {
   if (count >= set.size()) {
-    ctx.effects.Instead({"DEL", key.bytes});
+    ctx.effects.InsteadGone(key.bytes, ctx.services.settings().lazyfree_server_del.load());
     ctx.reply.Set(set.size());
     return set.PopAll([&](const SetElement& element) { ReplyElement(ctx.reply, element); });
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/strings.h"
 #include "commands/context.h"
@@ -42,6 +43,16 @@ void SetWithDeadline(CommandContext& ctx, ArgReader& args, TimeUnit unit) {
   TellSetUntil(ctx, key, value, *at);
   ctx.keyspace.AddEvent(key, store::events::kExpire);
   ctx.reply.Ok();
+}
+
+// As it came, but that nobody reads what GET would answer.
+void TellWithoutGet(CommandContext& ctx) {
+  if (!ctx.effects.wanted()) return;
+  std::vector<std::string_view> words(ctx.argv.begin(), ctx.argv.end());
+  words.erase(std::remove_if(words.begin() + 3, words.end(),
+                             [](std::string_view word) { return EqualsIgnoreCase(word, "GET"); }),
+              words.end());
+  ctx.effects.Instead(words);
 }
 
 // Says that the value was stored, without the condition that it was stored under.
@@ -134,9 +145,12 @@ void Set(CommandContext& ctx, ArgReader& args) {
   ctx.keyspace.SetString(key, value, keep ? old->expiry() : *at, store::events::kSet);
   if (options.unit) {
     ctx.keyspace.AddEvent(key, store::events::kExpire);
-    TellSetUntil(ctx, key, value, *at);
+    const bool as_it_came = options.given == 0 && !options.unit->seconds && options.unit->absolute;
+    if (!as_it_came) TellSetUntil(ctx, key, value, *at);
   } else if (compare) {
     TellSet(ctx, key, value, options.Has(kOptionKeepTtl));
+  } else if (get) {
+    TellWithoutGet(ctx);
   }
   if (!get) ctx.reply.Ok();
 }

@@ -55,7 +55,8 @@ void PersistenceFields(Node& node, InfoFields& out) {
   out("current_save_keys_processed", progress.saved);
   out("current_save_keys_total", total);
   out("rdb_changes_since_last_save", rdb.changes);
-  out("rdb_bgsave_in_progress", rdb.running ? 1 : 0);
+  const bool syncing = node.replication().writes_snapshot();
+  out("rdb_bgsave_in_progress", rdb.running || syncing ? 1 : 0);
   out("rdb_last_save_time", rdb.last_save);
   out("rdb_last_bgsave_status", rdb.last_ok ? "ok" : "err");
   out("rdb_last_bgsave_time_sec", rdb.last_seconds);

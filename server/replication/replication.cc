@@ -107,6 +107,7 @@ void Replication::AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial) 
       partial ? "Partial resynchronization request accepted" : "Full resync requested by replica",
       {{"replica", feed->address()}, {"port", feed->port()}});
   const std::lock_guard lock(mu_);
+  if (feeds_.empty()) pinged_at_ = SystemClock().NowMillis();  // The first is a period away.
   feeds_.push_back(std::move(feed));
   alone_since_ = 0;
 }
@@ -530,6 +531,11 @@ int64_t Replication::offset() const { return OffsetOf(node_.journaling().journal
 size_t Replication::followers() const {
   const std::lock_guard lock(mu_);
   return feeds_.size();
+}
+
+bool Replication::writes_snapshot() const {
+  const std::lock_guard lock(mu_);
+  return source_ != nullptr && source_begun_ && source_->state() <= SyncSource::State::kWriting;
 }
 
 Replication::Report Replication::report() const {

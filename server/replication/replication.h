@@ -132,6 +132,7 @@ class Replication final : public commands::ReplicationService {
   int64_t offset() const;
   int64_t OffsetOf(Lsn lsn) const { return static_cast<int64_t>(lsn) + shift_.load(); }
   size_t followers() const;
+  bool writes_snapshot() const;  // For a full sync.
   uint64_t full_syncs() const { return full_syncs_.load(); }
   uint64_t partial_syncs() const { return partial_syncs_.load(); }
   uint64_t partial_refusals() const { return partial_refusals_.load(); }

@@ -46,7 +46,10 @@ UnitApplier::Outcome UnitApplier::Apply(const replication::StreamUnit& unit, uin
       EffectApplier::Call& call = prepared_[i];
       call.keys = std::span(keys_).subspan(spans_[i].first, spans_[i].second);
       call.db = calls_.db();
-      if (absl::Status status = calls_.Run(call); !status.ok()) outcome.status = std::move(status);
+      const uint64_t began = Ticks();
+      absl::Status status = calls_.Run(call);
+      Count(*call.info, Ticks() - began, !status.ok());
+      if (!status.ok()) outcome.status = std::move(status);
     }
     effects_.set_muted(false);
     const bool control = replication::IsControl(unit);
@@ -59,6 +62,15 @@ UnitApplier::Outcome UnitApplier::Apply(const replication::StreamUnit& unit, uin
   }
   locks_.Unlock();
   return outcome;
+}
+
+void UnitApplier::Count(const commands::CommandInfo& info, uint64_t ticks, bool failed) {
+  ExecutionStats& stats = effects_.stats();
+  CommandCounters& counters = stats.by_command[static_cast<size_t>(info.index)];
+  counters.Record(ticks, TicksToMicros(ticks));
+  if (failed) counters.failed.Add();
+  stats.commands.Add();
+  stats.ticks.Add(ticks);
 }
 
 }  // namespace henge::server

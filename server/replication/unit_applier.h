@@ -36,6 +36,8 @@ class UnitApplier {
   Outcome Apply(const replication::StreamUnit& unit, uint64_t link);
 
  private:
+  void Count(const commands::CommandInfo& info, uint64_t ticks, bool failed);
+
   Node& node_;
   store::LockSet& locks_;
   EffectRecorder& effects_;
