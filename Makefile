@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a newcomer types. Every target works on a fresh Debian 12: `deps` installs what is missing.
 # Arguments for the targets below that take some: make bench ARGS='--pipeline 64'
-.PHONY: help deps configure build run stop test transcripts differential fuzz bench kills format format-check lint clean
+.PHONY: help deps configure build run stop test transcripts differential fuzz bench kills cuts format format-check lint clean
 
 help:
 	@echo 'make build   the release build, in build/release/bin'
@@ -11,6 +11,7 @@ help:
 	@echo 'make transcripts   what clients see, against Henge and the redis-server of Debian'
 	@echo 'make differential  random calls to both for five minutes, until replies differ'
 	@echo 'make kills   two hundred times kill -9 under load, failing disks, damaged files'
+	@echo 'make cuts    a hundred cuts of the link of a follower, also during full syncs and with kills'
 	@echo 'make fuzz    each fuzzer for a minute; make bench measures beside redis-server'
 	@echo 'make clean   removes what was built'
 
@@ -49,6 +50,9 @@ kills: build
 	HENGE_KILLS=200 /usr/bin/python3 tests/system/kills_test.py build/release/bin/henge-server $(ARGS)
 	HENGE_FAULTS=50 /usr/bin/python3 tests/system/faults_test.py build/release/bin/henge-server
 	HENGE_MUTATIONS=2000 /usr/bin/python3 tests/system/damage_test.py build/release/bin/henge-server
+
+cuts: build
+	HENGE_CUTS=100 /usr/bin/python3 tests/system/cuts_test.py build/release/bin/henge-server $(ARGS)
 
 bench: build
 	scripts/bench $(ARGS)

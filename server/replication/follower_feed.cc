@@ -67,6 +67,12 @@ absl::StatusOr<std::shared_ptr<SyncSource>> FollowerFeed::JoinSource() {
 
 absl::Status FollowerFeed::CopySnapshot(SyncSource& source,
                                         absl::FunctionRef<absl::Status(std::string_view)> send) {
+  if (!node_.parameters().repl_diskless_sync.load()) {
+    while (!stop_.load() && source.WaitBeyond(SyncSource::State::kWriting, kPatience) ==
+                                SyncSource::State::kWriting) {
+    }
+  }
+  set_state(State::kSending);
   std::vector<char> piece(kPiece);
   uint64_t sent = 0;
   while (true) {

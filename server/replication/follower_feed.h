@@ -61,7 +61,8 @@ class FollowerFeed {
   static absl::Status Stopped() { return absl::CancelledError("the connection is closed"); }
   // Waits until there is a snapshot that has begun, and the journal from there on.
   absl::StatusOr<std::shared_ptr<SyncSource>> JoinSource();
-  // Gives all of the snapshot to SendSnapshot.
+  // Gives all of the snapshot to `send`: while it is written, or, without repl-diskless-sync,
+  // after.
   absl::Status CopySnapshot(SyncSource& source,
                             absl::FunctionRef<absl::Status(std::string_view)> send);
   // Until the feed is stopped, or the follower too far behind.

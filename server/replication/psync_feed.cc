@@ -25,7 +25,10 @@ constexpr size_t kMarkBytes = 40;
 
 PsyncFeed::PsyncFeed(Node& node, ClientId id, int fd, const commands::FollowerTraits& traits,
                      std::string address, bool plain)
-    : FollowerFeed(node, id, traits, std::move(address)), fd_(fd), plain_(plain) {}
+    : FollowerFeed(node, id, traits, std::move(address)),
+      fd_(fd),
+      plain_(plain),
+      marks_end_(traits.takes_eof && !plain && node.parameters().repl_diskless_sync.load()) {}
 
 PsyncFeed::~PsyncFeed() {
   Stop();
@@ -67,7 +70,6 @@ absl::Status PsyncFeed::SendEverything() {
   const auto source = JoinSource();
   if (!source.ok()) return source.status();
   const SyncSource::Position& position = (*source)->position();
-  set_state(State::kSending);
   if (!plain_) {
     const std::string greeting =
         fmt::format("+FULLRESYNC {} {}\r\n", position.history_id, position.offset);
@@ -75,12 +77,12 @@ absl::Status PsyncFeed::SendEverything() {
   }
   if (absl::Status status = SendPayload(**source); !status.ok()) return status;
   LogNotice("Synchronization with replica succeeded", {{"replica", address()}, {"port", port()}});
-  return marks_end() ? AwaitFirstAcknowledgement() : absl::OkStatus();
+  return marks_end_ ? AwaitFirstAcknowledgement() : absl::OkStatus();
 }
 
 absl::Status PsyncFeed::SendPayload(SyncSource& source) {
   std::string mark;
-  if (marks_end()) {
+  if (marks_end_) {
     mark = RandomHex(kMarkBytes);
     if (absl::Status status = Send(fmt::format("$EOF:{}\r\n", mark)); !status.ok()) return status;
   } else {

@@ -37,10 +37,10 @@ class PsyncFeed final : public FollowerFeed {
   absl::Status SayAlive() override { return Send("\n"); }
   absl::Status SendJournal(Lsn, std::string_view bytes) override { return Send(bytes); }
   absl::Status Send(std::string_view bytes);
-  bool marks_end() const { return traits_.takes_eof && !plain_; }
 
   const int fd_;
   const bool plain_;
+  const bool marks_end_;  // The payload is sent while it is written: its length is not known.
   std::atomic<bool> heard_{false};  // Since the payload was sent.
   std::thread thread_;
 };

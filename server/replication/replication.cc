@@ -48,7 +48,7 @@ std::string_view LinkName(LinkStatus::State state) {
 
 }  // namespace
 
-Replication::Replication(Node& node) : node_(node), streams_(node) {}
+Replication::Replication(Node& node) : node_(node), streams_(node), own_keys_(node) {}
 
 Replication::~Replication() { Stop(); }
 
@@ -298,6 +298,7 @@ void Replication::FollowNobody() {
   history_.Branch(offset());
   DropFollowers();  // They ask again, and hear the new name.
   follows_.store(false);
+  own_keys_.Clear();
   node_.store().settings().keep_expired.store(false);
   UpdateRefusals();
   LogNotice("MASTER MODE enabled", {{"history", history_.id()}, {"offset", offset()}});
@@ -474,6 +475,7 @@ void Replication::Reap() {
 
 void Replication::Tick(UnixMillis now) {
   Reap();
+  if (follows() && !refuses_reads()) own_keys_.Expire(now);
   const Settings& settings = node_.parameters();
   bool ping = false;
   bool forget = false;
@@ -482,6 +484,7 @@ void Replication::Tick(UnixMillis now) {
     BeginSource();
     UpdateRefusals();
     CountGoodFollowers(now);
+    CancelUnwanted();
     const bool used = source_ != nullptr && source_.use_count() > 1;
     if (!used && source_begun_) source_ = nullptr;
     if (link_ != nullptr) link_->CheckTimeout(now);
@@ -508,6 +511,19 @@ void Replication::Tick(UnixMillis now) {
     node_.journaling().WakeReaders();
   }
   if (forget) ForgetBacklog();
+}
+
+// A snapshot that all who asked for it have left. REQUIRES: the mutex.
+void Replication::CancelUnwanted() {
+  if (source_ == nullptr || !source_begun_ || source_->state() > SyncSource::State::kWriting)
+    return;
+  const bool wanted = std::any_of(feeds_.begin(), feeds_.end(), [](const auto& feed) {
+    return feed->state() != FollowerFeed::State::kOnline;
+  });
+  // Redis would have written a file that is of use.
+  const bool kept =
+      !node_.parameters().repl_diskless_sync.load() && node_.saver().has_save_points();
+  if (!wanted && !kept) node_.saver().CancelAll();
 }
 
 // Nobody has asked for so long that the journal is no longer written for that; what comes then is

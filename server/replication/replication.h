@@ -26,6 +26,7 @@
 #include "replication/history.h"
 #include "server/replication/follower_feed.h"
 #include "server/replication/leader_link.h"
+#include "server/replication/own_keys.h"
 #include "server/replication/stream_leader.h"
 #include "server/replication/sync_source.h"
 
@@ -100,6 +101,7 @@ class Replication final : public commands::ReplicationService {
   // How much of the history is applied, and on the disk; -1: there is no file.
   std::pair<int64_t, int64_t> AppliedOffsets() const;
   void NoteRefused(const absl::Status& status);
+  OwnKeys& own_keys() { return own_keys_; }
 
   struct FollowerReport {
     std::string address;
@@ -152,6 +154,7 @@ class Replication final : public commands::ReplicationService {
   void Reap();
   void BeginSource();
   void ForgetBacklog();
+  void CancelUnwanted();
 
   Node& node_;
   std::atomic<bool> follows_{false};
@@ -166,6 +169,7 @@ class Replication final : public commands::ReplicationService {
   std::atomic<uint64_t> partial_refusals_{0};
   std::atomic<uint64_t> refused_{0};
   StreamLeader streams_;
+  OwnKeys own_keys_;
   std::mutex load_mu_;  // Held by the one who replaces the data; before all others.
 
   mutable std::mutex mu_;  // Of all below.

@@ -59,7 +59,6 @@ absl::Status StreamFeed::BeginFull() {
   if (!source.ok()) return source.status();
   const SyncSource::Position& position = (*source)->position();
   online_from_.store(position.offset);
-  set_state(State::kSending);
   {
     const std::lock_guard lock(mu_);
     source_ = *source;
