@@ -48,8 +48,6 @@ bool MoveOrWait(CommandContext& ctx, const store::Key& source, const store::Key&
   return false;
 }
 
-std::string_view Name(ListEnd end) { return end == ListEnd::kHead ? "LEFT" : "RIGHT"; }
-
 }  // namespace
 
 void BLPop(CommandContext& ctx, ArgReader& args) { BlockingPop(ctx, args, ListEnd::kHead); }
@@ -77,7 +75,7 @@ void BLMove(CommandContext& ctx, ArgReader& args) {
   const int64_t timeout_ms = ReadTimeoutSeconds(args, ctx.keyspace.now());
   if (!args.Done()) return ctx.reply.Error(args.error());
   if (MoveOrWait(ctx, source, destination, from, to, timeout_ms)) {
-    ctx.effects.Instead({"LMOVE", source.bytes, destination.bytes, Name(from), Name(to)});
+    ctx.effects.Instead({"LMOVE", source.bytes, destination.bytes, ctx.argv[3], ctx.argv[4]});
   }
 }
 

@@ -132,7 +132,9 @@ absl::Status Journaling::WriteBase(persistence::Snapshot& snapshot, const std::s
 Lsn Journaling::OnUnit(std::span<const persistence::Effect> effects, Slot slot) {
   // A follower's journal is its leader's: what happens here besides is nobody else's business.
   const bool follows = node_.replication().follows();
-  if (follows) node_.replication().own_keys().Note(effects);
+  if (follows && !node_.replication().refuses_writes()) {
+    node_.replication().own_keys().Note(effects);
+  }
   const bool kept = (enabled() || replicating()) && !follows;
   return kept ? journal_.Append(effects, slot) : journal_.end();
 }
