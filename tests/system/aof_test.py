@@ -203,10 +203,12 @@ class RecoveryTest(AofCase):
                 file.write(encode(*words))
         server.settings["key-load-delay"] = 10**9
         client = server.start(loaded=False).client()
-        info = client.info("persistence")
         total = sum(os.path.getsize(os.path.join(server.folder, "appendonlydir", part))
                     for part in self.parts(server))
-        self.assertEqual((info["loading"], info["loading_total_bytes"]), (1, total))
+        harness.wait_until(  # The files are opened.
+            lambda: client.info("persistence")["loading_total_bytes"] == total)
+        info = client.info("persistence")
+        self.assertEqual(info["loading"], 1)
         self.assertLess(info["loading_loaded_bytes"], total)
         with self.assertRaises(redis.exceptions.BusyLoadingError):
             client.get("k")
