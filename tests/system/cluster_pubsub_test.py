@@ -106,6 +106,9 @@ class ClusterPubsubTest(harness.TestCase):
                 publisher.close()
             self.assertTrue(nothing_comes(listener))
             listener.close()
+            node = cluster.connect(to)  # Until the node has noticed.
+            harness.wait_until(lambda: node.call("PUBSUB", "NUMPAT").value == 0
+                               and not node.call("PUBSUB", "CHANNELS").value)
 
     def test_transactions_and_scripts_reach_all_nodes_too(self):
         cluster = Cluster(self)
