@@ -96,6 +96,7 @@ struct ClientState {
   std::atomic<uint64_t> query_buffer{0};
   std::atomic<uint64_t> query_buffer_free{0};
   std::atomic<uint64_t> output_buffer{0};    // Bytes pending.
+  std::atomic<uint64_t> behind{0};           // What a follower has yet to get of the stream.
   std::atomic<uint64_t> reply_peak{0};       // The most that was pending at once of late,
   std::atomic<UnixMillis> reply_peak_at{0};  // and when.
   std::atomic<uint64_t> multi_bytes{0};

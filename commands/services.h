@@ -200,8 +200,6 @@ class PersistenceService {
   virtual bool Rewriting() = 0;    // The append-only file.
   // Whether all that the client wrote is on the disk.
   virtual bool IsDurable(ClientState& client) = 0;
-  // Ends the client's Block when it is.
-  virtual void UnblockWhenDurable(ClientState& client) = 0;
   enum class RewriteStart : uint8_t { kStarted, kScheduled, kBusy };
   virtual RewriteStart StartRewrite() = 0;
   struct ReloadOptions {
@@ -253,6 +251,13 @@ struct RoleReport {
   std::string_view link;
 };
 
+// What WAIT and WAITAOF wait for.
+struct WaitGoal {
+  int64_t followers = 0;  // That have what the client wrote,
+  bool durable = false;   // on their disks.
+  bool local = false;     // And this node has, on its own.
+};
+
 // Leaders and followers.
 class ReplicationService {
  public:
@@ -261,6 +266,7 @@ class ReplicationService {
     bool partial = false;         // PSYNC, which knows:
     std::string_view history_id;  // "?": nothing.
     int64_t next_offset = -1;
+    bool failover = false;  // This node is to lead from there on.
   };
   // The client becomes a follower's end: what goes to it from now on is no reply. The error's
   // text, or empty.
@@ -273,6 +279,26 @@ class ReplicationService {
   virtual RoleReport Role() = 0;
   // Where Henge's followers may have a stream, as REPLCONF says it: "port token"; empty: nowhere.
   virtual std::string InviteToStream() = 0;
+  virtual bool Follows() = 0;
+  // How many followers have what the client wrote last, in memory or on disk.
+  virtual int64_t CountFollowers(ClientState& client, bool durable) = 0;
+  // Ends the client's Block when the goal is reached.
+  virtual void UnblockWhenReached(ClientState& client, const WaitGoal& goal) = 0;
+  // A message was published here: followers' subscribers hear it, too.
+  virtual void Publish(std::string_view command, std::string_view channel,
+                       std::string_view message) = 0;
+  // Ends the links that are no client's connection: to the leader, or to followers. How many.
+  virtual int64_t KillLinks(bool leader) = 0;
+  struct FailoverRequest {
+    std::string host;  // Empty: to any follower.
+    int port = 0;
+    bool force = false;      // After the timeout.
+    int64_t timeout_ms = 0;  // 0: none.
+  };
+  // A follower leads as soon as it has everything, and this node follows it. The error's text, or
+  // empty, as of the next.
+  virtual std::string Failover(const FailoverRequest& request) = 0;
+  virtual std::string AbortFailover() = 0;
 };
 
 class Services {

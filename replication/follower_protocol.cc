@@ -76,8 +76,9 @@ void FollowerProtocol::Ask(Step step) {
       output_ += Command({"REPLCONF", "henge-stream", std::to_string(kStreamVersion)});
       break;
     case Step::kPsync:
-      output_ += me.history_id.empty()
-                     ? Command({"PSYNC", "?", "-1"})
+      output_ += me.history_id.empty() ? Command({"PSYNC", "?", "-1"})
+                 : me.failover
+                     ? Command({"PSYNC", me.history_id, std::to_string(me.next_offset), "FAILOVER"})
                      : Command({"PSYNC", me.history_id, std::to_string(me.next_offset)});
       break;
     case Step::kDone:

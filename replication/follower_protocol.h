@@ -26,6 +26,7 @@ struct FollowerIntroduction {
   // What is here already: the history's id, and the next byte's offset. Empty: nothing.
   std::string history_id;
   int64_t next_offset = -1;
+  bool failover = false;      // The other one is asked to lead.
   bool wants_stream = false;  // If the leader is a Henge, a stream between Henges.
 };
 

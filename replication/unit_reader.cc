@@ -68,7 +68,8 @@ bool IsControl(const StreamUnit& unit) {
   if (unit.commands.empty()) return true;
   if (unit.commands.size() != 1) return false;
   const std::string_view name = unit.words[unit.commands[0].first];
-  return EqualsIgnoreCase(name, "PING") || EqualsIgnoreCase(name, "REPLCONF");
+  return EqualsIgnoreCase(name, "PING") || EqualsIgnoreCase(name, "REPLCONF") ||
+         EqualsIgnoreCase(name, "PUBLISH") || EqualsIgnoreCase(name, "SPUBLISH");
 }
 
 }  // namespace henge::replication

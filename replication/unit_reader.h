@@ -63,7 +63,7 @@ class UnitReader {
   bool in_multi_ = false;
 };
 
-// Whether it is of the kind that is no effect: PING, REPLCONF.
+// Whether it is of the kind that is no effect: PING, REPLCONF, messages.
 bool IsControl(const StreamUnit& unit);
 
 }  // namespace henge::replication

@@ -215,6 +215,7 @@ void Awakener::Deliver(Served served) {
   call.worker().Post([&node = node_, call = std::move(served.call), reply, lsn = served.lsn] {
     Session* session = node.clients().Find(call->client());
     if (session == nullptr) return;
+    session->NoteWrite(lsn);
     session->HoldReplies(lsn);
     session->Answer(*call, *reply);
   });

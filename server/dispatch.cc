@@ -86,6 +86,19 @@ bool HasMembersTable(const store::Entry& entry) {
 
 }  // namespace
 
+namespace {
+
+// Makes the worker look which replies may go.
+std::function<void()> ReleaseOn(Node& node, int worker_index) {
+  return [&node, worker_index] {
+    node.workers()[static_cast<size_t>(worker_index)]->Post([&node, worker_index] {
+      node.dispatchers()[static_cast<size_t>(worker_index)]->ReleaseReplies();
+    });
+  };
+}
+
+}  // namespace
+
 Dispatcher::Dispatcher(Node& node, int worker_index)
     : node_(node),
       table_(commands::CommandTable::Get()),
@@ -94,11 +107,10 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
                ChangeNews(node.news_wanted(), node.exchange(), node.tracking(), worker_index),
                node.settings()),
       commits_(node.journaling().gate(), persistence::CommitNeed(persistence::CommitMark::kDurable),
-               [&node, worker_index] {
-                 node.workers()[static_cast<size_t>(worker_index)]->Post([&node, worker_index] {
-                   node.dispatchers()[static_cast<size_t>(worker_index)]->ReleaseReplies();
-                 });
-               }),
+               ReleaseOn(node, worker_index)),
+      followers_commits_(node.journaling().gate(),
+                         persistence::CommitNeed(persistence::CommitMark::kReplicated),
+                         ReleaseOn(node, worker_index)),
       // While data is loaded, what has expired stays until the log says that it is gone.
       upkeep_(
           node.store(), effects_, node.latency(),
@@ -602,6 +614,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
   // What a walk deletes on its way is told at once: it holds no lock but that shard's.
   if ((spec.flags & commands::kWalks) == 0) effects_.OpenUnit();
   const uint64_t changes_before = effects_.changes();
+  const Lsn lsn_before = effects_.last_lsn();
   if ((spec.flags & commands::kRunsScript) != 0 && node_.monitors().active()) {
     NoteForMonitors(client, 0, argv);  // Before the commands that it runs.
   }
@@ -618,6 +631,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
                      context.effects);
   }
   effects_.CloseUnit();
+  if (effects_.last_lsn() != lsn_before) session.NoteWrite(effects_.last_lsn());
   uint64_t ended = 0;
   if (context.blocked) session.blocked_call()->ticks += Ticks() - last_ticks_;
   if (!effects_.ready().empty()) {
@@ -725,9 +739,11 @@ void Dispatcher::Retry(const std::shared_ptr<BlockedCall>& call, UnixMillis now)
 }
 
 void Dispatcher::ReleaseReplies() {
-  commits_.Release([this](uint64_t client) {
+  const auto release = [this](uint64_t client) {
     if (Session* session = node_.clients().Find(client)) session->ReleaseReplies();
-  });
+  };
+  commits_.Release(release);
+  followers_commits_.Release(release);
 }
 
 void Dispatcher::ServeWaiters() {

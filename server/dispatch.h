@@ -65,6 +65,8 @@ class Dispatcher {
   void Retry(const std::shared_ptr<BlockedCall>& call, UnixMillis now);
   // Holds the client's replies until what was journaled before `lsn` is as safe as it must be.
   persistence::CommitQueue& commits() { return commits_; }
+  // The same, until in-sync followers have it.
+  persistence::CommitQueue& followers_commits() { return followers_commits_; }
   // The worker's thread: sends what may go now.
   void ReleaseReplies();
   // After mutations outside of commands: serves who waits for what they made ready.
@@ -163,6 +165,7 @@ class Dispatcher {
   ExecutionStats stats_;
   EffectRecorder effects_;
   persistence::CommitQueue commits_;
+  persistence::CommitQueue followers_commits_;
   Upkeep upkeep_;
   SpinFutexMutex& script_token_;
   bool holds_token_ = false;

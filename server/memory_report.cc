@@ -17,8 +17,12 @@ commands::ServerMemory MeasureServer(Node& node) {
         client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica;
     ++memory.clients;
     (replica ? memory.clients_replicas : memory.clients_normal) +=
-        client.total_memory.load(std::memory_order_relaxed);
+        client.total_memory.load(std::memory_order_relaxed) +
+        client.behind.load(std::memory_order_relaxed);
   });
+  if (node.journaling().replicating()) {
+    memory.replication_backlog = node.journaling().journal().memory_bytes();
+  }
   if (node.cluster() != nullptr) memory.cluster_links = node.cluster()->bus_stats().unsent_bytes;
   memory.scripts = node.services().scripting().cache().bytes();
   memory.functions = node.services().scripting().libraries().bytes();

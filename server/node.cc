@@ -112,6 +112,7 @@ absl::Status Node::Start() {
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
   }
+  replication_.Prepare();
   if (absl::Status status = loader_.Start(); !status.ok()) return status;
   acceptor_.Start();
   workers_[0]->Post([this] { Tick(); });

@@ -86,7 +86,7 @@ class Node final : public net::HandlerFactory {
   const Settings& parameters() const { return config_->settings(); }
   // Whether fewer replicas follow than a write asks for (min-replicas-to-write). None does yet.
   bool TooFewReplicas() const {
-    return replication_.too_few_followers();
+    return replication_.too_few_followers() || replication_.acknowledgements().too_few();
   }
   const NodeOptions& options() const { return options_; }
   ClusterMember* member() { return cluster_.get(); }  // Null outside cluster mode.

@@ -69,7 +69,8 @@ class Clients final : public commands::ClientsService {
     if (call != nullptr) {
       // Unless it has been served: it is ended here and now, and learns it soon.
       return call->End() && node_.clients().RunOn(id, [call, with_error](Session& session) {
-        session.EndWait(*call, with_error);
+        session.EndWait(
+            *call, with_error ? commands::errors::kUnblocked : std::string_view());
       });
     }
     return blocked && node_.clients().RunOn(
@@ -283,9 +284,6 @@ class Persistence final : public commands::PersistenceService {
 
   bool IsDurable(ClientState& client) override {
     return node_.journaling().enabled() && Session::Of(client).wrote_durably();
-  }
-  void UnblockWhenDurable(ClientState& client) override {
-    Session::Of(client).UnblockWhenDurable();
   }
 
   RewriteStart StartRewrite() override {

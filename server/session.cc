@@ -254,12 +254,18 @@ void Session::Block(int64_t timeout_ms, std::function<void(commands::BlockedRepl
 void Session::OnTimeout() { Unblock(false); }
 
 void Session::Unblock(bool by_error) {
+  UnblockBy(by_error ? commands::errors::kUnblocked : std::string_view());
+}
+
+void Session::UnblockBy(std::string_view error) {
   if (!state_.blocked.load(std::memory_order_relaxed) || blocked_done_ == nullptr) return;
   StopTimer();
   state_.blocked.store(false, std::memory_order_relaxed);
   const auto done = std::exchange(blocked_done_, nullptr);
-  if (by_error) {
-    reply_.Error(commands::errors::kUnblocked);
+  if (wait_goal_) node_.replication().acknowledgements().Forget(state_.id);
+  wait_goal_.reset();
+  if (!error.empty()) {
+    reply_.Error(error);
   } else {
     BlockedEnd end(reply_, false);
     done(end);
@@ -295,7 +301,7 @@ bool Session::waits() const {
 
 void Session::OnWaitTimeout() {
   // Otherwise it was served, and the reply is on its way.
-  if (blocked_call_->End()) EndWait(*blocked_call_, false);
+  if (blocked_call_->End()) EndWait(*blocked_call_, {});
 }
 
 std::shared_ptr<BlockedCall> Session::LeaveWait() {
@@ -332,12 +338,12 @@ void Session::Answer(const BlockedCall& call, proto::ReplyBuffer& reply) {
   if (!AfterWork()) connection_.worker().Close(connection_);
 }
 
-void Session::EndWait(const BlockedCall& call, bool by_error) {
+void Session::EndWait(const BlockedCall& call, std::string_view error) {
   if (blocked_call_.get() != &call) return;
   const std::shared_ptr<BlockedCall> ended = LeaveWait();
   const auto mark = reply_.buffer().GetMark();
-  by_error ? reply_.Error(commands::errors::kUnblocked) : reply_.NullArray();
-  dispatcher_.AccountBlocked(*ended, by_error ? reply_.last_error_code() : std::string_view());
+  error.empty() ? reply_.NullArray() : reply_.Error(error);
+  dispatcher_.AccountBlocked(*ended, error.empty() ? error : reply_.last_error_code());
   if (ended->silent()) reply_.buffer().TruncateTo(mark);
   if (has_deferred()) SendDeferred();
 }
@@ -441,10 +447,17 @@ void Session::WaitForUnpause() {
 }
 
 void Session::HoldReplies(Lsn lsn) {
-  if (!node_.journaling().holds_replies() || dispatcher_.commits().Passed(lsn)) return;
+  if (node_.journaling().holds_replies() && !dispatcher_.commits().Passed(lsn)) {
+    connection_.HoldOutput();
+    held_until_ = lsn;
+    dispatcher_.commits().Hold(lsn, state_.id);
+  }
+  Acknowledgements& followers = node_.replication().acknowledgements();
+  if (!followers.holds_replies() || dispatcher_.followers_commits().Passed(lsn)) return;
   connection_.HoldOutput();
-  held_until_ = lsn;
-  dispatcher_.commits().Hold(lsn, state_.id);
+  uncommitted_until_ = lsn;
+  dispatcher_.followers_commits().Hold(lsn, state_.id);
+  followers.Want(lsn);
 }
 
 void Session::HoldUntilPeersKnow() {
@@ -470,25 +483,50 @@ void Session::OnPeersKnow(uint64_t hold) {
 }
 
 void Session::ReleaseReplies() {
-  if (unblock_when_durable_ && wrote_durably()) {
-    unblock_when_durable_ = false;
-    Unblock(false);
-  }
+  CheckWait();
   // Held again meanwhile, for a later one: that one's turn comes.
   if (!dispatcher_.commits().Passed(held_until_) || waits_for_peers_) return;
+  if (!dispatcher_.followers_commits().Passed(uncommitted_until_)) return;
   connection_.ReleaseOutput();
 }
 
-bool Session::wrote_durably() const {
-  return dispatcher_.commits().Passed(dispatcher_.effects().last_lsn());
+void Session::DropUncommitted() {
+  if (dispatcher_.followers_commits().Passed(uncommitted_until_)) return;
+  connection_.worker().Close(connection_);
 }
 
-void Session::UnblockWhenDurable() {
-  unblock_when_durable_ = true;
+bool Session::wrote_durably() const { return dispatcher_.commits().Passed(last_write_); }
+
+void Session::UnblockWhenReached(const commands::WaitGoal& goal) {
+  wait_goal_ = goal;
   node_.journaling().WakeReaders();
-  dispatcher_.commits().Hold(dispatcher_.effects().last_lsn(), state_.id);
-  // Released at once if it has passed meanwhile, behind this command.
-  connection_.worker().Post([&dispatcher = dispatcher_] { dispatcher.ReleaseReplies(); });
+  if (goal.local) {
+    dispatcher_.commits().Hold(last_write_, state_.id);
+    // Released at once if it has passed meanwhile, behind this command.
+    connection_.worker().Post([&dispatcher = dispatcher_] { dispatcher.ReleaseReplies(); });
+  }
+  if (goal.followers > 0) {
+    node_.replication().acknowledgements().Await(state_.id, last_write_, goal);
+  }
+}
+
+void Session::CheckWait() {
+  if (!wait_goal_) return;
+  const commands::WaitGoal& goal = *wait_goal_;
+  if (goal.local && !wrote_durably()) return;
+  const Acknowledgements& followers = node_.replication().acknowledgements();
+  if (followers.Count(last_write_, goal.durable) >= goal.followers) Unblock(false);
+}
+
+void Session::EndForNewRole(const std::shared_ptr<BlockedCall>& call) {
+  if (call != nullptr) {
+    if (blocked_call_ != call) return;
+    EndWait(*call, commands::errors::kUnblockedByRole);
+  } else {
+    if (!wait_goal_) return;
+    UnblockBy(commands::errors::kUnblockedByRole);
+  }
+  connection_.CloseAfterFlush();
 }
 
 void Session::WaitForRoom() {

@@ -53,8 +53,8 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   bool waits() const;
   // The worker's thread, as the following: the call was served, with this reply.
   void Answer(const BlockedCall& call, proto::ReplyBuffer& reply);
-  // The call was ended (Waiter::End) without being served.
-  void EndWait(const BlockedCall& call, bool by_error);
+  // The call was ended (Waiter::End) without being served; by an error, if there is a text.
+  void EndWait(const BlockedCall& call, std::string_view error);
   // What the call waits for may be there, and could not be given to it.
   void Recheck(const std::shared_ptr<BlockedCall>& call);
 
@@ -62,6 +62,7 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   void Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done);
   // The worker's thread. Ends a Block.
   void Unblock(bool by_error);
+  void UnblockBy(std::string_view error);  // Empty: by none.
   // The worker's thread: sends what is no reply to a command of this client.
   void Push(std::string_view bytes);
   // As Push, a message; after the reply, if it comes of the client's own command.
@@ -77,9 +78,18 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   // Keeps replies until what was journaled before `lsn` is safe, if it must be.
   void HoldReplies(Lsn lsn);
   void ReleaseReplies();
-  // Whether what its worker has journaled, so also what it wrote, is on the disk.
+  // The replies that wait for followers can't be given: this node is no leader any more.
+  void DropUncommitted();
+  // What the client has written ends there.
+  void NoteWrite(Lsn lsn) { last_write_ = lsn; }
+  Lsn last_write() const { return last_write_; }
   bool wrote_durably() const;
-  void UnblockWhenDurable();
+  // Ends the Block when the goal is reached for what the client wrote last.
+  void UnblockWhenReached(const commands::WaitGoal& goal);
+  void CheckWait();
+  // The node's role has changed: what the client waits for may never come. `call`: see
+  // blocked_call().
+  void EndForNewRole(const std::shared_ptr<BlockedCall>& call);
   // Holds the connection back while the journal has no room.
   void WaitForRoom();
   // Holds the connection back while clients are paused.
@@ -121,10 +131,12 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   proto::ReplyWriter reply_;
   std::function<void(commands::BlockedReply&)> blocked_done_;
   std::shared_ptr<BlockedCall> blocked_call_;  // Changed under state_.mu.
-  Lsn held_until_ = 0;
+  Lsn last_write_ = 0;
+  Lsn held_until_ = 0;         // By the disk;
+  Lsn uncommitted_until_ = 0;  // by followers.
+  std::optional<commands::WaitGoal> wait_goal_;
   uint64_t peers_hold_ = 0;  // Counts the times that it waited for the other nodes.
   bool waits_for_peers_ = false;
-  bool unblock_when_durable_ = false;
   bool recheck_after_pause_ = false;
   std::string invalidations_;
   std::string deferred_;  // Pushes that wait for the end of the command under way.

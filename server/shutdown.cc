@@ -6,6 +6,7 @@
 #include <chrono>
 #include <latch>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "base/log.h"
@@ -18,6 +19,7 @@ namespace henge::server {
 namespace {
 
 constexpr std::chrono::milliseconds kPausedCheck{100};
+constexpr std::chrono::milliseconds kFollowersCheck{10};
 
 }  // namespace
 
@@ -100,6 +102,7 @@ bool Shutdown::Prepare(const ShutdownRequest& request) {
   const bool force = (request.wishes & kShutdownForce) != 0;
   if (!MayLeaveAppendOnlyFile(force)) return false;
   node_.saver().CancelAll();  // What it holds is older than what is saved now.
+  if ((request.wishes & kShutdownNow) == 0) AwaitFollowers();
   const bool asked = (request.wishes & kShutdownSave) != 0;
   const bool usual = node_.saver().has_save_points() && (request.wishes & kShutdownNoSave) == 0;
   if (node_.loader().loading() || !(asked || usual)) return true;
@@ -115,6 +118,23 @@ bool Shutdown::MayLeaveAppendOnlyFile(bool force) {
   if (!node_.journaling().is_beginning()) return true;
   LogWarning(force ? "Writing initial AOF. Exit anyway." : "Writing initial AOF, can't exit.");
   return force;
+}
+
+// What they lack when the server ends would be lost to them, or cost them a full copy.
+void Shutdown::AwaitFollowers() {
+  Replication& replication = node_.replication();
+  if (replication.follows() || replication.all_caught_up()) return;
+  HoldClients();
+  replication.acknowledgements().AskNow();
+  const auto patience = std::chrono::seconds(node_.parameters().shutdown_timeout.load());
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!replication.all_caught_up() && !aborted()) {
+    if (std::chrono::steady_clock::now() >= until) {
+      LogWarning("Replicas lag behind, and shutdown-timeout is over");
+      return;
+    }
+    std::this_thread::sleep_for(kFollowersCheck);
+  }
 }
 
 bool Shutdown::Save() {

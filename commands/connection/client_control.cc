@@ -22,6 +22,9 @@ struct KillFilter {
   std::optional<int64_t> max_age_seconds;
   bool skip_me = true;
 
+  bool OnlyType(ClientType wanted) const {
+    return type == wanted && !address && !local_address && !user && !id && !max_age_seconds;
+  }
   bool Matches(const ClientState& client, const CommandContext& ctx) const {
     if (skip_me && &client == &ctx.client) return false;
     if (address && client.address != *address) return false;
@@ -92,6 +95,9 @@ int64_t Kill(CommandContext& ctx, const KillFilter& filter) {
       ++killed;
     }
   }
+  ReplicationService& replication = ctx.services.replication();
+  if (filter.OnlyType(ClientType::kMaster)) killed += replication.KillLinks(/*leader=*/true);
+  if (filter.OnlyType(ClientType::kReplica)) killed += replication.KillLinks(/*leader=*/false);
   return killed;
 }
 

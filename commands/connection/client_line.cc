@@ -118,8 +118,9 @@ void AppendClientLine(const ClientState& client, const CommandContext& asked, st
   const uint64_t query_free = Relaxed(client.query_buffer_free);
   const uint64_t arguments = self ? ArgumentBytes(asked.argv) : 0;
   const uint64_t queued = Relaxed(client.multi_bytes);
-  const uint64_t output = self ? 0 : Relaxed(client.output_buffer);
-  const uint64_t total = Relaxed(client.total_memory) + (self ? query + arguments : 0);
+  const uint64_t behind = Relaxed(client.behind);  // Of a follower.
+  const uint64_t output = self ? 0 : Relaxed(client.output_buffer) + behind;
+  const uint64_t total = Relaxed(client.total_memory) + behind + (self ? query + arguments : 0);
   const bool in_multi = Relaxed(client.in_multi);
   const auto replies = ReplyBufferOf(client, asked.services.control().debug(), now);
   const auto to = std::back_inserter(out);

@@ -8,6 +8,14 @@
 namespace henge::commands {
 namespace {
 
+constexpr std::string_view kWaitOnFollower =
+    "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a "
+    "replica is configured to be writable (which is not the default) writes to replicas are just "
+    "local and are not propagated.";
+constexpr std::string_view kWaitAofOnFollower =
+    "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas "
+    "are just local and are not propagated.";
+
 int64_t ReadTimeout(CommandContext& ctx, ArgReader& args) {
   const int64_t timeout_ms = args.IntegerOr("ERR timeout is not an integer or out of range");
   if (args.ok() && timeout_ms < 0) args.Fail("ERR timeout is negative");
@@ -22,11 +30,17 @@ int64_t ReadTimeout(CommandContext& ctx, ArgReader& args) {
 void Wait(CommandContext& ctx, ArgReader& args) {
   const int64_t replicas = args.Integer();
   const int64_t timeout_ms = ReadTimeout(ctx, args);
+  ReplicationService& replication = ctx.services.replication();
+  if (replication.Follows()) return ctx.reply.Error(kWaitOnFollower);
   if (!args.Done()) return ctx.reply.Error(args.error());
-  if (replicas <= 0 || ctx.in_exec) return ctx.reply.Integer(0);
-  ctx.services.Block(ctx.client, timeout_ms, [](BlockedReply& reply) {
-    if (!reply.by_error()) reply.Integer(0);
-  });
+  const int64_t there = replication.CountFollowers(ctx.client, /*durable=*/false);
+  if (there >= replicas || ctx.in_exec) return ctx.reply.Integer(there);
+  ctx.services.Block(ctx.client, timeout_ms,
+                     [&replication, &client = ctx.client](BlockedReply& reply) {
+                       if (!reply.by_error())
+                         reply.Integer(replication.CountFollowers(client, false));
+                     });
+  replication.UnblockWhenReached(ctx.client, {.followers = replicas});
 }
 
 void WaitAof(CommandContext& ctx, ArgReader& args) {
@@ -37,6 +51,8 @@ void WaitAof(CommandContext& ctx, ArgReader& args) {
   const int64_t replicas = args.IntegerIn(0, INT64_MAX, errors::kNotPositive);
   const int64_t timeout_ms = ReadTimeout(ctx, args);
   if (!args.Done()) return ctx.reply.Error(args.error());
+  ReplicationService& replication = ctx.services.replication();
+  if (replication.Follows()) return ctx.reply.Error(kWaitAofOnFollower);
   if (local > 0 && !ctx.services.settings().append_only.load(std::memory_order_relaxed)) {
     return ctx.reply.Error(
         "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
@@ -45,15 +61,20 @@ void WaitAof(CommandContext& ctx, ArgReader& args) {
   const auto synced = [&files](ClientState& client) {
     return int64_t{files.IsDurable(client) ? 1 : 0};
   };
-  if (ctx.in_exec || (replicas == 0 && local <= synced(ctx.client))) {
+  const auto there = [&replication](ClientState& client) {
+    return replication.CountFollowers(client, /*durable=*/true);
+  };
+  if (ctx.in_exec || (there(ctx.client) >= replicas && synced(ctx.client) >= local)) {
     ctx.reply.Array(2);
     ctx.reply.Integer(synced(ctx.client));
-    return ctx.reply.Integer(0);
+    return ctx.reply.Integer(there(ctx.client));
   }
-  ctx.services.Block(ctx.client, timeout_ms, [synced, &client = ctx.client](BlockedReply& reply) {
-    if (!reply.by_error()) reply.Integers({synced(client), 0});
-  });
-  if (replicas == 0) files.UnblockWhenDurable(ctx.client);
+  ctx.services.Block(ctx.client, timeout_ms,
+                     [synced, there, &client = ctx.client](BlockedReply& reply) {
+                       if (!reply.by_error()) reply.Integers({synced(client), there(client)});
+                     });
+  replication.UnblockWhenReached(ctx.client,
+                                 {.followers = replicas, .durable = true, .local = local > 0});
 }
 
 }  // namespace henge::commands

@@ -23,6 +23,10 @@ void PublishTo(CommandContext& ctx, ArgReader& args, Kind kind) {
   const int worker = self == nullptr ? Exchange::kNoWorker : self->worker();
   ctx.reply.Integer(ctx.services.exchange().Publish(worker, kind, channel, message));
   if (kind == Kind::kChannel) ctx.services.exchange().PublishToPeers(channel, message);
+  // In a cluster every node hears of a channel's messages that way, followers too.
+  const bool shard = kind == Kind::kShardChannel;
+  if (!shard && ctx.services.cluster() != nullptr) return;
+  ctx.services.replication().Publish(shard ? "SPUBLISH" : "PUBLISH", channel, message);
 }
 
 void ListChannels(CommandContext& ctx, ArgReader& args, Kind kind, std::string_view name) {

@@ -10,6 +10,7 @@ class ArgReader;
 void ReplicaOf(CommandContext& ctx, ArgReader& args);
 void Role(CommandContext& ctx, ArgReader& args);
 void Psync(CommandContext& ctx, ArgReader& args);
+void Failover(CommandContext& ctx, ArgReader& args);
 void Sync(CommandContext& ctx, ArgReader& args);
 void ReplConf(CommandContext& ctx, ArgReader& args);
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <climits>
 #include <string>
 
 #include "base/numbers.h"
@@ -69,13 +70,47 @@ void Role(CommandContext& ctx, ArgReader&) {
   }
 }
 
+void Failover(CommandContext& ctx, ArgReader& args) {
+  if (ctx.services.cluster() != nullptr) {
+    return ctx.reply.Error(
+        "ERR FAILOVER not allowed in cluster mode. Use CLUSTER FAILOVER command instead.");
+  }
+  if (ctx.in_exec) return ctx.reply.Error("ERR FAILOVER not allowed in a transaction.");
+  ReplicationService& replication = ctx.services.replication();
+  ReplicationService::FailoverRequest request;
+  bool abort = false;
+  bool timed = false;
+  while (args.ok() && !args.empty()) {
+    if (!timed && args.left() >= 2 && args.Accept("timeout")) {
+      request.timeout_ms = args.Integer();
+      timed = true;
+      if (args.ok() && request.timeout_ms <= 0) {
+        args.Fail("ERR FAILOVER timeout must be greater than 0");
+      }
+    } else if (request.host.empty() && args.left() >= 3 && args.Accept("to")) {
+      request.host = args.Next();
+      request.port = static_cast<int>(args.IntegerIn(0, INT_MAX, errors::kNotInteger));
+    } else if (!request.force && args.Accept("force")) {
+      request.force = true;
+    } else if (ctx.argv.size() == 2 && args.Accept("abort")) {
+      abort = true;
+    } else {
+      args.FailSyntax();
+    }
+  }
+  if (!args.ok()) return ctx.reply.Error(args.error());
+  const std::string error = abort ? replication.AbortFailover() : replication.Failover(request);
+  error.empty() ? ctx.reply.Ok() : ctx.reply.Error(error);
+}
+
 void Sync(CommandContext& ctx, ArgReader&) { ServeFollower(ctx, {}); }
 
 void Psync(CommandContext& ctx, ArgReader& args) {
   ReplicationService::SyncRequest request{.partial = true};
   request.history_id = args.Next();
   request.next_offset = args.Integer();
-  if (!args.Done()) return ctx.reply.Error(args.error());
+  request.failover = args.Accept("failover");
+  if (!args.ok()) return ctx.reply.Error(args.error());
   ServeFollower(ctx, request);
 }
 

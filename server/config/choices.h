@@ -81,6 +81,10 @@ inline constexpr ChoiceName kDisklessLoadNames[] = {Named("disabled", DisklessLo
                                                     Named("on-empty-db", DisklessLoad::kOnEmptyDb),
                                                     Named("swapdb", DisklessLoad::kSwapDb)};
 
+enum class WriteConcern : uint8_t { kAsync, kInsync };
+inline constexpr ChoiceName kWriteConcernNames[] = {Named("async", WriteConcern::kAsync),
+                                                    Named("insync", WriteConcern::kInsync)};
+
 enum class TlsAuthClients : uint8_t { kNo, kYes, kOptional };
 inline constexpr ChoiceName kTlsAuthClientsNames[] = {Named("no", TlsAuthClients::kNo),
                                                       Named("yes", TlsAuthClients::kYes),

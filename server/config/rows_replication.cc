@@ -33,6 +33,10 @@ constexpr Parameter kRows[] = {
     Int("repl-grpc-port", "replication.grpc-port", At<&Settings::repl_grpc_port>, {0, 65535, 0}, kImmutable, "Henge's: port of these streams, opened when a follower asks; 0 is the client port plus 10000."),
     Int("min-replicas-to-write", "replication.min-replicas-to-write", At<&Settings::min_replicas_to_write>, {0, kIntMax, 0}, 0, "Replicas needed for a write to be accepted.").Alias("min-slaves-to-write"),
     Int("min-replicas-max-lag", "replication.min-replicas-max-lag", At<&Settings::min_replicas_max_lag>, {0, kIntMax, 10}, 0, "Seconds of lag at which a replica does not count.").Alias("min-slaves-max-lag"),
+    OneOf("write-concern", "replication.write-concern", At<&Settings::write_concern>, kWriteConcernNames, "async", 0, "Henge's: whether the reply to a write waits until all followers in sync have it."),
+    Int("insync-followers-min", "replication.insync-followers-min", At<&Settings::insync_followers_min>, {0, kIntMax, 1}, 0, "Henge's: followers in sync without which writes are refused (write-concern insync)."),
+    Int("insync-max-lag", "replication.insync-max-lag", At<&Settings::insync_max_lag>, {10, kIntMax, 1000}, 0, "Henge's: milliseconds of lag at which a follower is not in sync any more."),
+    Bool("allow-empty-leader", "replication.allow-empty-leader", At<&Settings::allow_empty_leader>, false, 0, "Henge's: give up this follower's data for a leader that came back without any."),
 };
 // clang-format on
 

@@ -44,7 +44,7 @@ constexpr Parameter kRows[] = {
     OneOf("enable-module-command", "server.enable-module-command", At<&Settings::enable_module_command>, kProtectedActionNames, "no", kImmutable | kCompatOnly, "Who may use MODULE; Henge loads no modules."),
     AnyOf("shutdown-on-sigint", "server.shutdown-on-sigint", At<&Settings::shutdown_on_sigint>, kShutdownSignalsNames, "default", kMultiArg, "What SIGINT does besides stopping."),
     AnyOf("shutdown-on-sigterm", "server.shutdown-on-sigterm", At<&Settings::shutdown_on_sigterm>, kShutdownSignalsNames, "default", kMultiArg, "What SIGTERM does besides stopping."),
-    Int("shutdown-timeout", "server.shutdown-timeout", At<&Settings::shutdown_timeout>, {0, kIntMax, 10}, kNotYet, "Seconds a shutdown waits for lagging replicas."),
+    Int("shutdown-timeout", "server.shutdown-timeout", At<&Settings::shutdown_timeout>, {0, kIntMax, 10}, 0, "Seconds a shutdown waits for lagging replicas."),
     String("bind-source-addr", "server.bind-source-addr", At<&Settings::bind_source_addr>, "", kEmptyIsAbsent | kNotYet, "Address to connect from."),
     Int("socket-mark-id", "server.socket-mark-id", At<&Settings::socket_mark_id>, {0, kUintMax, 0}, kImmutable | kCompatOnly, "Mark of the listening sockets, for packet filters."),
     OneOf("propagation-error-behavior", "server.propagation-error-behavior", At<&Settings::propagation_error_behavior>, kPropagationErrorNames, "ignore", kCompatOnly, "What a replica does with a command that fails."),

@@ -180,6 +180,10 @@ struct Settings {
   Number repl_backlog_ttl;
   Number min_replicas_to_write;
   Number min_replicas_max_lag;
+  Choice<WriteConcern> write_concern;
+  Number insync_followers_min;
+  Number insync_max_lag;
+  Flag allow_empty_leader;
 
   // --- cluster
   Flag cluster_enabled;

@@ -84,8 +84,10 @@ void MemoryFields(Node& node, InfoFields& out) {
   out("maxmemory_policy", store::EvictionPolicyName(settings.policy.load()));
   FragmentationFields(out, used, rss, allocator);
   out("mem_not_counted_for_evict", 0);
-  out("mem_replication_backlog", 0);
-  out("mem_total_replication_buffers", 0);
+  const uint64_t backlog =
+      node.journaling().replicating() ? node.journaling().journal().memory_bytes() : 0;
+  out("mem_replication_backlog", backlog);
+  out("mem_total_replication_buffers", backlog);
   const commands::ServerMemory parts = MeasureServer(node);
   out("mem_clients_slaves", parts.clients_replicas);
   out("mem_clients_normal", parts.clients_normal);

@@ -20,6 +20,17 @@ std::string_view StateName(FollowerFeed::State state) {
   }
 }
 
+std::string_view FailoverName(Failover::State state) {
+  switch (state) {
+    case Failover::State::kWaiting:
+      return "waiting-for-sync";
+    case Failover::State::kInProgress:
+      return "failover-in-progress";
+    default:
+      return "no-failover";
+  }
+}
+
 void FollowingFields(Node& node, const Replication::Report& report, InfoFields& out) {
   const UnixMillis now = SystemClock().NowMillis();
   const bool up = report.link == LinkStatus::State::kConnected;
@@ -64,7 +75,7 @@ void ReplicationFields(Node& node, InfoFields& out) {
                     StateName(follower.state), follower.offset,
                     follower.plain ? 0 : follower.lag_seconds));
   }
-  out("master_failover_state", "no-failover");
+  out("master_failover_state", FailoverName(node.replication().failover().state()));
   out("master_replid", report.history_id);
   out("master_replid2", report.second_id);
   out("master_repl_offset", report.offset);
@@ -74,6 +85,12 @@ void ReplicationFields(Node& node, InfoFields& out) {
   out("repl_backlog_first_byte_offset", report.backlog_begin);
   out("repl_backlog_histlen", report.backlog_bytes);
   if (report.follows) out("master_link_protocol", report.streams ? "grpc" : "psync");
+  if (!node.replication().acknowledgements().holds_replies()) return;
+  out("insync_followers", node.replication().acknowledgements().in_sync());
+  number = 0;
+  for (const Replication::FollowerReport& follower : report.followers) {
+    out(fmt::format("slave{}_in_sync", number++), follower.in_sync ? 1 : 0);
+  }
 }
 
 }  // namespace henge::server

@@ -107,6 +107,8 @@ absl::Status AofLoader::LoadCommands(std::string_view name, AofParser& parser) {
   const uint64_t before = progress_.bytes.load() - parser.good_until();
   AofParser::Result result;
   while ((result = parser.Next()) <= AofParser::Result::kAnnotation) {
+    if (result == AofParser::Result::kUnit) position_.clear();
+    if (result == AofParser::Result::kAnnotation) position_ = parser.annotation();
     for (size_t i = 0; result == AofParser::Result::kUnit && i < parser.commands(); ++i) {
       const absl::Status status = lanes_.Add(parser.command(i), parser.begin());
       if (!status.ok()) {
@@ -133,6 +135,7 @@ void AofLoader::Delay() {
 
 absl::Status AofLoader::CutEnd(Part& part, const std::string& path, uint64_t good_until) {
   part.contents.reset();  // What is mapped may not be cut.
+  position_.clear();
   const auto kept = persistence::CutTail(PosixFileSystem(), path, good_until);
   if (!kept.ok()) return kept.status();
   LogWarning("The append-only file's end was torn; it is cut, and kept beside it",

@@ -10,6 +10,7 @@
 #include <absl/status/statusor.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "persistence/aof/aof_parser.h"
 #include "persistence/load/rdb_loader.h"
 #include "server/persistence/effect_lanes.h"
+#include "server/replication/saved_position.h"
 
 namespace henge::server {
 
@@ -32,6 +34,8 @@ class AofLoader {
 
   // What the files' manifest names. Errors name the file, and the offset where there is one.
   absl::Status Load(persistence::AofFiles& files);
+  // Where what was loaded stands in its history; nothing if it did not end in good order.
+  std::optional<SavedPosition> position() const { return ParsePosition(position_); }
 
  private:
   struct Part {
@@ -47,6 +51,7 @@ class AofLoader {
   Node& node_;
   const persistence::RdbLoadOptions& rdb_;
   persistence::LoadProgress& progress_;
+  std::string position_;      // What an annotation says of the end so far; empty: nothing.
   std::string_view loading_;  // The part's name, for what lanes have to say.
   EffectLanes lanes_;
 };

@@ -109,6 +109,7 @@ absl::Status DatasetLoader::LoadAll() {
                               settings.appendfilename.load());
   const bool append_only = settings.appendonly.load();
   bool found = false;
+  std::optional<SavedPosition> position;
   if (append_only) {
     absl::Status status = PosixFileSystem().MakeDirectory(files.directory());
     if (status.ok()) status = files.Load();
@@ -116,19 +117,23 @@ absl::Status DatasetLoader::LoadAll() {
     if (!status.ok()) return status;
     found = !files.manifest().Loaded().empty();
     const persistence::RdbLoadOptions options = Options();
-    if (found) status = AofLoader(node_, options, progress_).Load(files);
+    AofLoader loader(node_, options, progress_);
+    if (found) status = loader.Load(files);
     if (!status.ok()) return status;
+    position = loader.position();
   }
   const std::string rdb = settings.dbfilename.load();
   if (!found) {
     const auto exists = persistence::FileExists(PosixFileSystem(), rdb);
     found = !exists.ok() || *exists;  // What can't be told is an error when it is read.
     if (found) {
-      if (const absl::Status status = LoadRdbFile(rdb).status(); !status.ok()) {
+      const auto loaded = LoadRdbFile(rdb);
+      if (!loaded.ok()) {
         LogError("Terminating server after rdb file reading failure.",
-                 {{"error", Std(status.message())}});
-        return status;
+                 {{"error", Std(loaded.status().message())}});
+        return loaded.status();
       }
+      position = ReadPosition(loaded->aux);
     }
   }
   if (found) {
@@ -137,9 +142,13 @@ absl::Status DatasetLoader::LoadAll() {
                                       {"keys", Keys(node_.store())},
                                       {"expired", progress_.expired.load()}});
   }
-  if (!append_only) return absl::OkStatus();
-  files.RemoveLeftovers();
-  return node_.journaling().Start(std::move(files));
+  absl::Status status;
+  if (append_only) {
+    files.RemoveLeftovers();
+    status = node_.journaling().Start(std::move(files));
+  }
+  if (status.ok() && position) node_.replication().Resume(*position);
+  return status;
 }
 
 absl::StatusOr<persistence::RdbLoaded> DatasetLoader::LoadRdbFile(const std::string& path) {

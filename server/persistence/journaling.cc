@@ -14,6 +14,7 @@
 #include "persistence/aof/command_base.h"
 #include "persistence/snapshot/snapshot_file.h"
 #include "server/node.h"
+#include "server/persistence/aof_loader.h"
 
 namespace henge::server {
 
@@ -234,15 +235,40 @@ void Journaling::Stop() {
     cancellation_->Cancel();
   }
   if (turning_off_.joinable()) turning_off_.join();
-  StopWriter(writer.get());
+  const bool whole = StopWriter(writer.get());
+  if (!whole || !replicating() || writer->status().apart) return;
+  writer.reset();
+  if (const absl::Status status = AnnotateEnd(); !status.ok()) {
+    LogWarning("The append-only file does not tell its place in the replication history",
+               {{"error", Std(status.message())}});
+  }
 }
 
-void Journaling::StopWriter(AofWriter* writer) {
-  if (writer == nullptr) return;
-  if (const absl::Status status = writer->Stop(); !status.ok()) {
+absl::Status Journaling::AnnotateEnd() {
+  persistence::AofFiles files = Files();
+  if (absl::Status status = files.Load(); !status.ok()) return status;
+  const auto position = ReadPosition(node_.replication().PositionFields());
+  if (!position || files.manifest().increments.empty()) return absl::OkStatus();
+  auto file =
+      persistence::PosixFileSystem().Open(files.PathOf(files.manifest().increments.back().name),
+                                          persistence::FileSystem::Opening::kExisting);
+  if (!file.ok()) return file.status();
+  const std::string line = FormatPosition(*position);
+  const std::string_view piece = line;
+  if (const auto appended = (*file)->Append({&piece, 1}); !appended.status.ok()) {
+    return appended.status;
+  }
+  return (*file)->Sync();
+}
+
+bool Journaling::StopWriter(AofWriter* writer) {
+  if (writer == nullptr) return false;
+  const absl::Status status = writer->Stop();
+  if (!status.ok()) {
     LogError("The append-only file lacks its end", {{"error", Std(status.message())}});
   }
   gate_.Publish(CommitMark::kDurable, persistence::CommitGate::kEverything);
+  return status.ok();
 }
 
 bool Journaling::is_beginning() const {

@@ -94,7 +94,9 @@ class Journaling final : public persistence::EffectListener {
  private:
   persistence::AofFiles Files() const;
   std::unique_ptr<persistence::AofWriter> NewWriter(persistence::AofFiles files);
-  void StopWriter(persistence::AofWriter* writer);
+  bool StopWriter(persistence::AofWriter* writer);
+  // The file's end tells where it stands in its replication history.
+  absl::Status AnnotateEnd();
   // With all shards locked, or before anybody is served.
   void Listen(bool on);
   void UpdateListener();

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -23,6 +24,8 @@ namespace henge::server {
 namespace {
 
 constexpr int64_t kRetryMs = 1000;
+constexpr int64_t kLoadingMs = 20;
+constexpr int64_t kDurableMs = 5;
 // For so long Redis's protocol is spoken where streams did not work.
 constexpr int64_t kNoStreamMs = 60'000;
 constexpr int64_t kAcknowledgeMs = 1000;
@@ -32,8 +35,8 @@ UnixMillis Now() { return SystemClock().NowMillis(); }
 
 }  // namespace
 
-LeaderLink::LeaderLink(Node& node, uint64_t number, std::string host, int port)
-    : node_(node), number_(number), host_(std::move(host)), port_(port) {
+LeaderLink::LeaderLink(Node& node, uint64_t number, std::string host, int port, bool failover)
+    : node_(node), number_(number), host_(std::move(host)), port_(port), failover_(failover) {
   status_.down_since.store(Now());
 }
 
@@ -53,10 +56,21 @@ void LeaderLink::Stop() {
   if (stream_ != nullptr) stream_->Cancel();
 }
 
+void LeaderLink::Break() {
+  broken_.store(true);
+  bell_.Ring();
+  const std::lock_guard lock(mu_);
+  if (stream_ != nullptr) stream_->Cancel();
+}
+
 void LeaderLink::Run() {
   const ThreadMemory memory;
+  while (!stop_.load() && node_.loader().loading()) bell_.Wait(kLoadingMs);
   while (!stop_.load()) {
     const absl::Status status = Follow();
+    if (failover_ && absl::IsPermissionDenied(status)) {
+      node_.replication().failover().OnRefused(Std(status.message()));
+    }
     CloseSocket();
     const bool was_up = up();
     sends_ack_ = false;
@@ -78,6 +92,8 @@ void LeaderLink::CloseSocket() {
 absl::Status LeaderLink::Follow() {
   LogNotice("Connecting to MASTER", {{"host", host_}, {"port", port_}});
   status_.state.store(LinkStatus::State::kConnecting);
+  if (broken_.exchange(false)) bell_.Wait(0);  // Heard.
+  if (stop_.load()) return absl::CancelledError("it is not followed any more");
   if (absl::Status status = Connect(); !status.ok()) return status;
   status_.state.store(LinkStatus::State::kHandshake);
   const Settings& settings = node_.parameters();
@@ -87,7 +103,8 @@ absl::Status LeaderLink::Follow() {
   const auto announced = static_cast<int>(settings.replica_announce_port.load());
   me.port = announced != 0 ? announced : node_.options().listen.port;
   me.address = settings.replica_announce_ip.load();
-  me.wants_stream = settings.repl_grpc.load() && Now() >= no_stream_until_;
+  me.wants_stream = settings.repl_grpc.load() && Now() >= no_stream_until_ && !failover_;
+  me.failover = failover_;
   node_.replication().Introduce(me);
   history_id_ = me.history_id;
   protocol_ = std::make_unique<replication::FollowerProtocol>(std::move(me));
@@ -174,20 +191,19 @@ absl::Status LeaderLink::Connect() {
 
 absl::Status LeaderLink::Exchange() {
   std::vector<char> buffer(kRead);
-  int64_t acknowledged_at = 0;
+  acknowledged_at_ = 0;
+  durable_wanted_ = -1;
   while (!stop_.load() && protocol_->phase() != replication::FollowerProtocol::Phase::kInvited) {
     if (absl::Status status = Send(protocol_->TakeOutput()); !status.ok()) return status;
     const UnixMillis now = Now();
-    if (sends_ack_ && (acknowledge_now_ || now - acknowledged_at >= kAcknowledgeMs)) {
-      SendAcknowledgement();
-      acknowledged_at = now;
-      acknowledge_now_ = false;
-    }
+    const int64_t wait_ms = UntilAcknowledgement(now);
+    if (wait_ms == 0) SendAcknowledgement();
     if (now - status_.last_heard.load() > node_.parameters().repl_timeout.load() * 1000) {
       return absl::DeadlineExceededError("nothing was heard of it for repl-timeout");
     }
     pollfd waiting[] = {{fd_, POLLIN, 0}, {bell_.fd(), POLLIN, 0}};
-    if (poll(waiting, 2, static_cast<int>(kAcknowledgeMs)) <= 0) continue;
+    if (poll(waiting, 2, static_cast<int>(wait_ms == 0 ? kDurableMs : wait_ms)) <= 0) continue;
+    if (broken_.load()) return absl::CancelledError("the link was killed");
     if (waiting[0].revents == 0) continue;
     const ssize_t n = recv(fd_, buffer.data(), buffer.size(), 0);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
@@ -216,8 +232,21 @@ absl::Status LeaderLink::Send(std::string_view bytes) {
   return absl::OkStatus();
 }
 
+int64_t LeaderLink::UntilAcknowledgement(UnixMillis now) const {
+  if (!sends_ack_) return kAcknowledgeMs;
+  if (acknowledge_now_) return 0;
+  const int64_t left_ms = std::max<int64_t>(0, acknowledged_at_ + kAcknowledgeMs - now);
+  if (durable_wanted_ < 0) return left_ms;
+  if (node_.replication().AppliedOffsets().second >= durable_wanted_) return 0;
+  return std::min(left_ms, kDurableMs);
+}
+
 void LeaderLink::SendAcknowledgement() {
   const auto [offset, durable] = node_.replication().AppliedOffsets();
+  if (acknowledge_now_ && durable >= 0 && durable < offset) durable_wanted_ = offset;
+  if (durable >= durable_wanted_) durable_wanted_ = -1;
+  acknowledged_at_ = Now();
+  acknowledge_now_ = false;
   const std::string number = std::to_string(offset);
   std::string out;
   if (durable < 0) {
@@ -257,10 +286,15 @@ absl::Status LeaderLink::OnPayloadEnd() {
     return status;
   }
   LogNotice("MASTER <-> REPLICA sync: Finished with success", {{"offset", offset_}});
+  GoUp();
+  return absl::OkStatus();
+}
+
+void LeaderLink::GoUp() {
   sends_ack_ = acknowledge_now_ = true;
   status_.last_heard.store(Now());
   status_.state.store(LinkStatus::State::kConnected);
-  return absl::OkStatus();
+  if (std::exchange(failover_, false)) node_.replication().failover().OnAccepted();
 }
 
 absl::Status LeaderLink::OnContinue(std::string_view history_id) {
@@ -269,8 +303,7 @@ absl::Status LeaderLink::OnContinue(std::string_view history_id) {
   }
   LogNotice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
             {{"history", history_id}});
-  sends_ack_ = acknowledge_now_ = true;
-  status_.state.store(LinkStatus::State::kConnected);
+  GoUp();
   return absl::OkStatus();
 }
 

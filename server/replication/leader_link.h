@@ -33,7 +33,8 @@ class Node;
 
 class LeaderLink final : private replication::FollowerProtocol::Listener {
  public:
-  LeaderLink(Node& node, uint64_t number, std::string host, int port);
+  // `failover`: it is a follower that is asked to lead.
+  LeaderLink(Node& node, uint64_t number, std::string host, int port, bool failover);
   ~LeaderLink() override;  // Stops.
   LeaderLink(const LeaderLink&) = delete;
   LeaderLink& operator=(const LeaderLink&) = delete;
@@ -47,6 +48,8 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   int port() const { return port_; }
   const LinkStatus& status() const { return status_; }
   bool up() const { return status_.state.load() == LinkStatus::State::kConnected; }
+  // Ends the connection; another one follows.
+  void Break();
   // Ends the connection if nothing was heard for too long.
   void CheckTimeout(UnixMillis now);
 
@@ -57,6 +60,9 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   absl::Status Exchange();
   absl::Status Send(std::string_view bytes);
   void SendAcknowledgement();
+  // After a request: so long as the disk lacks what was applied.
+  int64_t UntilAcknowledgement(UnixMillis now) const;
+  void GoUp();
   void CloseSocket();
 
   absl::Status OnFullSync(std::string_view history_id, int64_t offset) override;
@@ -75,6 +81,7 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   int fd_ = -1;
   std::atomic<bool> stop_{false};
   std::atomic<bool> ended_{false};
+  std::atomic<bool> broken_{false};  // The connection under way is to end.
   LinkStatus status_;
   std::mutex mu_;
   StreamLink* stream_ = nullptr;  // Under way.
@@ -83,7 +90,10 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   std::unique_ptr<replication::FollowerProtocol> protocol_;
   std::unique_ptr<UnitIntake> intake_;
   bool acknowledge_now_ = false;
-  bool sends_ack_ = false;  // The link is up.
+  UnixMillis acknowledged_at_ = 0;
+  int64_t durable_wanted_ = -1;  // Not on the disk when it was asked for.
+  bool sends_ack_ = false;       // The link is up.
+  bool failover_;                // Not yet accepted.
   std::string history_id_;
   int64_t offset_ = 0;
   std::unique_ptr<TemporaryFile> file_;  // Of the payload.

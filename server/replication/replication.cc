@@ -12,6 +12,8 @@
 #include "base/numbers.h"
 #include "base/random.h"
 #include "base/strings.h"
+#include "persistence/file.h"
+#include "persistence/rdb/file_parser.h"
 #include "server/node.h"
 #include "server/replication/psync_feed.h"
 #include "server/replication/stream_feed.h"
@@ -27,8 +29,33 @@ namespace {
 
 constexpr std::string_view kPing[] = {"PING"};
 
+// An acknowledged offset as a place in the journal; one that is not there is the nearest.
+Lsn LsnOf(int64_t offset, int64_t shift, Lsn end) {
+  return static_cast<Lsn>(std::clamp<int64_t>(offset - shift, 0, static_cast<int64_t>(end)));
+}
+
 std::string HostOf(std::string_view address) {
   return std::string(address.substr(0, address.rfind(':')));
+}
+
+// Whether the RDB has keys, or can't be read: then who loads it will say so.
+class KeySeeker final : public persistence::RdbVisitor {
+ public:
+  absl::Status OnFunction(std::string_view) override { return absl::OkStatus(); }
+  absl::Status OnKey(const persistence::RdbKey&) override {
+    found = true;
+    return absl::CancelledError("that is enough");
+  }
+  void OnSkipped(std::string_view) override {}
+  bool found = false;
+};
+
+bool HasKeys(const std::string& path) {
+  const auto contents = persistence::PosixFileSystem().Read(path);
+  if (!contents.ok()) return true;
+  KeySeeker seeker;
+  persistence::RdbFileParser parser(seeker);
+  return !parser.Parse((*contents)->bytes(), /*last=*/true).ok() || seeker.found;
 }
 
 std::string_view LinkName(LinkStatus::State state) {
@@ -52,6 +79,31 @@ Replication::Replication(Node& node) : node_(node), streams_(node), own_keys_(no
 
 Replication::~Replication() { Stop(); }
 
+void Replication::Prepare() {
+  node_.store().settings().keep_expired.store(!node_.parameters().replicaof.load().empty());
+}
+
+void Replication::Resume(const SavedPosition& position) {
+  const bool follower = !node_.parameters().replicaof.load().empty();
+  {
+    const std::lock_guard lock(mu_);
+    const Lsn end = node_.journaling().journal().end();
+    history_.Adopt(position.history_id);
+    shift_.store(position.offset - static_cast<int64_t>(end));
+    history_begin_.store(end);
+    // What a leader had acknowledged behind that may be lost: it goes on under another name.
+    if (!follower) history_.Branch(position.offset);
+    own_name_ = !follower;
+    alone_since_ = SystemClock().NowMillis();
+  }
+  node_.journaling().SetReplicating(true);
+  if (position.db < node_.store().databases()) {
+    node_.dispatchers()[0]->applier().Select(position.db);
+  }
+  LogNotice("The data goes on in its replication history",
+            {{"history", position.history_id}, {"offset", position.offset}});
+}
+
 absl::Status Replication::Start() {
   const std::string leader = node_.parameters().replicaof.load();
   const ReplicationRole role = node_.parameters().replication_role.load();
@@ -71,6 +123,7 @@ absl::Status Replication::Start() {
   locks.AddAll();
   locks.Lock();
   Follow(leader.substr(0, space), static_cast<int>(*port));
+  trusted_link_.store(0);
   return absl::OkStatus();
 }
 
@@ -113,6 +166,9 @@ void Replication::AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial) 
 }
 
 std::string Replication::ServeFollower(commands::ClientState& client, const SyncRequest& request) {
+  if (request.failover) {
+    if (std::string error = LeadFromHere(request.history_id); !error.empty()) return error;
+  }
   if (std::string refusal = RefuseFollowers(); !refusal.empty()) return refusal;
   const int fd = fcntl(client.fd, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) return "ERR Unable to serve a replica now";
@@ -208,14 +264,92 @@ void Replication::Acknowledge(commands::ClientState& client, int64_t offset,
 
 void Replication::Acknowledge(ClientId follower, int64_t offset, int64_t durable_offset) {
   const UnixMillis now = SystemClock().NowMillis();
-  const std::lock_guard lock(mu_);
-  for (const auto& feed : feeds_) {
-    if (feed->id() == follower) feed->Acknowledge(offset, durable_offset, now);
+  {
+    const std::lock_guard lock(mu_);
+    const auto feed = std::find_if(feeds_.begin(), feeds_.end(),
+                                   [&](const auto& one) { return one->id() == follower; });
+    if (feed == feeds_.end()) return;
+    (*feed)->Acknowledge(offset, durable_offset, now);
+    CountGoodFollowers(now);
+    if (follows() || (*feed)->state() != FollowerFeed::State::kOnline) return;
   }
-  CountGoodFollowers(now);
+  const Lsn end = node_.journaling().journal().end();
+  acknowledgements_.Acknowledge(follower, LsnOf(offset, shift_.load(), end),
+                                LsnOf(durable_offset, shift_.load(), end));
+}
+
+int64_t Replication::CountFollowers(commands::ClientState& client, bool durable) {
+  return acknowledgements_.Count(Session::Of(client).last_write(), durable);
+}
+
+void Replication::UnblockWhenReached(commands::ClientState& client,
+                                     const commands::WaitGoal& goal) {
+  Session::Of(client).UnblockWhenReached(goal);
+}
+
+void Replication::Publish(std::string_view command, std::string_view channel,
+                          std::string_view message) {
+  if (follows() || !node_.journaling().replicating()) return;
+  const std::string_view words[] = {command, channel, message};
+  acknowledgements_.AppendControl(words);
+}
+
+int64_t Replication::KillLinks(bool leader) {
+  const std::lock_guard lock(mu_);
+  if (leader) {
+    if (link_ == nullptr || !link_->up()) return 0;
+    link_->Break();
+    return 1;
+  }
+  int64_t killed = 0;
+  for (const auto& feed : feeds_) {
+    if (dynamic_cast<StreamFeed*>(feed.get()) == nullptr) continue;  // Killed as a client.
+    feed->Break();
+    ++killed;
+  }
+  return killed;
+}
+
+std::string Replication::Failover(const FailoverRequest& request) {
+  return failover_.Begin(request);
+}
+
+std::string Replication::AbortFailover() { return failover_.Abort(); }
+
+std::string Replication::LeadFromHere(std::string_view history_id) {
+  store::LockSet locks(node_.store());
+  locks.AddAll();
+  locks.Lock();
+  if (!follows()) return "ERR PSYNC FAILOVER can't be sent to a master.";
+  {
+    const std::lock_guard lock(mu_);
+    if (history_id != history_.id()) return "ERR PSYNC FAILOVER replid must match my replid.";
+  }
+  LogNotice("The master asks this replica to take its place", {{"history", history_id}});
+  FollowNobody();
+  return {};
+}
+
+bool Replication::FollowAfterFailover(const std::string& host, int port, bool force) {
+  const std::lock_guard lock(mu_);
+  const bool ready = std::any_of(feeds_.begin(), feeds_.end(), [&](const auto& feed) {
+    return feed->address() == host && feed->port() == port && feed->acknowledged() == offset();
+  });
+  if (follows() || stopped_ || !(ready || force)) return false;
+  BeginFollowing(host, port, /*failover=*/true);
+  return true;
+}
+
+bool Replication::all_caught_up() const {
+  const std::lock_guard lock(mu_);
+  return std::all_of(feeds_.begin(), feeds_.end(), [&](const auto& feed) {
+    return feed->state() != FollowerFeed::State::kOnline || feed->plain() ||
+           feed->acknowledged() == offset();
+  });
 }
 
 void Replication::OnClosed(ClientId id) {
+  acknowledgements_.Leave(id);
   const std::lock_guard lock(mu_);
   const auto at = std::find_if(feeds_.begin(), feeds_.end(),
                                [id](const auto& feed) { return feed->id() == id; });
@@ -263,6 +397,8 @@ std::unique_ptr<JournalReader> Replication::BeginSync(SyncSource::Position& posi
 
 std::vector<std::pair<std::string, std::string>> Replication::PositionFields() {
   if (!node_.journaling().replicating()) return {};
+  // Who goes on from a leader's file is told the database.
+  if (!follows()) node_.journaling().journal().Cut();
   const DbIndex db = follows() ? node_.dispatchers()[0]->applier().db() : 0;
   const std::lock_guard lock(mu_);
   return {{"repl-stream-db", std::to_string(db)},
@@ -277,16 +413,24 @@ bool Replication::Follow(std::string_view host, int port) {
   const std::lock_guard lock(mu_);
   if (link_ != nullptr && link_->host() == host && link_->port() == port) return false;
   if (stopped_) return true;
+  BeginFollowing(host, port, /*failover=*/false);
+  trusted_link_.store(link_number_.load());
+  return true;
+}
+
+void Replication::BeginFollowing(std::string_view host, int port, bool failover) {
   StopLink();
+  if (!follows()) EndWaits();
   const uint64_t number = link_number_.load() + 1;
-  link_ = std::make_shared<LeaderLink>(node_, number, std::string(host), port);
+  link_ = std::make_shared<LeaderLink>(node_, number, std::string(host), port, failover);
   link_number_.store(number);
+  trusted_link_.store(0);
   follows_.store(true);
+  acknowledgements_.BeginFollowing();
   node_.store().settings().keep_expired.store(true);
   UpdateRefusals();
   LogNotice("Following a master", {{"host", host}, {"port", port}});
   link_->Start();
-  return true;
 }
 
 void Replication::FollowNobody() {
@@ -299,9 +443,25 @@ void Replication::FollowNobody() {
   DropFollowers();  // They ask again, and hear the new name.
   follows_.store(false);
   own_keys_.Clear();
+  acknowledgements_.BeginLeading();
   node_.store().settings().keep_expired.store(false);
   UpdateRefusals();
   LogNotice("MASTER MODE enabled", {{"history", history_.id()}, {"offset", offset()}});
+}
+
+// What clients wait for here may never come: whoever leads serves those who wait there. Nor can it
+// be told whether what was not committed will be there.
+void Replication::EndWaits() {
+  std::vector<std::pair<ClientId, std::shared_ptr<BlockedCall>>> waiting;
+  node_.clients().ForEach(
+      [&](Session& session) { waiting.emplace_back(session.state().id, session.blocked_call()); });
+  for (const auto& [id, call] : waiting) {
+    const bool ends = call == nullptr || call->End();
+    node_.clients().RunOn(id, [call = call, ends](Session& session) {
+      if (ends) session.EndForNewRole(call);
+      session.DropUncommitted();
+    });
+  }
 }
 
 // REQUIRES: the mutex, as the rest.
@@ -339,6 +499,7 @@ void Replication::ApplyParameters() {
   const std::lock_guard lock(mu_);
   UpdateRefusals();
   CountGoodFollowers(SystemClock().NowMillis());
+  acknowledgements_.ApplyParameters();
   node_.journaling().journal().SetBacklog(
       static_cast<uint64_t>(node_.parameters().repl_backlog_size.load()));
 }
@@ -369,7 +530,9 @@ commands::RoleReport Replication::Role() {
 void Replication::Introduce(replication::FollowerIntroduction& me) {
   if (!node_.journaling().replicating()) return;
   const std::lock_guard lock(mu_);
-  me.history_id = history_.id();
+  // What goes on under another name since nothing more was written has the old name, too.
+  const bool as_before = own_name_ && history_.second_offset() == offset() + 1;
+  me.history_id = as_before ? history_.second_id() : history_.id();
   me.next_offset = offset() + 1;
 }
 
@@ -377,11 +540,28 @@ void Replication::Journal(std::string_view bytes, persistence::RecordTag tag) {
   node_.journaling().journal().AppendEncoded(bytes, tag);
 }
 
+bool Replication::WouldEmpty(uint64_t link, const std::string& path,
+                             std::string_view history_id) const {
+  if (trusted_link_.load() == link || node_.parameters().allow_empty_leader.load()) return false;
+  {
+    const std::lock_guard lock(mu_);
+    if (history_id == history_.id() || history_id == history_.second_id()) return false;
+  }
+  uint64_t keys = 0;
+  for (DbIndex db = 0; db < node_.store().databases(); ++db) keys += node_.store().KeyCount(db);
+  return keys > 0 && !HasKeys(path);
+}
+
 absl::Status Replication::Load(uint64_t link, const std::string& path, std::string_view history_id,
                                int64_t offset) {
   const std::lock_guard only_one(load_mu_);
   const absl::Status stale = absl::CancelledError("it is not followed any more");
   if (!IsCurrent(link)) return stale;
+  if (WouldEmpty(link, path, history_id)) {
+    return absl::FailedPreconditionError(
+        "the leader has no data and a history that is not this one's: it is not followed, as all "
+        "would be lost here (allow-empty-leader yes, or REPLICAOF by hand, would)");
+  }
   const bool append_only = node_.journaling().enabled();
   if (append_only) {
     node_.journaling().TurnOff();
@@ -396,6 +576,7 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
     const bool current = loaded.ok() && IsCurrent(link);
     const Lsn end = node_.journaling().journal().Cut();
     // Without the data, or with a part, this is no history that anybody knows.
+    own_name_ = false;
     history_.Adopt(current ? std::string(history_id) : RandomHex(replication::History::kIdDigits));
     if (current) shift_.store(offset - static_cast<int64_t>(end));
     history_begin_.store(end);
@@ -420,6 +601,8 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
     }
   }
   if (!loaded.ok()) return loaded.status();
+  uint64_t trusted = link;
+  trusted_link_.compare_exchange_strong(trusted, 0);
   return IsCurrent(link) ? absl::OkStatus() : stale;
 }
 
@@ -429,6 +612,9 @@ bool Replication::Continue(uint64_t link, std::string_view history_id) {
   locks.Lock();
   const std::lock_guard lock(mu_);
   if (!IsCurrent(link)) return false;
+  uint64_t trusted = link;
+  trusted_link_.compare_exchange_strong(trusted, 0);
+  own_name_ = false;
   if (history_id != history_.id()) {
     history_.Rename(history_id, offset());
     DropFollowers();  // They ask again, and hear the new name.
@@ -498,7 +684,8 @@ void Replication::Tick(UnixMillis now) {
       }
     }
     const int64_t period_ms = settings.repl_ping_replica_period.load() * 1000;
-    if (!feeds_.empty() && !follows() && now - pinged_at_ >= period_ms) {
+    const bool quiet = failover_.state() != Failover::State::kNone || node_.shutdown().under_way();
+    if (!feeds_.empty() && !follows() && !quiet && now - pinged_at_ >= period_ms) {
       pinged_at_ = now;
       ping = node_.journaling().replicating();
     }
@@ -506,10 +693,10 @@ void Replication::Tick(UnixMillis now) {
     forget = feeds_.empty() && !follows() && node_.journaling().replicating() && ttl_ms > 0 &&
              alone_since_ != 0 && now - alone_since_ > ttl_ms;
   }
-  if (ping) {
-    node_.journaling().journal().AppendControl(kPing);
-    node_.journaling().WakeReaders();
-  }
+  if (ping) acknowledgements_.AppendControl(kPing);
+  acknowledgements_.Tick(now);
+  failover_.Tick(now);
+  TellLag();
   if (forget) ForgetBacklog();
 }
 
@@ -524,6 +711,18 @@ void Replication::CancelUnwanted() {
   const bool kept =
       !node_.parameters().repl_diskless_sync.load() && node_.saver().has_save_points();
   if (!wanted && !kept) node_.saver().CancelAll();
+}
+
+// CLIENT LIST shows as memory what followers have yet to get.
+void Replication::TellLag() {
+  const Report now = report();
+  for (const FollowerReport& follower : now.followers) {
+    const bool online = follower.state == FollowerFeed::State::kOnline && !follower.plain;
+    const int64_t behind = online ? std::max<int64_t>(0, now.offset - follower.offset) : 0;
+    node_.clients().Visit(follower.id, [behind](Session& session) {
+      session.state().behind.store(static_cast<uint64_t>(behind), std::memory_order_relaxed);
+    });
+  }
 }
 
 // Nobody has asked for so long that the journal is no longer written for that; what comes then is
@@ -570,8 +769,9 @@ Replication::Report Replication::report() const {
     report.backlog_bytes = report.offset - OffsetOf(begin);
   }
   for (const auto& feed : feeds_) {
-    report.followers.push_back({feed->address(), feed->port(), feed->state(), feed->acknowledged(),
-                                (now - feed->heard_at()) / 1000, feed->plain()});
+    report.followers.push_back({feed->id(), feed->address(), feed->port(), feed->state(),
+                                feed->acknowledged(), (now - feed->heard_at()) / 1000,
+                                feed->plain(), acknowledgements_.InSync(feed->id())});
   }
   if (link_ != nullptr) {
     report.leader_host = link_->host();

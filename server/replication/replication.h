@@ -24,9 +24,12 @@
 #include "persistence/journal/journal_reader.h"
 #include "replication/follower_protocol.h"
 #include "replication/history.h"
+#include "server/replication/acknowledgements.h"
+#include "server/replication/failover.h"
 #include "server/replication/follower_feed.h"
 #include "server/replication/leader_link.h"
 #include "server/replication/own_keys.h"
+#include "server/replication/saved_position.h"
 #include "server/replication/stream_leader.h"
 #include "server/replication/sync_source.h"
 
@@ -39,6 +42,10 @@ class Replication final : public commands::ReplicationService {
   explicit Replication(Node& node);
   ~Replication() override;
 
+  // REQUIRES, of both: nobody is served yet. Before data is loaded;
+  void Prepare();
+  // what was loaded stands there: followers, or this node as one, go on.
+  void Resume(const SavedPosition& position);
   // Follows whom the configuration names; refuses one that contradicts itself. REQUIRES: the
   // workers are there.
   absl::Status Start();
@@ -67,6 +74,14 @@ class Replication final : public commands::ReplicationService {
   commands::RoleReport Role() override;
   void Acknowledge(ClientId follower, int64_t offset, int64_t durable_offset);
   std::string InviteToStream() override;
+  bool Follows() override { return follows(); }
+  int64_t CountFollowers(commands::ClientState& client, bool durable) override;
+  void UnblockWhenReached(commands::ClientState& client, const commands::WaitGoal& goal) override;
+  void Publish(std::string_view command, std::string_view channel,
+               std::string_view message) override;
+  int64_t KillLinks(bool leader) override;
+  std::string Failover(const FailoverRequest& request) override;
+  std::string AbortFailover() override;
   // The worker's thread, or the stream's: a follower's connection is closed.
   void OnClosed(ClientId id);
 
@@ -86,6 +101,20 @@ class Replication final : public commands::ReplicationService {
   // What an RDB file says of the history. REQUIRES: every shard is locked.
   std::vector<std::pair<std::string, std::string>> PositionFields();
 
+  // PSYNC … FAILOVER: this follower leads from here on. The error's text, or empty.
+  std::string LeadFromHere(std::string_view history_id);
+  // This leader follows its follower there, which has everything unless it is forced; false: it has
+  // not, and nothing has changed. REQUIRES: every shard is locked.
+  bool FollowAfterFailover(const std::string& host, int port, bool force);
+  server::Failover& failover() { return failover_; }
+  const server::Failover& failover() const { return failover_; }
+  // Whether all followers have everything.
+  bool all_caught_up() const;
+
+  // What followers have acknowledged, and who waits for it.
+  Acknowledgements& acknowledgements() { return acknowledgements_; }
+  const Acknowledgements& acknowledgements() const { return acknowledgements_; }
+
   // --- As a follower
   // ------------------------------------------------------------------------------
   void Introduce(replication::FollowerIntroduction& me);
@@ -104,12 +133,14 @@ class Replication final : public commands::ReplicationService {
   OwnKeys& own_keys() { return own_keys_; }
 
   struct FollowerReport {
+    ClientId id = 0;
     std::string address;
     int port = 0;
     FollowerFeed::State state = FollowerFeed::State::kWaiting;
     int64_t offset = 0;
     int64_t lag_seconds = 0;
     bool plain = false;
+    bool in_sync = false;
   };
   struct Report {
     bool follows = false;
@@ -147,7 +178,12 @@ class Replication final : public commands::ReplicationService {
                                                          std::string& history_id);
   std::string RefuseFollowers() const;
   void AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial);
+  void BeginFollowing(std::string_view host, int port, bool failover);
+  // Whether the file, of a leader that is not known, would leave this node without its data.
+  bool WouldEmpty(uint64_t link, const std::string& path, std::string_view history_id) const;
+  void TellLag();
   void StopLink();
+  void EndWaits();
   void DropFollowers();
   void UpdateRefusals();
   void CountGoodFollowers(UnixMillis now);
@@ -157,6 +193,8 @@ class Replication final : public commands::ReplicationService {
   void CancelUnwanted();
 
   Node& node_;
+  Acknowledgements acknowledgements_{node_};
+  server::Failover failover_{node_};
   std::atomic<bool> follows_{false};
   std::atomic<bool> refuses_writes_{false};
   std::atomic<bool> refuses_reads_{false};
@@ -164,6 +202,7 @@ class Replication final : public commands::ReplicationService {
   std::atomic<int64_t> shift_{0};      // An offset minus its LSN.
   std::atomic<Lsn> history_begin_{0};  // The journal before it is of another history.
   std::atomic<uint64_t> link_number_{0};
+  std::atomic<uint64_t> trusted_link_{0};  // Made by hand, and not up yet: whatever it has goes.
   std::atomic<uint64_t> full_syncs_{0};
   std::atomic<uint64_t> partial_syncs_{0};
   std::atomic<uint64_t> partial_refusals_{0};
@@ -174,6 +213,7 @@ class Replication final : public commands::ReplicationService {
 
   mutable std::mutex mu_;  // Of all below.
   replication::History history_;
+  bool own_name_ = false;  // Given after a restart: no other node knows it yet.
   std::shared_ptr<LeaderLink> link_;
   std::vector<std::shared_ptr<LeaderLink>> old_links_;  // About to end.
   std::vector<std::shared_ptr<FollowerFeed>> feeds_;

@@ -28,6 +28,9 @@ using replication::StreamRecords;
 namespace {
 
 constexpr auto kAcknowledgePeriod = std::chrono::milliseconds(1000);
+// What the disk has is looked for more often, while it lacks something.
+constexpr auto kDurablePeriod = std::chrono::milliseconds(5);
+constexpr int kQuietPeriods = kAcknowledgePeriod / kDurablePeriod;
 constexpr size_t kPiece = 256 * 1024;
 
 }  // namespace
@@ -121,15 +124,21 @@ void StreamLink::NotifyApplied() {
 }
 
 void StreamLink::Acknowledge() {
-  while (true) {
+  int64_t told = -1;
+  bool disk_lags = false;
+  for (int quiet = 0;; ++quiet) {
     {
       std::unique_lock lock(mu_);
-      changed_.wait_for(lock, kAcknowledgePeriod, [this] { return applied_more_ || over_; });
-      applied_more_ = false;
+      changed_.wait_for(lock, disk_lags ? kDurablePeriod : kAcknowledgePeriod,
+                        [this] { return applied_more_ || over_; });
+      if (std::exchange(applied_more_, false) || !disk_lags) quiet = 0;
       if (over_) return;
     }
     if (!up_.load()) continue;
     const auto [applied, durable] = node_.replication().AppliedOffsets();
+    disk_lags = durable >= 0 && durable < applied;
+    if (quiet % kQuietPeriods != 0 && durable == told) continue;  // There is nothing new.
+    told = durable;
     if (!client_.Send({.received = received_.load(), .applied = applied, .durable = durable})) {
       return;
     }

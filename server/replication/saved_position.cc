@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/replication/saved_position.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/numbers.h"
+#include "replication/history.h"
+
+namespace henge::server {
+namespace {
+
+constexpr std::string_view kPosition = "#HENGE-POSITION:";
+
+}  // namespace
+
+std::optional<SavedPosition> ReadPosition(
+    const std::vector<std::pair<std::string, std::string>>& fields) {
+  SavedPosition position;
+  std::optional<int64_t> offset;
+  for (const auto& [name, value] : fields) {
+    if (name == "repl-id") position.history_id = value;
+    if (name == "repl-offset") offset = ParseInt64(value);
+    if (name == "repl-stream-db") {
+      position.db = static_cast<DbIndex>(std::max<int64_t>(0, ParseInt64(value).value_or(0)));
+    }
+  }
+  if (!offset || *offset < 0 || position.history_id.size() != replication::History::kIdDigits) {
+    return std::nullopt;
+  }
+  position.offset = *offset;
+  return position;
+}
+
+std::string FormatPosition(const SavedPosition& position) {
+  return fmt::format("{}{}:{}:{}\r\n", kPosition, position.history_id, position.offset,
+                     position.db);
+}
+
+std::optional<SavedPosition> ParsePosition(std::string_view annotation) {
+  if (!annotation.starts_with(kPosition)) return std::nullopt;
+  annotation.remove_prefix(kPosition.size());
+  while (annotation.ends_with('\n') || annotation.ends_with('\r')) annotation.remove_suffix(1);
+  const size_t first = annotation.find(':');
+  const size_t second = annotation.rfind(':');
+  if (first == std::string_view::npos || first == second) return std::nullopt;
+  return ReadPosition(
+      {{"repl-id", std::string(annotation.substr(0, first))},
+       {"repl-offset", std::string(annotation.substr(first + 1, second - first - 1))},
+       {"repl-stream-db", std::string(annotation.substr(second + 1))}});
+}
+
+}  // namespace henge::server

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// SavedPosition: where the data of a file stands in its replication history, so that who loads it
+// goes on from there. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/types.h"
+
+namespace henge::server {
+
+struct SavedPosition {
+  std::string history_id;
+  int64_t offset = 0;
+  DbIndex db = 0;  // That the leader's stream had selected.
+};
+
+// Of an RDB file's fields; nothing if they do not tell.
+std::optional<SavedPosition> ReadPosition(
+    const std::vector<std::pair<std::string, std::string>>& fields);
+
+// The line with which an append-only file ends that was closed in good order. Loaders of others
+// skip it.
+std::string FormatPosition(const SavedPosition& position);
+std::optional<SavedPosition> ParsePosition(std::string_view annotation);
+
+}  // namespace henge::server
