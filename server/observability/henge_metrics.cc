@@ -103,6 +103,18 @@ void Relayed(const cluster::ClusterView& view, MetricFamilies& out) {
   out.Add("henge_cluster_publish_waiting_bytes", AsDouble(stats.unsent_bytes));
 }
 
+void Followers(Node& node, MetricFamilies& out) {
+  const Acknowledgements& acknowledgements = node.replication().acknowledgements();
+  out.Add("henge_write_concern_insync", acknowledgements.holds_replies() ? 1 : 0);
+  out.Add("henge_insync_followers", AsDouble(acknowledgements.in_sync()));
+  const Replication::Report report = node.replication().report();
+  for (const Replication::FollowerReport& follower : report.followers) {
+    const int64_t behind = std::max<int64_t>(0, report.offset - follower.offset);
+    out.Add("henge_follower_lag_bytes", static_cast<double>(behind),
+            {{"address", follower.address}, {"port", std::to_string(follower.port)}});
+  }
+}
+
 }  // namespace
 
 void CollectHengeMetrics(Node& node, MetricFamilies& out) {
@@ -114,6 +126,7 @@ void CollectHengeMetrics(Node& node, MetricFamilies& out) {
   Tables(node, out);
   LongWork(node, out);
   if (node.cluster() != nullptr) Relayed(*node.cluster(), out);
+  Followers(node, out);
   out.Add("henge_reclaimer_pending_objects", AsDouble(node.store().reclaimer().pending()));
   out.Add("henge_reclaimer_freed_objects", AsDouble(node.store().reclaimer().freed()));
   out.Add("henge_log_lines_dropped_total", AsDouble(DroppedLogLines()));

@@ -256,6 +256,9 @@ constexpr Metric kMetrics[] = {
     {"henge_cluster_publish_received_total", kCounter, kCount, "", "", "Messages of other nodes' clients."},
     {"henge_cluster_publish_dropped_total", kCounter, kCount, "", "", "Messages given up: for a node too slow, or gone."},
     {"henge_cluster_publish_waiting_bytes", kGauge, kBytes, "", "", "Messages that wait to be sent to nodes."},
+    {"henge_write_concern_insync", kGauge, kFlag, "", "", "Whether replies to writes wait for followers."},
+    {"henge_insync_followers", kGauge, kCount, "", "", "Followers that replies wait for."},
+    {"henge_follower_lag_bytes", kGauge, kBytes, "address, port", "", "What a follower has not acknowledged of the stream."},
     {"henge_log_lines_dropped_total", kCounter, kCount, "", "", "Log lines given up: the queue was full, or writing failed."},
 };
 // clang-format on

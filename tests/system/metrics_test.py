@@ -63,7 +63,8 @@ CALLED_TOTAL_BUT_GAUGES = {"redis_rdb_saves_total", "redis_migrate_cached_socket
 # or save (progress_test.py), later Redis.
 ELSEWHERE = ("henge_loading_", "henge_snapshot_", "henge_cluster_",
              "redis_connected_slave_", "redis_slave_", "redis_master_", "redis_cluster_",
-             "redis_aof_", "redis_pubsub_clients", "redis_expired_subkeys_total")
+             "redis_aof_", "redis_pubsub_clients", "redis_expired_subkeys_total",
+             "henge_follower_lag_bytes")
 
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
