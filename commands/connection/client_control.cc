@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CLIENT LIST, KILL, UNBLOCK, PAUSE, UNPAUSE.
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -80,6 +82,17 @@ void ReadCondition(CommandContext& ctx, ArgReader& args, KillFilter& filter) {
   }
 }
 
+// Whether the address is that of the node which this one follows: that link is no client here.
+bool NamesLeader(CommandContext& ctx, const KillFilter& filter) {
+  if (!filter.address || filter.id || filter.type || filter.local_address || filter.user ||
+      filter.max_age_seconds) {
+    return false;
+  }
+  const RoleReport role = ctx.services.replication().Role();
+  return role.follows &&
+         *filter.address == fmt::format("{}:{}", role.leader_host, role.leader_port);
+}
+
 // How many were closed; the caller's own connection ends after its reply.
 int64_t Kill(CommandContext& ctx, const KillFilter& filter) {
   std::vector<ClientId> ids;
@@ -96,7 +109,9 @@ int64_t Kill(CommandContext& ctx, const KillFilter& filter) {
     }
   }
   ReplicationService& replication = ctx.services.replication();
-  if (filter.OnlyType(ClientType::kMaster)) killed += replication.KillLinks(/*leader=*/true);
+  if (filter.OnlyType(ClientType::kMaster) || NamesLeader(ctx, filter)) {
+    killed += replication.KillLinks(/*leader=*/true);
+  }
   if (filter.OnlyType(ClientType::kReplica)) killed += replication.KillLinks(/*leader=*/false);
   return killed;
 }

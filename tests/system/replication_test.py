@@ -156,6 +156,14 @@ class ReplicationTest(harness.TestCase):
             with self.assertRaisesRegex(AssertionError, "replication-role is"):
                 self.henge(contradiction)
 
+    def test_a_link_is_killed_by_the_leaders_address(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        follower.client().execute_command("CLIENT", "KILL", f"127.0.0.1:{leader.port}")
+        harness.wait_until(lambda: leader.client().info("stats")["sync_partial_ok"] == 1)
+        self.await_same(leader, follower)
+
     def test_subscribers_and_waiters_on_a_follower_hear(self):
         leader, follower = self.henge(), self.henge({"notify-keyspace-events": "KEA"})
         follow(follower, leader)
