@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replication, as a leader: followers that come, go and acknowledge, and the snapshots they get.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "server/node.h"
+#include "server/replication/psync_feed.h"
+#include "server/replication/replication.h"
+#include "server/replication/stream_feed.h"
+#include "server/session.h"
+
+namespace henge::server {
+
+using commands::ClientClass;
+using commands::FollowerTraits;
+using persistence::JournalReader;
+
+namespace {
+
+// An acknowledged offset as a place in the journal; one that is not there is the nearest.
+Lsn LsnOf(int64_t offset, int64_t shift, Lsn end) {
+  return static_cast<Lsn>(std::clamp<int64_t>(offset - shift, 0, static_cast<int64_t>(end)));
+}
+
+std::string HostOf(std::string_view address) {
+  return std::string(address.substr(0, address.rfind(':')));
+}
+
+}  // namespace
+
+std::string Replication::RefuseFollowers() const {
+  const std::lock_guard lock(mu_);
+  if (!follows() || (link_ != nullptr && link_->up())) return {};
+  return "NOMASTERLINK Can't SYNC while not connected with my master";
+}
+
+void Replication::AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial) {
+  (partial ? partial_syncs_ : full_syncs_).fetch_add(1);
+  LogNotice(
+      partial ? "Partial resynchronization request accepted" : "Full resync requested by replica",
+      {{"replica", feed->address()}, {"port", feed->port()}});
+  const std::lock_guard lock(mu_);
+  if (feeds_.empty()) pinged_at_ = SystemClock().NowMillis();  // The first is a period away.
+  feeds_.push_back(std::move(feed));
+  alone_since_ = 0;
+}
+
+std::string Replication::ServeFollower(commands::ClientState& client, const SyncRequest& request) {
+  if (request.failover) {
+    if (std::string error = LeadFromHere(request.history_id); !error.empty()) return error;
+  }
+  if (std::string refusal = RefuseFollowers(); !refusal.empty()) return refusal;
+  const int fd = fcntl(client.fd, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return "ERR Unable to serve a replica now";
+  const FollowerTraits& traits = client.follower;
+  const std::string address = traits.address.empty() ? HostOf(client.address) : traits.address;
+  auto feed = std::make_shared<PsyncFeed>(node_, client.id, fd, traits, address,
+                                          /*plain=*/!request.partial);
+  std::string history_id;
+  std::unique_ptr<JournalReader> reader;
+  if (request.partial) reader = TryPartial(request, *feed, history_id);
+  client.client_class.store(ClientClass::kReplica, std::memory_order_relaxed);
+  Session::Of(client).connection().HoldOutput();  // Only the feed writes from here on.
+  AddFollower(feed, reader != nullptr);
+  if (reader == nullptr) {
+    feed->StartFull();
+  } else {
+    feed->StartPartial(traits.takes_psync2 ? fmt::format("+CONTINUE {}\r\n", history_id)
+                                           : std::string("+CONTINUE\r\n"),
+                       std::move(reader));
+  }
+  return {};
+}
+
+std::string Replication::InviteToStream() {
+  const std::optional<StreamLeader::Invitation> invitation = streams_.Invite();
+  if (!invitation) return {};
+  return fmt::format("{} {}", invitation->port, invitation->token);
+}
+
+absl::Status Replication::ServeStream(const replication::StreamHello& hello,
+                                      replication::FollowerStream& stream) {
+  if (const std::string refusal = RefuseFollowers(); !refusal.empty()) {
+    return absl::UnavailableError(refusal);
+  }
+  const FollowerTraits traits{
+      .address = hello.address, .port = hello.port, .rdb_version = hello.rdb_version};
+  const auto feed = std::make_shared<StreamFeed>(
+      node_, node_.clients().NextId(), traits,
+      hello.address.empty() ? HostOf(stream.peer()) : hello.address, stream);
+  std::string history_id;
+  const std::string_view history =
+      hello.history_id.empty() ? std::string_view("?") : std::string_view(hello.history_id);
+  const SyncRequest request{true, history, hello.next_offset};
+  std::unique_ptr<JournalReader> reader = TryPartial(request, *feed, history_id);
+  AddFollower(feed, reader != nullptr);
+  absl::Status status = feed->Serve(history_id, std::move(reader));
+  OnClosed(feed->id());
+  LogWarning(
+      "Connection with replica lost",
+      {{"replica", feed->address()}, {"port", feed->port()}, {"why", Std(status.message())}});
+  return status;
+}
+
+absl::Status Replication::SendSnapshot(ClientId follower,
+                                       absl::FunctionRef<bool(std::string_view)> send) {
+  std::shared_ptr<StreamFeed> feed;
+  {
+    const std::lock_guard lock(mu_);
+    for (const auto& candidate : feeds_) {
+      if (candidate->id() == follower) feed = std::dynamic_pointer_cast<StreamFeed>(candidate);
+    }
+  }
+  if (feed == nullptr) return absl::NotFoundError("there is no such follower");
+  return feed->SendSnapshot(send);
+}
+
+std::unique_ptr<JournalReader> Replication::TryPartial(const SyncRequest& request,
+                                                       FollowerFeed& feed,
+                                                       std::string& history_id) {
+  std::unique_ptr<JournalReader> reader;
+  {
+    const std::lock_guard lock(mu_);
+    const int64_t wanted = request.next_offset - 1;
+    history_id = history_.id();
+    if (node_.journaling().replicating() &&
+        history_.Includes(request.history_id, request.next_offset, offset()) &&
+        wanted >= OffsetOf(history_begin_.load())) {
+      reader = feed.AttachReader(static_cast<Lsn>(wanted - shift_.load()));
+    }
+  }
+  if (reader == nullptr && request.history_id != "?") {
+    partial_refusals_.fetch_add(1);
+    LogNotice("Partial resynchronization not accepted: the history differs, or is not kept so far",
+              {{"asked", request.history_id}, {"offset", request.next_offset}});
+  }
+  return reader;
+}
+
+void Replication::Acknowledge(commands::ClientState& client, int64_t offset,
+                              int64_t durable_offset) {
+  Acknowledge(client.id, offset, durable_offset);
+}
+
+void Replication::Acknowledge(ClientId follower, int64_t offset, int64_t durable_offset) {
+  const UnixMillis now = SystemClock().NowMillis();
+  {
+    const std::lock_guard lock(mu_);
+    const auto feed = std::find_if(feeds_.begin(), feeds_.end(),
+                                   [&](const auto& one) { return one->id() == follower; });
+    if (feed == feeds_.end()) return;
+    (*feed)->Acknowledge(offset, durable_offset, now);
+    CountGoodFollowers(now);
+    if (follows() || (*feed)->state() != FollowerFeed::State::kOnline) return;
+  }
+  const Lsn end = node_.journaling().journal().end();
+  acknowledgements_.Acknowledge(follower, LsnOf(offset, shift_.load(), end),
+                                LsnOf(durable_offset, shift_.load(), end));
+}
+
+int64_t Replication::CountFollowers(commands::ClientState& client, bool durable) {
+  return acknowledgements_.Count(Session::Of(client).last_write(), durable);
+}
+
+void Replication::UnblockWhenReached(commands::ClientState& client,
+                                     const commands::WaitGoal& goal) {
+  Session::Of(client).UnblockWhenReached(goal);
+}
+
+void Replication::Publish(std::string_view command, std::string_view channel,
+                          std::string_view message) {
+  if (follows() || !node_.journaling().replicating()) return;
+  const std::string_view words[] = {command, channel, message};
+  acknowledgements_.AppendControl(words);
+}
+
+int64_t Replication::KillLinks(bool leader) {
+  const std::lock_guard lock(mu_);
+  if (leader) {
+    if (link_ == nullptr || !link_->up()) return 0;
+    link_->Break();
+    return 1;
+  }
+  int64_t killed = 0;
+  for (const auto& feed : feeds_) {
+    if (dynamic_cast<StreamFeed*>(feed.get()) == nullptr) continue;  // Killed as a client.
+    feed->Break();
+    ++killed;
+  }
+  return killed;
+}
+
+std::string Replication::Failover(const FailoverRequest& request) {
+  return failover_.Begin(request);
+}
+
+std::string Replication::AbortFailover() { return failover_.Abort(); }
+
+std::string Replication::LeadFromHere(std::string_view history_id) {
+  store::LockSet locks(node_.store());
+  locks.AddAll();
+  locks.Lock();
+  if (!follows()) return "ERR PSYNC FAILOVER can't be sent to a master.";
+  {
+    const std::lock_guard lock(mu_);
+    if (history_id != history_.id()) return "ERR PSYNC FAILOVER replid must match my replid.";
+  }
+  LogNotice("The master asks this replica to take its place", {{"history", history_id}});
+  FollowNobody();
+  return {};
+}
+
+bool Replication::FollowAfterFailover(const std::string& host, int port, bool force) {
+  const std::lock_guard lock(mu_);
+  const bool ready = std::any_of(feeds_.begin(), feeds_.end(), [&](const auto& feed) {
+    return feed->address() == host && feed->port() == port && feed->acknowledged() == offset();
+  });
+  if (follows() || stopped_ || !(ready || force)) return false;
+  BeginFollowing(host, port, /*failover=*/true);
+  return true;
+}
+
+bool Replication::all_caught_up() const {
+  const std::lock_guard lock(mu_);
+  return std::all_of(feeds_.begin(), feeds_.end(), [&](const auto& feed) {
+    return feed->state() != FollowerFeed::State::kOnline || feed->plain() ||
+           feed->acknowledged() == offset();
+  });
+}
+
+void Replication::OnClosed(ClientId id) {
+  acknowledgements_.Leave(id);
+  const std::lock_guard lock(mu_);
+  const auto at = std::find_if(feeds_.begin(), feeds_.end(),
+                               [id](const auto& feed) { return feed->id() == id; });
+  if (at == feeds_.end()) return;
+  (*at)->Stop();
+  old_feeds_.push_back(std::move(*at));
+  feeds_.erase(at);
+  if (feeds_.empty()) alone_since_ = SystemClock().NowMillis();
+}
+
+std::shared_ptr<SyncSource> Replication::Source(int rdb_version) {
+  const std::lock_guard lock(mu_);
+  const bool usable = source_ != nullptr && source_->rdb_version() <= rdb_version &&
+                      (source_->state() == SyncSource::State::kWaiting ||
+                       source_->state() == SyncSource::State::kWriting);
+  if (!usable) {
+    source_ = std::make_shared<SyncSource>(node_, rdb_version);
+    source_begun_ = false;
+    BeginSource();
+  }
+  return source_;
+}
+
+// As soon as no other snapshot is under way. REQUIRES: the mutex.
+void Replication::BeginSource() {
+  if (source_ == nullptr || source_begun_ || stopped_) return;
+  source_begun_ = node_.saver().StartOther([source = source_] { source->Run(); });
+}
+
+void Replication::DropSource(const std::shared_ptr<SyncSource>& source) {
+  const std::lock_guard lock(mu_);
+  if (source_ == source) source_ = nullptr;
+}
+
+std::unique_ptr<JournalReader> Replication::BeginSync(SyncSource::Position& position) {
+  if (!node_.journaling().replicating()) {
+    history_begin_.store(node_.journaling().journal().end());
+    node_.journaling().SetReplicating(true);
+  }
+  auto holder = node_.journaling().journal().AttachAtEnd({.hold_bytes = ~uint64_t{0}});
+  const std::lock_guard lock(mu_);
+  position = {history_.id(), OffsetOf(holder->cursor()), holder->cursor()};
+  return holder;
+}
+
+std::vector<std::pair<std::string, std::string>> Replication::PositionFields() {
+  if (!node_.journaling().replicating()) return {};
+  // Who goes on from a leader's file is told the database.
+  if (!follows()) node_.journaling().journal().Cut();
+  const DbIndex db = follows() ? node_.dispatchers()[0]->applier().db() : 0;
+  const std::lock_guard lock(mu_);
+  return {{"repl-stream-db", std::to_string(db)},
+          {"repl-id", history_.id()},
+          {"repl-offset", std::to_string(offset())}};
+}
+
+}  // namespace henge::server
