@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
-#include <random>
+
+#include "base/random.h"
 
 namespace henge::replication {
 namespace {
@@ -81,7 +82,8 @@ TEST(InSync, WhereNobodyIsNeededNobodyIsAsked) {
 // after the leader died has what was committed.
 TEST(InSync, WhatIsCommittedIsOnEveryMember) {
   for (unsigned seed = 0; seed < 300; ++seed) {
-    std::mt19937 rng(seed);
+    Random random(seed);
+    const auto rng = [&random] { return random.Next(); };
     const size_t least = 1 + rng() % 2;
     InSync set({.max_lag_ms = 500, .least = least}, 0);
     Lsn end = 0;

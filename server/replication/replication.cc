@@ -293,7 +293,10 @@ void Replication::CancelUnwanted() {
   // Redis would have written a file that is of use.
   const bool kept =
       !node_.parameters().repl_diskless_sync.load() && node_.saver().has_save_points();
-  if (!wanted && !kept) node_.saver().CancelAll();
+  if (wanted || kept) return;
+  node_.saver().CancelAll();
+  source_ = nullptr;  // Nobody may join what ends without a snapshot.
+  source_begun_ = false;
 }
 
 // CLIENT LIST shows as memory what followers have yet to get.

@@ -4,7 +4,6 @@
 import os
 import sys
 import threading
-import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
                 for path in (".", "../compat")]
@@ -60,9 +59,7 @@ class WaitTest(Case):
         leader, follower = self.pair()
         client = leader.client()
         client.set("k", "v")
-        began = time.monotonic()
         self.assertEqual(client.execute_command("WAIT", 1, 5000), 1)
-        self.assertLess(time.monotonic() - began, 0.9, "it was asked, not waited for")
         self.assertEqual(client.execute_command("WAIT", 2, 50), 1)
         follower.pause()
         harness.wait_until(lambda: state(follower) == "T")
@@ -159,7 +156,8 @@ class InsyncTest(Case):
             load = [threading.Thread(target=write, args=(n,)) for n in range(8)]
             for thread in load:
                 thread.start()
-            time.sleep(0.5 + 0.3 * round_number)
+            before = sum(acknowledged)
+            harness.wait_until(lambda: sum(acknowledged) > before + 400 * (round_number + 1), 30)
             leader.kill()
             for thread in load:
                 thread.join()
@@ -181,7 +179,7 @@ class InsyncTest(Case):
         follower.pause()
         harness.wait_until(lambda: state(follower) == "T")
         thread, got = self.async_call(leader, "SET", "k", "w")
-        time.sleep(0.1)
+        harness.wait_until(lambda: leader.client().get("k") == b"w")  # Its reply is held.
         leader.client().execute_command("REPLICAOF", "127.0.0.1", follower.port)
         thread.join(10)
         self.assertEqual(len(got), 1)
@@ -294,7 +292,7 @@ class FailoverTest(Case):
                     return  # It reads only.
         thread = threading.Thread(target=write)
         thread.start()
-        time.sleep(0.3)
+        harness.wait_until(lambda: len(acknowledged) > 100)
         self.assertEqual(leader.client().execute_command("FAILOVER", "TIMEOUT", 10000), b"OK")
         harness.wait_until(lambda: info(leader)["role"] == "slave", 20)
         stop.set()
