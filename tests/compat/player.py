@@ -34,6 +34,7 @@ class Player:
         self._control.call("FLUSHALL")
         if self._cluster:
             self._serve_all_slots()
+        self._await_no_subscribers()
         try:
             for step in case.steps:
                 try:
@@ -54,6 +55,16 @@ class Player:
                 self._control.call("CLUSTER", "FLUSHSLOTS")
                 self._control.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
             elif b"cluster_state:ok\r" in info or time.monotonic() > deadline:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _await_no_subscribers(self):
+        """Until the server has noticed that those of the case before are gone."""
+        deadline = time.monotonic() + AWAIT_SECONDS
+        while time.monotonic() < deadline:
+            if (self._control.call("PUBSUB", "NUMPAT").value == 0
+                    and not self._control.call("PUBSUB", "CHANNELS").value
+                    and not self._control.call("PUBSUB", "SHARDCHANNELS").value):
                 return
             time.sleep(POLL_SECONDS)
 
