@@ -154,9 +154,9 @@ void Replication::EndWaits() {
   std::vector<std::pair<ClientId, std::shared_ptr<BlockedCall>>> waiting;
   node_.clients().ForEach(
       [&](Session& session) { waiting.emplace_back(session.state().id, session.blocked_call()); });
-  for (const auto& [id, call] : waiting) {
-    const bool ends = call == nullptr || call->End();
-    node_.clients().RunOn(id, [call = call, ends](Session& session) {
+  for (const auto& [id, waits_for] : waiting) {
+    const bool ends = waits_for == nullptr || waits_for->End();
+    node_.clients().RunOn(id, [call = waits_for, ends](Session& session) {
       if (ends) session.EndForNewRole(call);
       session.DropUncommitted();
     });
