@@ -43,8 +43,8 @@ enum TrackingFlag : uint32_t {
 
 // What a follower says of itself before it asks for the data (REPLCONF).
 struct FollowerTraits {
-  std::string address;   // Empty: as we see it.
-  int port = 0;          // Where it listens.
+  std::string address;        // Empty: as we see it.
+  int port = 0;               // Where it listens.
   bool takes_eof = false;     // A payload that ends with a mark, as its length is not known.
   bool takes_psync2 = false;  // A history that goes on under another id.
   int rdb_version = 10;       // The newest that it reads: who says nothing may be Redis 7.0.
@@ -105,7 +105,7 @@ struct ClientState {
   // --- The worker's alone -----------------------------------------------------------------------
   pubsub::Subscriber* subscriber = nullptr;  // Null for a shadow, which has no connection.
   std::vector<std::string> tracking_prefixes;
-  FollowerTraits follower;
+  std::unique_ptr<FollowerTraits> follower;  // Null: it said nothing of the kind.
   ReplyMode reply_mode = ReplyMode::kOn;
   // ASKING holds for the command that follows it: how many commands, its own included, are left.
   static constexpr uint8_t kAskingOnce = 2;

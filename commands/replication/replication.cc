@@ -116,7 +116,8 @@ void Psync(CommandContext& ctx, ArgReader& args) {
 
 void ReplConf(CommandContext& ctx, ArgReader& args) {
   if (args.left() % 2 != 0) return ctx.reply.Error(errors::kSyntax);
-  FollowerTraits& follower = ctx.client.follower;
+  if (ctx.client.follower == nullptr) ctx.client.follower = std::make_unique<FollowerTraits>();
+  FollowerTraits& follower = *ctx.client.follower;
   while (!args.empty()) {
     const std::string_view option = args.Next();
     if (EqualsIgnoreCase(option, "listening-port")) {

@@ -58,7 +58,7 @@ std::string Replication::ServeFollower(commands::ClientState& client, const Sync
   if (std::string refusal = RefuseFollowers(); !refusal.empty()) return refusal;
   const int fd = fcntl(client.fd, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) return "ERR Unable to serve a replica now";
-  const FollowerTraits& traits = client.follower;
+  const FollowerTraits traits = client.follower == nullptr ? FollowerTraits() : *client.follower;
   const std::string address = traits.address.empty() ? HostOf(client.address) : traits.address;
   auto feed = std::make_shared<PsyncFeed>(node_, client.id, fd, traits, address,
                                           /*plain=*/!request.partial);
