@@ -123,7 +123,9 @@ class CutsTest(harness.TestCase):
         self.rng = random.Random(f"{SEED} {self.streams} {self._testMethodName}")
         print(f"HENGE_SEED={SEED} HENGE_CUTS={CUTS}", self.id())
         settings = {"repl-grpc": "yes" if self.streams else "no"}
-        self.leader = self.henge({"io-threads": 2, "appendonly": "yes", **settings})
+        # So long that only the test of a short one is about the backlog, however slow the machine.
+        self.leader = self.henge({"io-threads": 2, "appendonly": "yes",
+                                  "repl-backlog-size": "64mb", **settings})
         self.follower = self.henge(settings)
         self.proxy = Proxy(self.leader.port)
         self.addCleanup(self.proxy.close)
