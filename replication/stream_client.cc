@@ -17,6 +17,7 @@ namespace {
 constexpr int kReconnectMillis = 200;
 constexpr int kKeepaliveMillis = 5000;
 constexpr int kMostMessageBytes = 4 << 20;
+constexpr int kWindowBytes = 1 << 20;
 
 std::string Target(std::string_view host, int port) {
   const bool bare_ipv6 = host.find(':') != std::string_view::npos && host[0] != '[';
@@ -53,6 +54,9 @@ StreamClient::StreamClient(std::string_view host, int port) : wire_(std::make_un
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
   args.SetMaxReceiveMessageSize(kMostMessageBytes);
+  // A window that is large from the start: no pings to find out how large it should be.
+  args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
   wire_->channel =
       grpc::CreateCustomChannel(Target(host, port), grpc::InsecureChannelCredentials(), args);
   wire_->stub = Replication::NewStub(wire_->channel);

@@ -2,9 +2,12 @@
 #include "server/replication/follower_feed.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "server/node.h"
 
@@ -14,6 +17,10 @@ namespace {
 constexpr auto kPatience = std::chrono::milliseconds(1000);  // Between signs of life.
 constexpr size_t kPiece = 256 * 1024;
 constexpr uint64_t kMostRead = 1 << 20;
+// What is less than this may wait for more, until the last that was sent is so long ago: each
+// message costs both ends more than a few dozen records do.
+constexpr uint64_t kWorthSending = 32 * 1024;
+constexpr int64_t kBetweenMicros = 100;
 
 }  // namespace
 
@@ -59,7 +66,10 @@ absl::StatusOr<std::shared_ptr<SyncSource>> FollowerFeed::JoinSource() {
       continue;
     }
     reader_ = AttachReader(source->position().lsn);
-    if (reader_ != nullptr) return source;
+    if (reader_ != nullptr) {
+      source->NoteJoined();
+      return source;
+    }
     node_.replication().DropSource(source);
   }
   return Stopped();
@@ -73,6 +83,11 @@ absl::Status FollowerFeed::CopySnapshot(SyncSource& source,
     }
   }
   set_state(State::kSending);
+  return InBackground<absl::Status>([&] { return CopyWritten(source, send); });
+}
+
+absl::Status FollowerFeed::CopyWritten(SyncSource& source,
+                                       absl::FunctionRef<absl::Status(std::string_view)> send) {
   std::vector<char> piece(kPiece);
   uint64_t sent = 0;
   while (true) {
@@ -94,7 +109,15 @@ absl::Status FollowerFeed::CopySnapshot(SyncSource& source,
 }
 
 absl::Status FollowerFeed::FollowJournal() {
+  int64_t sent_at = 0;
+  bool small = false;
   while (!stop_.load()) {
+    if (small) {
+      const int64_t since = SystemClock().MonotonicMicros() - sent_at;
+      if (since < kBetweenMicros) {
+        std::this_thread::sleep_for(std::chrono::microseconds(kBetweenMicros - since));
+      }
+    }
     const persistence::JournalBatch& batch = reader_->Read(kMostRead);
     if (batch.lost()) {
       return absl::ResourceExhaustedError(
@@ -104,6 +127,8 @@ absl::Status FollowerFeed::FollowJournal() {
       if (reader_->Arm()) Sleep(kPatience.count());
       continue;
     }
+    small = batch.end() - batch.begin() < kWorthSending;
+    if (small) sent_at = SystemClock().MonotonicMicros();
     for (const persistence::Slice& slice : batch.slices()) {
       if (absl::Status status = SendJournal(slice.begin(), slice.bytes()); !status.ok()) {
         return status;

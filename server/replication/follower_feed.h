@@ -86,6 +86,10 @@ class FollowerFeed {
   std::unique_ptr<persistence::JournalReader> reader_;
 
  private:
+  // From a thread that gives way to those who answer clients.
+  absl::Status CopyWritten(SyncSource& source,
+                           absl::FunctionRef<absl::Status(std::string_view)> send);
+
   std::atomic<State> state_{State::kWaiting};
   std::atomic<int64_t> acknowledged_{0};
   std::atomic<int64_t> durable_{0};

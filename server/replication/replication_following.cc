@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/background.h"
 #include "base/log.h"
 #include "base/numbers.h"
 #include "base/random.h"
@@ -77,7 +78,8 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
     node_.journaling().TurnOff();
     node_.journaling().WaitUntilOff();
   }
-  const auto loaded = node_.loader().Replace(path);
+  using Loaded = decltype(node_.loader().Replace(path));
+  const auto loaded = InBackground<Loaded>([&] { return node_.loader().Replace(path); });
   {
     store::LockSet locks(node_.store());
     locks.AddAll();

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -31,6 +32,7 @@ constexpr auto kAcknowledgePeriod = std::chrono::milliseconds(1000);
 // What the disk has is looked for more often, while it lacks something.
 constexpr auto kDurablePeriod = std::chrono::milliseconds(5);
 constexpr int kQuietPeriods = kAcknowledgePeriod / kDurablePeriod;
+constexpr int64_t kBetweenMicros = 100;  // As for records: FollowerFeed.
 constexpr size_t kPiece = 256 * 1024;
 
 }  // namespace
@@ -125,6 +127,7 @@ void StreamLink::NotifyApplied() {
 
 void StreamLink::Acknowledge() {
   int64_t told = -1;
+  int64_t sent_at = 0;
   bool disk_lags = false;
   for (int quiet = 0;; ++quiet) {
     {
@@ -135,10 +138,14 @@ void StreamLink::Acknowledge() {
       if (over_) return;
     }
     if (!up_.load()) continue;
+    if (const int64_t since = SystemClock().MonotonicMicros() - sent_at; since < kBetweenMicros) {
+      std::this_thread::sleep_for(std::chrono::microseconds(kBetweenMicros - since));
+    }
     const auto [applied, durable] = node_.replication().AppliedOffsets();
     disk_lags = durable >= 0 && durable < applied;
     if (quiet % kQuietPeriods != 0 && durable == told) continue;  // There is nothing new.
     told = durable;
+    sent_at = SystemClock().MonotonicMicros();
     if (!client_.Send({.received = received_.load(), .applied = applied, .durable = durable})) {
       return;
     }
@@ -147,7 +154,7 @@ void StreamLink::Acknowledge() {
 
 void StreamLink::FetchSnapshot(const StreamFull& full) {
   const ThreadMemory memory;
-  absl::Status status = LoadSnapshot(full);
+  absl::Status status = InBackground<absl::Status>([&] { return LoadSnapshot(full); });
   if (status.ok()) status = DrainSpool();
   if (status.ok()) return;
   {

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -15,6 +16,11 @@
 #include "server/replication/temporary_file.h"
 
 namespace henge::server {
+namespace {
+
+constexpr int64_t kHeldMicros = 1'000'000;
+
+}  // namespace
 
 // Appends to the file and tells the readers.
 class SyncSource::Sink final : public persistence::ByteSink {
@@ -23,6 +29,7 @@ class SyncSource::Sink final : public persistence::ByteSink {
   absl::Status Append(std::string_view bytes) override {
     if (absl::Status status = WriteAll(source_.fd_, bytes); !status.ok()) return status;
     source_.size_.fetch_add(bytes.size(), std::memory_order_release);
+    source_.ReleaseJournal();
     const std::lock_guard lock(source_.mu_);
     source_.changed_.notify_all();
     return absl::OkStatus();
@@ -56,13 +63,14 @@ void SyncSource::Run() {
   }
   LogNotice("Full sync: writing the snapshot for followers",
             {{"keys", snapshot.progress().keys}, {"offset", position_.offset}});
-  const int64_t began = SystemClock().MonotonicMicros();
+  begun_at_ = SystemClock().MonotonicMicros();
+  BecomeBackground();  // Only now: all shards waited for this thread.
   Set(State::kWriting);
   Sink sink(*this);
   const absl::Status status = snapshot.Write(sink);
   if (!status.ok()) return Fail(status);
   LogNotice("Full sync: the snapshot is written",
-            {{"bytes", size()}, {"ms", (SystemClock().MonotonicMicros() - began) / 1000}});
+            {{"bytes", size()}, {"ms", (SystemClock().MonotonicMicros() - begun_at_) / 1000}});
   Set(State::kWritten);
   holder_.reset();
 }
@@ -71,6 +79,13 @@ void SyncSource::Fail(const absl::Status& status) {
   LogWarning("Full sync: the snapshot could not be written", {{"error", Std(status.message())}});
   Set(State::kFailed);
   holder_.reset();
+}
+
+// All of the journal from the moment on, for as long as a large snapshot takes, would be a second
+// copy of what changed. Who comes late may find the rest in the backlog, or takes the next one.
+void SyncSource::ReleaseJournal() {
+  if (holder_ == nullptr || !joined_.load(std::memory_order_relaxed)) return;
+  if (SystemClock().MonotonicMicros() - begun_at_ > kHeldMicros) holder_.reset();
 }
 
 void SyncSource::Set(State state) {

@@ -6,8 +6,9 @@
 //                                                               └── each feed reads behind the
 //                                                               writer
 //
-// The journal is held from the moment on until it is written, so who joins until then can have what
-// came behind it. The file is gone with the last who uses it. Any thread.
+// The journal is held from the moment on until the first has joined and a second has gone by, so
+// who joins until then can have what came behind it. The file is gone with the last who uses it.
+// Any thread.
 #pragma once
 
 #include <absl/status/status.h>
@@ -46,6 +47,9 @@ class SyncSource {
   void Run();
   void Fail(const absl::Status& status);
 
+  // Somebody has a place in the journal there.
+  void NoteJoined() { joined_.store(true, std::memory_order_relaxed); }
+
   State state() const;
   int rdb_version() const { return rdb_version_; }
   // Waits until it is not in `state` any more, or for so long; returns what it is in then.
@@ -62,12 +66,16 @@ class SyncSource {
   class Sink;
   absl::Status Open();
   void Set(State state);
+  void ReleaseJournal();
 
   Node& node_;
   const int rdb_version_;
   int fd_ = -1;
   Position position_;
+  // Of the snapshots' thread.
   std::unique_ptr<persistence::JournalReader> holder_;
+  int64_t begun_at_ = 0;  // Monotonic microseconds.
+  std::atomic<bool> joined_{false};
   std::atomic<uint64_t> size_{0};
   mutable std::mutex mu_;
   std::condition_variable changed_;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/background.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace henge {
+namespace {
+
+// sched_setattr(2); the C library has no declaration, and the kernel's header clashes with it.
+struct SchedulingAttributes {
+  uint32_t size = sizeof(SchedulingAttributes);
+  uint32_t policy = SCHED_OTHER;
+  uint64_t flags = 0;
+  int32_t nice = 0;
+  uint32_t priority = 0;
+  uint64_t runtime_nanos = 0;
+  uint64_t deadline_nanos = 0;
+  uint64_t period_nanos = 0;
+};
+static_assert(sizeof(SchedulingAttributes) == 48, "SCHED_ATTR_SIZE_VER0");
+
+}  // namespace
+
+void BecomeBackground() {
+  pthread_setname_np(pthread_self(), "background");
+  SchedulingAttributes attributes;
+  attributes.nice = std::max(getpriority(PRIO_PROCESS, 0), 10);
+  // The shortest slice there is, so that who is woken for a client need not wait for the end of a
+  // long one. Linux 6.12 and later; before, the weight alone decides that.
+  attributes.runtime_nanos = 100'000;
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+}  // namespace henge
