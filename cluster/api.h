@@ -26,6 +26,7 @@
 
 #include "base/types.h"
 #include "cluster/topology.h"
+#include "cluster/topology/change.h"
 
 namespace henge::cluster {
 

@@ -13,20 +13,28 @@ constexpr bool IsLowerHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' &
 
 }  // namespace
 
-std::optional<NodeId> NodeId::Parse(std::string_view hex) {
+template <class Of>
+std::optional<HexId<Of>> HexId<Of>::Parse(std::string_view hex) {
   if (hex.size() != kLength || !std::all_of(hex.begin(), hex.end(), IsLowerHex)) {
     return std::nullopt;
   }
-  NodeId id;
+  HexId id;
   std::copy(hex.begin(), hex.end(), id.digits_.begin());
   return id;
 }
 
-NodeId NodeId::FromName(std::string_view name) {
+template <class Of>
+HexId<Of> HexId<Of>::FromName(std::string_view name) {
   if (const auto id = Parse(name)) return *id;
   return *Parse(Sha1Hex(name));
 }
 
-NodeId NodeId::Random() { return *Parse(RandomHex(kLength)); }
+template <class Of>
+HexId<Of> HexId<Of>::Random() {
+  return *Parse(RandomHex(kLength));
+}
+
+template class HexId<struct NodeTag>;
+template class HexId<struct GroupTag>;
 
 }  // namespace henge::cluster

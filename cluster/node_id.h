@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node's identity in the cluster: 40 lower-case hex digits, as cluster clients expect of Redis.
+// Identities in the cluster, of nodes and of replica groups: 40 lower-case hex digits, as cluster
+// clients expect of Redis. The two are types of their own, so that one is not taken for the other.
 //
 // Operators name nodes freely in the configuration ("cache-1"). A name that already is 40 hex
 // digits is taken as it stands; any other becomes the SHA-1 of the name, so that all nodes and all
@@ -16,29 +17,36 @@
 
 namespace henge::cluster {
 
-class NodeId {
+template <class Of>
+class HexId {
  public:
   static constexpr size_t kLength = 40;
 
-  NodeId() { digits_.fill('0'); }  // The zero id: no node.
+  HexId() { digits_.fill('0'); }  // The zero id: nobody.
 
-  static std::optional<NodeId> Parse(std::string_view hex);  // Exactly 40 lower-case hex digits.
-  static NodeId FromName(std::string_view name);
-  static NodeId Random();
+  static std::optional<HexId> Parse(std::string_view hex);  // Exactly 40 lower-case hex digits.
+  static HexId FromName(std::string_view name);
+  static HexId Random();
 
   std::string_view view() const { return {digits_.data(), digits_.size()}; }
   std::string str() const { return std::string(view()); }
-  bool IsZero() const { return *this == NodeId(); }
+  bool IsZero() const { return *this == HexId(); }
 
-  auto operator<=>(const NodeId&) const = default;
+  auto operator<=>(const HexId&) const = default;
 
   template <class H>
-  friend H AbslHashValue(H h, const NodeId& id) {
+  friend H AbslHashValue(H h, const HexId& id) {
     return H::combine(std::move(h), id.digits_);
   }
 
  private:
   std::array<char, kLength> digits_;
 };
+
+using NodeId = HexId<struct NodeTag>;
+using GroupId = HexId<struct GroupTag>;  // CLUSTER MYSHARDID.
+
+extern template class HexId<struct NodeTag>;
+extern template class HexId<struct GroupTag>;
 
 }  // namespace henge::cluster

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "cluster/topology/change.h"
 
 namespace henge::cluster {
 namespace {
@@ -91,22 +92,19 @@ TEST(Topology, RefusesUnsoundMembers) {
   EXPECT_FALSE(Topology::FromMembers(nodes).ok());
 }
 
-TEST(Topology, FromPartsKeepsOwnersWithTheirNodes) {
+TEST(Topology, ByHandKeepsOwnersWithTheirNodes) {
   std::vector<Node> nodes = Nodes(4);
   std::vector<NodeIndex> owners(kSlots, kNoNode);
   owners[5] = 2;
   owners[6] = 0;
-  const auto topology = Topology::FromParts(9, 0, nodes, owners);
+  const auto topology = Topology::ByHand(nodes, owners);
   ASSERT_TRUE(topology.ok());
   EXPECT_EQ((*topology)->OwnerOf(5)->name, "n2");
   EXPECT_EQ((*topology)->OwnerOf(6)->name, "n0");
   EXPECT_EQ((*topology)->assigned_slots(), 2);
   owners[7] = 4;
-  EXPECT_FALSE(Topology::FromParts(9, 0, nodes, owners).ok());
-  EXPECT_FALSE(Topology::FromParts(9, 0, nodes, {}).ok());
-  owners[7] = kNoNode;
-  nodes[1].config_epoch = 1;
-  EXPECT_FALSE(Topology::FromParts(9, 0, nodes, owners).ok());
+  EXPECT_FALSE(Topology::ByHand(nodes, owners).ok());
+  EXPECT_FALSE(Topology::ByHand(nodes, {1}).ok());
 }
 
 TEST(Apply, AddsAndDeletesSlots) {
@@ -147,7 +145,7 @@ TEST(Apply, AddsAndRemovesNodes) {
 
 TEST(Apply, PlacesByRingAsANewClusterWould) {
   TopologyPtr topology = MustApply(Made(3), AddNode{Named("n3", 7003)});
-  topology = MustApply(topology, PlaceByRing{});
+  topology = MustApply(topology, PlaceByRing{.move_owned = true});
   const TopologyPtr fresh = Made(4);
   for (int slot = 0; slot < kSlots; ++slot) {
     ASSERT_EQ(topology->OwnerOf(static_cast<Slot>(slot))->id,

@@ -44,8 +44,7 @@ absl::StatusOr<Start> Alone(const ClusterConfig& config, int port) {
             .port = config.announce_port != 0 ? config.announce_port : static_cast<uint16_t>(port),
             .bus_port = *bus_port,
             .virtual_nodes = config.virtual_nodes};
-  std::vector<cluster::NodeIndex> nobody(kSlots, cluster::kNoNode);
-  auto topology = Topology::FromParts(1, 0, {self}, std::move(nobody));
+  auto topology = Topology::ByHand({self});
   if (!topology.ok()) return topology.status();
   return Start{std::move(self), *std::move(topology)};
 }

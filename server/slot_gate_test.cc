@@ -30,7 +30,7 @@ std::unique_ptr<cluster::ClusterState> TwoNodes(bool covered, bool require_full_
       {.id = cluster::NodeId::FromName("peer"), .host = "10.0.0.2", .port = 7001}};
   std::vector<cluster::NodeIndex> owners(kSlots, covered ? 1 : cluster::kNoNode);
   for (size_t slot = 0; slot < 200; ++slot) owners[slot] = slot < 100 ? 0 : 1;
-  auto topology = cluster::Topology::FromParts(1, 0, std::move(nodes), std::move(owners));
+  auto topology = cluster::Topology::ByHand(std::move(nodes), owners);
   auto state = cluster::ClusterState::Make(
       {.my_id = me, .require_full_coverage = require_full_coverage}, *std::move(topology));
   return *std::move(state);

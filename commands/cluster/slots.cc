@@ -31,7 +31,7 @@ class SlotList {
   bool Add(int64_t first, int64_t last) {
     for (int64_t i = first; i <= last && error_.empty(); ++i) {
       const auto slot = static_cast<Slot>(i);
-      const bool owned = topology_.OwnerIndex(slot) != cluster::kNoNode;
+      const bool owned = topology_.IsAssigned(slot);
       if (owned == assign_) {
         error_ = "ERR Slot " + std::to_string(i) +
                  (assign_ ? " is already busy" : " is already unassigned");
