@@ -56,6 +56,8 @@ inline constexpr std::string_view kClusterDisabled =
     "ERR This instance has cluster support disabled";
 inline constexpr std::string_view kNotPositive = "ERR value is out of range, must be positive";
 inline constexpr std::string_view kUnblocked = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+inline constexpr std::string_view kWaitAofWithoutFile =
+    "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
 inline constexpr std::string_view kUnblockedByRole =
     "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 inline constexpr std::string_view kNotHyperLogLog =

@@ -513,6 +513,8 @@ void Session::UnblockWhenReached(const commands::WaitGoal& goal) {
 void Session::CheckWait() {
   if (!wait_goal_) return;
   const commands::WaitGoal& goal = *wait_goal_;
+  if (goal.local && !node_.journaling().enabled())
+    return UnblockBy(commands::errors::kWaitAofWithoutFile);
   if (goal.local && !wrote_durably()) return;
   const Acknowledgements& followers = node_.replication().acknowledgements();
   if (followers.Count(last_write_, goal.durable) >= goal.followers) Unblock(false);

@@ -54,8 +54,7 @@ void WaitAof(CommandContext& ctx, ArgReader& args) {
   ReplicationService& replication = ctx.services.replication();
   if (replication.Follows()) return ctx.reply.Error(kWaitAofOnFollower);
   if (local > 0 && !ctx.services.settings().append_only.load(std::memory_order_relaxed)) {
-    return ctx.reply.Error(
-        "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+    return ctx.reply.Error(errors::kWaitAofWithoutFile);
   }
   PersistenceService& files = ctx.services.persistence();
   const auto synced = [&files](ClientState& client) {

@@ -194,6 +194,14 @@ std::string Config::Rewrite() {
   return absl::StrCat("ERR Rewriting config file: ", status.message());
 }
 
+void Config::NoteLeader(std::string_view leader) {
+  settings_.replicaof.Store(leader);
+  if (settings_.replication_role.load() == ReplicationRole::kAuto) return;
+  const ReplicationRole role =
+      leader.empty() ? ReplicationRole::kLeader : ReplicationRole::kFollower;
+  settings_.replication_role.Store(static_cast<int64_t>(role));
+}
+
 std::string ConfigReference() {
   std::string text =
       "# Parameters\n\nPrinted by `henge-server --config-reference`. Each is given by its Redis "

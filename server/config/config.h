@@ -52,6 +52,8 @@ class Config {
   std::string Set(std::span<const NameValue> values, bool may_change_protected);
   // Writes the values back to the file, keeping its comments and order. The error's text, or empty.
   std::string Rewrite();
+  // The role changed: "host port" of the leader, or empty. Takes no lock.
+  void NoteLeader(std::string_view leader);
 
  private:
   struct Change {

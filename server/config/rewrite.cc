@@ -107,7 +107,10 @@ absl::StatusOr<std::string> RewriteRedisConf(std::string_view old_text, Settings
     if (parameter == nullptr) {
       lines.push_back(std::move(line));
     } else if (named.insert(parameter).second) {  // A second line of it is dropped.
-      lines.push_back(ConfLine(*parameter, LoadValue(*parameter, settings)));
+      const Value value = LoadValue(*parameter, settings);
+      // There is no line for "nobody".
+      if (parameter->type == ParameterType::kReplicaOf && IsDefault(*parameter, value)) continue;
+      lines.push_back(ConfLine(*parameter, value));
     }
   }
   std::vector<std::string> added;

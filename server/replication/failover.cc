@@ -80,7 +80,7 @@ void Failover::Tick(UnixMillis now) {
   }
   if (deadline_ != 0 && now >= deadline_) {
     if (request_.force) {
-      LogWarning("Failover: the time is up, and it is forced");
+      LogWarning("Failover time out exceeded, failing over.", {{"to", request_.host}});
       Proceed(request_.host, request_.port, /*force=*/true);
     } else {
       LogWarning("Failover aborted: no replica had everything in time");
@@ -110,7 +110,7 @@ void Failover::OnAccepted() {
 void Failover::OnRefused(std::string_view why) {
   const std::lock_guard lock(mu_);
   if (state() != State::kInProgress) return;
-  LogWarning("Failover aborted: the target refused", {{"why", why}});
+  LogWarning("Failover target rejected psync request", {{"why", why}});
   LeadAgain();
   End();
 }

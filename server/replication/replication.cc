@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/replication/replication.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -128,6 +130,7 @@ void Replication::BeginFollowing(std::string_view host, int port, bool failover)
   acknowledgements_.BeginFollowing();
   node_.store().settings().keep_expired.store(true);
   UpdateRefusals();
+  node_.config().NoteLeader(fmt::format("{} {}", host, port));
   LogNotice("Following a master", {{"host", host}, {"port", port}});
   link_->Start();
 }
@@ -145,6 +148,7 @@ void Replication::FollowNobody() {
   acknowledgements_.BeginLeading();
   node_.store().settings().keep_expired.store(false);
   UpdateRefusals();
+  node_.config().NoteLeader({});
   LogNotice("MASTER MODE enabled", {{"history", history_.id()}, {"offset", offset()}});
 }
 
