@@ -76,7 +76,8 @@ void ChunkPool::Prepare() {
 
 void ChunkPool::Return(std::unique_ptr<Chunk> chunk) {
   const std::lock_guard lock(mutex_);
-  if (spares_.size() >= kSpares) return;  // Freed behind the lock: the argument outlives it.
+  if (spares_.size() * chunk_bytes_ >= kSpareBytes)
+    return;  // Freed behind the lock: the argument outlives it.
   spares_.push_back(std::move(chunk));
 }
 

@@ -111,7 +111,7 @@ class ChunkPool : public std::enable_shared_from_this<ChunkPool> {
   size_t chunk_bytes() const { return chunk_bytes_; }
 
  private:
-  static constexpr size_t kSpares = 2;
+  static constexpr size_t kSpareBytes = size_t{2} << 20;
   void Return(std::unique_ptr<Chunk> chunk);
 
   const size_t chunk_bytes_;

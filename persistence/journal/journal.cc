@@ -12,6 +12,10 @@
 namespace henge::persistence {
 namespace {
 
+constexpr uint64_t kChunksOfBacklog = 16;
+constexpr uint64_t kLeastChunkBytes = 16 << 10;
+constexpr uint64_t kMostChunkBytes = 1 << 20;
+
 // Where a thread encodes; as long as the longest record that is not large.
 char* EncodingSpace(size_t bytes) {
   struct Space {
@@ -37,22 +41,21 @@ Journal::Journal(const JournalLimits& limits, Lsn start)
     : end_(start),
       room_bytes_(limits.room_bytes),
       backlog_bytes_(limits.backlog_bytes),
-      pool_(std::make_shared<ChunkPool>(limits.chunk_bytes)) {}
+      pool_(std::make_shared<ChunkPool>(limits.chunk_bytes)),
+      chunk_bytes_(pool_->chunk_bytes()) {}
 
 Journal::~Journal() = default;
 
 Lsn Journal::Append(std::span<const Effect> unit, Slot slot) {
   if (unit.size() == 1 && !unit[0].wire.empty()) {
     const std::string_view wire = unit[0].wire;
-    if (Chunk::CapacityFor(wire.size() + kMaxSelectBytes) <= pool_->chunk_bytes()) {
-      return AppendWire(unit[0], slot);
-    }
+    if (!IsLarge(wire.size() + kMaxSelectBytes)) return AppendWire(unit[0], slot);
     if (BlobRef blob = ArgumentBlob::Share(wire)) {
       return AppendShared(unit[0], slot, std::move(blob));
     }
   }
   const UnitLayout layout = MeasureUnit(unit);
-  if (Chunk::CapacityFor(layout.total()) > pool_->chunk_bytes()) {
+  if (IsLarge(layout.total())) {
     return AppendLarge(unit, layout.opening, layout.select, layout.rest, slot);
   }
   char* const encoded = EncodingSpace(layout.total());
@@ -179,8 +182,7 @@ Lsn Journal::begin() const {
 
 Chunk& Journal::ChunkWith(size_t bytes, Aftermath& after) {
   if (chunks_.empty() || !chunks_.back()->Fits(bytes)) {
-    const bool large = Chunk::CapacityFor(bytes) > pool_->chunk_bytes();
-    ChunkRef chunk = large ? ChunkPool::TakeFor(bytes) : pool_->Take();
+    ChunkRef chunk = IsLarge(bytes) ? ChunkPool::TakeFor(bytes) : pool_->Take();
     chunk->Open(end_.load(std::memory_order_relaxed));
     Push(std::move(chunk));
     Settle(after);
@@ -247,13 +249,24 @@ bool Journal::CallWhenRoom(std::function<void()> callback) {
 }
 
 void Journal::SetBacklog(uint64_t backlog_bytes) {
+  const auto pool = std::make_shared<ChunkPool>(
+      std::clamp<uint64_t>(backlog_bytes / kChunksOfBacklog, kLeastChunkBytes, kMostChunkBytes));
   Aftermath after;
   {
     const std::lock_guard lock(mutex_);
     backlog_bytes_ = backlog_bytes;
+    if (pool->chunk_bytes() != pool_->chunk_bytes()) {
+      pool_ = pool;
+      chunk_bytes_.store(pool->chunk_bytes(), std::memory_order_relaxed);
+    }
     Settle(after);
   }
   after.Run();
+}
+
+std::shared_ptr<ChunkPool> Journal::Pool() const {
+  const std::lock_guard lock(mutex_);
+  return pool_;
 }
 
 void Journal::SetRoom(uint64_t room_bytes) {
@@ -287,14 +300,14 @@ size_t Journal::ChunkAt(Lsn lsn) const {
 }
 
 std::unique_ptr<JournalReader> Journal::Attach(ReaderOptions options, Lsn from) {
-  pool_->Prepare();
+  Prepare();
   const std::lock_guard lock(mutex_);
   if (from < BeginLocked() || from > end()) return nullptr;
   return AttachLocked(std::move(options), from);
 }
 
 std::unique_ptr<JournalReader> Journal::AttachAtEnd(ReaderOptions options) {
-  pool_->Prepare();
+  Prepare();
   const std::lock_guard lock(mutex_);
   db_ = kNoDb;
   return AttachLocked(std::move(options), end());

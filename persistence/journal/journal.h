@@ -41,7 +41,7 @@
 namespace henge::persistence {
 
 struct JournalLimits {
-  size_t chunk_bytes = size_t{1} << 20;
+  size_t chunk_bytes = size_t{64} << 10;
   uint64_t backlog_bytes = uint64_t{1} << 20;  // Kept though nobody holds it.
   uint64_t room_bytes = uint64_t{256} << 20;   // How far a mandatory reader may fall behind.
 };
@@ -86,11 +86,12 @@ class Journal {
   // False, and no call, if there is room now. The callback must be quick and not call back in.
   bool CallWhenRoom(std::function<void()> callback);
 
+  // Chunks opened from now on are a sixteenth of it, so that hardly more is kept; within reason.
   void SetBacklog(uint64_t backlog_bytes);
   void SetRoom(uint64_t room_bytes);
 
   // Makes memory ready, so that attaching under shard locks costs little.
-  void Prepare() { pool_->Prepare(); }
+  void Prepare() { Pool()->Prepare(); }
   // A reader from `from` on, anywhere in [begin(), end()]; null if that is not kept. It must not
   // outlive the journal.
   std::unique_ptr<JournalReader> Attach(ReaderOptions options, Lsn from);
@@ -119,6 +120,11 @@ class Journal {
   std::unique_ptr<JournalReader> AttachLocked(ReaderOptions options, Lsn from);
   void Detach(JournalReader& reader);
 
+  bool IsLarge(size_t bytes) const {
+    return Chunk::CapacityFor(bytes) > chunk_bytes_.load(std::memory_order_relaxed);
+  }
+  std::shared_ptr<ChunkPool> Pool() const;
+
   // With the lock held.
   Chunk& ChunkWith(size_t bytes, Aftermath& after);
   void Push(ChunkRef chunk);
@@ -141,6 +147,7 @@ class Journal {
   std::vector<JournalReader*> readers_;
   std::vector<std::function<void()>> room_callbacks_;
   std::shared_ptr<ChunkPool> pool_;
+  std::atomic<size_t> chunk_bytes_;  // Of the pool's chunks.
 };
 
 }  // namespace henge::persistence

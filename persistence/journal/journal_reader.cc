@@ -19,7 +19,7 @@ JournalReader::~JournalReader() { journal_.Detach(*this); }
 
 const JournalBatch& JournalReader::Read(uint64_t max_bytes, Lsn until) {
   batch_.slices_.clear();
-  journal_.pool_->Prepare();
+  journal_.Prepare();
   const std::lock_guard lock(journal_.mutex_);
   batch_.begin_ = batch_.end_ = cursor_;
   batch_.lost_ = cursor_ < journal_.BeginLocked();

@@ -248,6 +248,24 @@ TEST(Journal, KeepsWhatAMandatoryReaderHoldsAndAsksWritersToWait) {
   EXPECT_EQ(callbacks, 1);
 }
 
+TEST(Journal, KeepsHardlyMoreThanTheBacklog) {
+  Journal journal({});
+  const Unit unit{{{0, std::string(1000, 'x')}}};
+  for (const uint64_t backlog : {uint64_t{16} << 10, uint64_t{8} << 20, uint64_t{1} << 20}) {
+    journal.SetBacklog(backlog);
+    // So much that no chunk of another length is left.
+    for (uint64_t begin = journal.end(); journal.end() - begin < backlog + (2 << 20);) {
+      unit.AppendTo(journal);
+    }
+    const uint64_t kept = journal.end() - journal.begin();
+    EXPECT_GE(kept, backlog);
+    // What a chunk holds of it goes as a whole, and is looked at when one is opened.
+    const uint64_t chunk = std::max<uint64_t>(backlog / 16, 16 << 10);
+    EXPECT_LE(kept, backlog + 2 * chunk);
+    EXPECT_LE(journal.memory_bytes(), backlog + 4 * chunk);
+  }
+}
+
 TEST(Journal, AnOptionalReaderThatFallsBehindLosesItsPlace) {
   Journal journal({.chunk_bytes = 200, .backlog_bytes = 100, .room_bytes = 100});
   auto patient = journal.AttachAtEnd({.hold_bytes = 5000});
