@@ -145,7 +145,7 @@ class Loader final : public RdbVisitor {
   std::string_view bytes_;
   Batch batch_;
   size_t batch_bytes_ = 0;
-  std::mutex mu_;  // Of loaded_.skipped.
+  std::mutex mu_;  // Of what of loaded_ the loading threads add to: skipped, expired.
   RdbLoaded loaded_;
 };
 
@@ -193,6 +193,8 @@ absl::Status Loader::Read(const RdbKey& record, std::vector<Value>& values) {
   }
   if (options_.drop_expired && record.expiry != kNoExpiry && record.expiry < options_.now) {
     progress_.expired.fetch_add(1, std::memory_order_relaxed);
+    const std::lock_guard lock(mu_);
+    loaded_.expired.push_back({record.db, std::string(record.key)});
     return absl::OkStatus();
   }
   RdbReader reader(record.body, record.offset);

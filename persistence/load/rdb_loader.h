@@ -49,12 +49,18 @@ struct RdbLoadOptions {
   int64_t key_delay_us = 0;  // Waited at each key, for tests (key-load-delay).
 };
 
+struct ExpiredKey {
+  DbIndex db;
+  std::string name;
+};
+
 // What a file said besides its keys.
 struct RdbLoaded {
   uint64_t bytes = 0;  // Of the stream, its end mark and checksum included.
   int version = 0;
   std::vector<std::pair<std::string, std::string>> aux;
   std::vector<std::string> functions;
+  std::vector<ExpiredKey> expired;   // Left out, as their time was up; in no order.
   std::vector<std::string> skipped;  // What was left out, each with why; of very many the first.
 };
 

@@ -70,12 +70,13 @@ absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last)
   LogNotice("Loading AOF part", {{"file", part.name}, {"bytes", bytes.size()}});
   uint64_t offset = 0;
   if (persistence::HasRdbPreamble(bytes)) {
-    const auto loaded = persistence::LoadRdb(bytes, node_.store(), rdb_, progress_);
+    auto loaded = persistence::LoadRdb(bytes, node_.store(), rdb_, progress_);
     if (!loaded.ok()) {
       return {loaded.status().code(),
               fmt::format("{}: {}", part.name, Std(loaded.status().message()))};
     }
     ReportLeftOut(*loaded, progress_);
+    expired_ = std::move(loaded->expired);
     if (absl::Status status = LoadLibraries(node_, *loaded, rdb_.held, true); !status.ok()) {
       return status;
     }

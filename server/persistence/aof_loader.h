@@ -36,6 +36,8 @@ class AofLoader {
   absl::Status Load(persistence::AofFiles& files);
   // Where what was loaded stands in its history; nothing if it did not end in good order.
   std::optional<SavedPosition> position() const { return ParsePosition(position_); }
+  // Keys of the base that were left out; commands behind it may have made some of them again.
+  const std::vector<persistence::ExpiredKey>& expired() const { return expired_; }
 
  private:
   struct Part {
@@ -52,6 +54,7 @@ class AofLoader {
   const persistence::RdbLoadOptions& rdb_;
   persistence::LoadProgress& progress_;
   std::string position_;      // What an annotation says of the end so far; empty: nothing.
+  std::vector<persistence::ExpiredKey> expired_;
   std::string_view loading_;  // The part's name, for what lanes have to say.
   EffectLanes lanes_;
 };

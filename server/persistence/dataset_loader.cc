@@ -110,6 +110,7 @@ absl::Status DatasetLoader::LoadAll() {
   const bool append_only = settings.appendonly.load();
   bool found = false;
   std::optional<SavedPosition> position;
+  std::vector<persistence::ExpiredKey> expired;
   if (append_only) {
     absl::Status status = PosixFileSystem().MakeDirectory(files.directory());
     if (status.ok()) status = files.Load();
@@ -121,19 +122,21 @@ absl::Status DatasetLoader::LoadAll() {
     if (found) status = loader.Load(files);
     if (!status.ok()) return status;
     position = loader.position();
+    expired = loader.expired();
   }
   const std::string rdb = settings.dbfilename.load();
   if (!found) {
     const auto exists = persistence::FileExists(PosixFileSystem(), rdb);
     found = !exists.ok() || *exists;  // What can't be told is an error when it is read.
     if (found) {
-      const auto loaded = LoadRdbFile(rdb);
+      auto loaded = LoadRdbFile(rdb);
       if (!loaded.ok()) {
         LogError("Terminating server after rdb file reading failure.",
                  {{"error", Std(loaded.status().message())}});
         return loaded.status();
       }
       position = ReadPosition(loaded->aux);
+      expired = std::move(loaded->expired);
     }
   }
   if (found) {
@@ -147,7 +150,7 @@ absl::Status DatasetLoader::LoadAll() {
     files.RemoveLeftovers();
     status = node_.journaling().Start(std::move(files));
   }
-  if (status.ok() && position) node_.replication().Resume(*position);
+  if (status.ok() && position) node_.replication().Resume(*position, expired);
   return status;
 }
 

@@ -45,7 +45,8 @@ void Replication::Prepare() {
   node_.store().settings().keep_expired.store(!node_.parameters().replicaof.load().empty());
 }
 
-void Replication::Resume(const SavedPosition& position) {
+void Replication::Resume(const SavedPosition& position,
+                         std::span<const persistence::ExpiredKey> expired) {
   const bool follower = !node_.parameters().replicaof.load().empty();
   {
     const std::lock_guard lock(mu_);
@@ -64,6 +65,22 @@ void Replication::Resume(const SavedPosition& position) {
   }
   LogNotice("The data goes on in its replication history",
             {{"history", position.history_id}, {"offset", position.offset}});
+  if (!follower) JournalExpired(expired);
+}
+
+void Replication::JournalExpired(std::span<const persistence::ExpiredKey> keys) {
+  store::Unheard unheard;
+  for (const persistence::ExpiredKey& key : keys) {
+    const store::Key name = store::Key::Of(key.name);
+    store::LockSet locks(node_.store());
+    locks.Add(name.slot);
+    locks.Lock();
+    if (store::Keyspace(node_.store(), locks, unheard, key.db, 0).Exists(name)) continue;
+    const std::string_view words[] = {"DEL", key.name};
+    const persistence::Effect effect{key.db, words};
+    node_.journaling().journal().Append({&effect, 1}, name.slot);
+  }
+  node_.journaling().WakeReaders();
 }
 
 absl::Status Replication::Start() {

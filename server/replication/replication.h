@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "commands/services.h"
 #include "persistence/journal/chunk.h"
 #include "persistence/journal/journal_reader.h"
+#include "persistence/load/rdb_loader.h"
 #include "replication/follower_protocol.h"
 #include "replication/history.h"
 #include "server/replication/acknowledgements.h"
@@ -45,7 +47,9 @@ class Replication final : public commands::ReplicationService {
   // REQUIRES, of both: nobody is served yet. Before data is loaded;
   void Prepare();
   // what was loaded stands there: followers, or this node as one, go on.
-  void Resume(const SavedPosition& position);
+  // `expired`: what was left out of the data, and is unless it was made again: a leader tells its
+  // followers.
+  void Resume(const SavedPosition& position, std::span<const persistence::ExpiredKey> expired);
   // Follows whom the configuration names; refuses one that contradicts itself. REQUIRES: the
   // workers are there.
   absl::Status Start();
@@ -189,6 +193,7 @@ class Replication final : public commands::ReplicationService {
   void CountGoodFollowers(UnixMillis now);
   void Reap();
   void BeginSource();
+  void JournalExpired(std::span<const persistence::ExpiredKey> keys);
   void ForgetBacklog();
   void CancelUnwanted();
 

@@ -5,6 +5,7 @@ import os
 import random
 import sys
 import threading
+import time
 
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
                 for path in (".", "../compat")]
@@ -196,6 +197,30 @@ class ReplicationTest(harness.TestCase):
         follower.start()
         self.assertEqual(digest(follower), before)
 
+    def test_what_expired_while_the_leader_was_away_goes_from_its_followers_too(self):
+        for settings in ({"save": "3600 1"}, {"appendonly": "yes"}):
+            with self.subTest(settings):
+                leader, follower = self.henge(settings), self.henge()
+                follow(follower, leader)
+                harness.wait_until(lambda: is_up(follower))
+                client = leader.client()
+                client.set("stays", "v")
+                for n in range(200):
+                    client.set(f"short:{n}", "v", px=1500)
+                if "appendonly" in settings:  # Into the base, which is what leaves them out.
+                    client.bgrewriteaof()
+                    harness.wait_until(
+                        lambda: client.info("persistence")["aof_rewrite_in_progress"] == 0)
+                self.assertEqual(client.dbsize(), 201)
+                self.await_same(leader, follower)
+                gone_at = time.monotonic() + 1.5
+                leader.stop()
+                harness.wait_until(lambda: time.monotonic() > gone_at)
+                leader.start()
+                harness.wait_until(lambda: follower.client().dbsize() == 1)
+                stats = leader.client().info("stats")
+                self.assertEqual((stats["sync_full"], stats["sync_partial_ok"]), (0, 1))
+
     def test_a_file_that_begins_in_another_database_says_so(self):
         leader, follower = self.henge(), self.henge({"appendonly": "yes"})
         follow(follower, leader)
@@ -241,7 +266,7 @@ class PsyncTest(ReplicationTest):
         harness.wait_until(lambda: is_up(follower))
         follower.pause()
         leader.client().execute_command("CLIENT", "KILL", "TYPE", "replica")
-        for n in range(300):  # Chunks of the journal are kept whole.
+        for n in range(6):
             leader.client().set(f"big{n}", "x" * 10000)
         follower.resume()
         self.await_same(leader, follower)
