@@ -153,6 +153,8 @@ struct DebugSettings {
   std::atomic<bool> skip_checksums{false};     // RDB files and payloads load without a check.
   std::atomic<int64_t> aof_flush_sleep_us{0};  // Before each write of the append-only file.
   std::atomic<bool> scripts_run_all{false};    // Also commands that are denied to scripts.
+  // Monotonic. Until then workers sleep (DEBUG SLEEP), and so should links to other nodes.
+  std::atomic<int64_t> stalled_until_us{0};
 };
 
 class ControlService {

@@ -128,6 +128,10 @@ absl::Status Node::Start() {
   return replication_.Start();
 }
 
+bool Node::IsStalled() const {
+  return SystemClock().MonotonicMicros() < debug_.stalled_until_us.load(std::memory_order_relaxed);
+}
+
 void Node::Expel(const pubsub::SlotSet& slots) {
   for (const auto& worker : workers_) {
     worker->Post([this, slots, index = worker->index()] { exchange_.Expel(index, slots); });

@@ -108,6 +108,7 @@ class Node final : public net::HandlerFactory {
   NewsWanted& news_wanted() { return news_wanted_; }
   Tracking& tracking() { return tracking_; }
   commands::DebugSettings& debug() { return debug_; }
+  bool IsStalled() const;  // By DEBUG SLEEP.
   uint64_t startup_memory() const { return startup_memory_; }
   StatsBaseline& baseline() { return baseline_; }
   Saver& saver() { return saver_; }

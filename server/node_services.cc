@@ -130,6 +130,7 @@ class Control final : public commands::ControlService {
   commands::DebugSettings& debug() override { return node_.debug(); }
   void Stall(int64_t micros) override {
     const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(micros);
+    node_.debug().stalled_until_us.store(SystemClock().MonotonicMicros() + micros);
     for (const auto& worker : node_.workers()) {
       if (!worker->InThread()) worker->Post([until] { std::this_thread::sleep_until(until); });
     }

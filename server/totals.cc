@@ -98,6 +98,7 @@ void ResetStats(Node& node) {
   baseline.rejected = node.acceptor().rejected();
   node.server_stats().Reset();
   node.store().reclaimer().ResetFreed();
+  node.replication().ResetCounts();
 }
 
 uint64_t AcceptedConnections(Node& node) {

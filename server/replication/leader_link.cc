@@ -23,6 +23,7 @@
 namespace henge::server {
 namespace {
 
+constexpr int64_t kStalledMs = 20;
 constexpr int64_t kRetryMs = 1000;
 constexpr int64_t kLoadingMs = 20;
 constexpr int64_t kDurableMs = 5;
@@ -67,6 +68,7 @@ void LeaderLink::Run() {
   const ThreadMemory memory;
   while (!stop_.load() && node_.loader().loading()) bell_.Wait(kLoadingMs);
   while (!stop_.load()) {
+    while (node_.IsStalled() && !stop_.load()) bell_.Wait(kStalledMs);
     const absl::Status status = Follow();
     if (failover_ && absl::IsPermissionDenied(status)) {
       node_.replication().failover().OnRefused(Std(status.message()));
@@ -199,7 +201,7 @@ absl::Status LeaderLink::Exchange() {
     const int64_t wait_ms = UntilAcknowledgement(now);
     if (wait_ms == 0) SendAcknowledgement();
     if (now - status_.last_heard.load() > node_.parameters().repl_timeout.load() * 1000) {
-      return absl::DeadlineExceededError("nothing was heard of it for repl-timeout");
+      return TimedOut();
     }
     pollfd waiting[] = {{fd_, POLLIN, 0}, {bell_.fd(), POLLIN, 0}};
     if (poll(waiting, 2, static_cast<int>(wait_ms == 0 ? kDurableMs : wait_ms)) <= 0) continue;
@@ -214,6 +216,19 @@ absl::Status LeaderLink::Exchange() {
     if (!status.ok()) return status;
   }
   return absl::CancelledError("it is not followed any more");
+}
+
+absl::Status LeaderLink::TimedOut() const {
+  switch (status_.state.load()) {
+    case LinkStatus::State::kConnected:
+      return absl::DeadlineExceededError("MASTER timeout: no data nor PING received...");
+    case LinkStatus::State::kSync:
+      return absl::DeadlineExceededError(
+          "Timeout receiving bulk data from MASTER... If the problem persists try to set the "
+          "'repl-timeout' parameter to a larger value.");
+    default:
+      return absl::DeadlineExceededError("Timeout connecting to the MASTER...");
+  }
 }
 
 absl::Status LeaderLink::Send(std::string_view bytes) {

@@ -58,6 +58,7 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   absl::Status Follow();  // One connection, until it ends.
   absl::Status Connect();
   absl::Status Exchange();
+  absl::Status TimedOut() const;
   absl::Status Send(std::string_view bytes);
   void SendAcknowledgement();
   // After a request: so long as the disk lacks what was applied.

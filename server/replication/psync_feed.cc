@@ -80,6 +80,10 @@ absl::Status PsyncFeed::SendEverything() {
   return marks_end_ ? AwaitFirstAcknowledgement() : absl::OkStatus();
 }
 
+absl::Status PsyncFeed::SayAlive() {
+  return node_.IsStalled() ? absl::OkStatus() : Send("\n");
+}
+
 absl::Status PsyncFeed::SendPayload(SyncSource& source) {
   std::string mark;
   if (marks_end_) {

@@ -34,7 +34,7 @@ class PsyncFeed final : public FollowerFeed {
   absl::Status SendEverything();
   absl::Status SendPayload(SyncSource& source);
   absl::Status AwaitFirstAcknowledgement();
-  absl::Status SayAlive() override { return Send("\n"); }
+  absl::Status SayAlive() override;
   absl::Status SendJournal(Lsn, std::string_view bytes) override { return Send(bytes); }
   absl::Status Send(std::string_view bytes);
 

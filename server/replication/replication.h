@@ -173,6 +173,9 @@ class Replication final : public commands::ReplicationService {
   uint64_t full_syncs() const { return full_syncs_.load(); }
   uint64_t partial_syncs() const { return partial_syncs_.load(); }
   uint64_t partial_refusals() const { return partial_refusals_.load(); }
+  void ResetCounts() {
+    for (auto* count : {&full_syncs_, &partial_syncs_, &partial_refusals_}) count->store(0);
+  }
 
  private:
   // The reader of a follower that can go on from where it was, and what the history is called here;
@@ -193,6 +196,7 @@ class Replication final : public commands::ReplicationService {
   void CountGoodFollowers(UnixMillis now);
   void Reap();
   void BeginSource();
+  bool WaitsForMore() const;
   void JournalExpired(std::span<const persistence::ExpiredKey> keys);
   void ForgetBacklog();
   void CancelUnwanted();
@@ -225,6 +229,7 @@ class Replication final : public commands::ReplicationService {
   std::vector<std::shared_ptr<FollowerFeed>> old_feeds_;
   std::shared_ptr<SyncSource> source_;
   bool source_begun_ = false;
+  UnixMillis source_asked_at_ = 0;
   UnixMillis pinged_at_ = 0;
   UnixMillis alone_since_ = 0;  // Without followers; 0: there are some.
   bool stopped_ = false;

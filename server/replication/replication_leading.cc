@@ -254,15 +254,30 @@ std::shared_ptr<SyncSource> Replication::Source(int rdb_version) {
   if (!usable) {
     source_ = std::make_shared<SyncSource>(node_, rdb_version);
     source_begun_ = false;
+    source_asked_at_ = SystemClock().NowMillis();
     BeginSource();
   }
   return source_;
 }
 
-// As soon as no other snapshot is under way. REQUIRES: the mutex.
+// As soon as no other snapshot is under way, and enough followers wait for it. REQUIRES: the mutex.
 void Replication::BeginSource() {
-  if (source_ == nullptr || source_begun_ || stopped_) return;
+  if (source_ == nullptr || source_begun_ || stopped_ || WaitsForMore()) return;
   source_begun_ = node_.saver().StartOther([source = source_] { source->Run(); });
+}
+
+bool Replication::WaitsForMore() const {
+  const Settings& settings = node_.parameters();
+  const int64_t delay_ms = settings.repl_diskless_sync_delay.load() * 1000;
+  if (!settings.repl_diskless_sync.load() ||
+      SystemClock().NowMillis() - source_asked_at_ >= delay_ms) {
+    return false;
+  }
+  const int64_t enough = settings.repl_diskless_sync_max_replicas.load();
+  const auto waiting = std::count_if(feeds_.begin(), feeds_.end(), [](const auto& feed) {
+    return feed->state() == FollowerFeed::State::kWaiting;
+  });
+  return enough == 0 || waiting < enough;
 }
 
 void Replication::DropSource(const std::shared_ptr<SyncSource>& source) {
