@@ -51,6 +51,7 @@ class ByteReader {
     ok_ = false;
     return {};
   }
+  void Refuse() { ok_ = false; }
   bool ok() const { return ok_; }
   bool AtEnd() const { return ok_ && rest_.empty(); }
   uint64_t left() const { return rest_.size(); }

@@ -36,6 +36,8 @@ void TestNode::Start() {
 bool TestNode::BeginWrite() {
   if (!up() || writing_ || !raft_->HasReady()) return false;
   writing_ = raft_->TakeReady();
+  if (!writing_->entries.empty())
+    term_before_write_ = raft_->log().TermAt(writing_->entries[0].index - 1).value_or(0);
   return true;
 }
 

@@ -35,6 +35,8 @@ class TestNode {
   bool BeginWrite();
   bool writing() const { return writing_.has_value(); }
   const Ready* in_writing() const { return writing_ ? &*writing_ : nullptr; }
+  // Of the entry before the first that is being written.
+  Term term_before_write() const { return term_before_write_; }
   // The disk has it: gives the messages to send, applies what is committed.
   std::vector<Message> EndWrite();
   // What was not on the disk is gone.
@@ -57,6 +59,7 @@ class TestNode {
   Disk disk_;
   std::optional<Raft> raft_;
   std::optional<Ready> writing_;
+  Term term_before_write_ = 0;
   std::vector<std::string> applied_;
   std::vector<ReadState> reads_;
   std::vector<RefusedRequest> refused_;
