@@ -66,6 +66,7 @@ std::optional<RequestLedger> RequestLedger::Decode(std::string_view bytes) {
     const uint64_t applied = in.Number();
     if (applied > kMaxUnsettled) return std::nullopt;
     for (uint64_t j = 0; j < applied && in.ok(); ++j) session.applied.insert(in.Number());
+    if (in.ok() && session.applied.size() != applied) return std::nullopt;
   }
   if (!in.AtEnd() || ledger.sessions_.size() != count) return std::nullopt;
   return ledger;
