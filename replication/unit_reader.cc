@@ -24,12 +24,11 @@ void UnitReader::Add(std::string_view bytes) {
 }
 
 absl::StatusOr<bool> UnitReader::Next(StreamUnit& unit) {
-  std::vector<std::string_view> argv;
   while (true) {
     const std::string_view rest = std::string_view(buffer_).substr(parsed_);
-    argv.clear();
+    argv_.clear();
     if (rest.empty()) return false;
-    const RespParser::Result result = parser_.Next(rest, limits_, argv);
+    const RespParser::Result result = parser_.Next(rest, limits_, argv_);
     if (result == RespParser::Result::kNeedMore) return false;
     if (result == RespParser::Result::kError) {
       return absl::InvalidArgumentError(Absl(parser_.error()));
@@ -39,15 +38,15 @@ absl::StatusOr<bool> UnitReader::Next(StreamUnit& unit) {
     if (whole && parser_.was_inline()) {
       return absl::InvalidArgumentError("a command of the stream is not an array");
     }
-    const bool multi = whole && EqualsIgnoreCase(argv[0], "MULTI");
-    const bool exec = whole && in_multi_ && EqualsIgnoreCase(argv[0], "EXEC");
-    const bool select = whole && EqualsIgnoreCase(argv[0], "SELECT");
+    const bool multi = whole && EqualsIgnoreCase(argv_[0], "MULTI");
+    const bool exec = whole && in_multi_ && EqualsIgnoreCase(argv_[0], "EXEC");
+    const bool select = whole && EqualsIgnoreCase(argv_[0], "SELECT");
     if (multi) in_multi_ = true;
     if (exec) in_multi_ = false;
     if (whole && !multi && !exec) {
       commands_.push_back(
-          {static_cast<uint32_t>(words_.size()), static_cast<uint32_t>(argv.size())});
-      for (const std::string_view word : argv) {
+          {static_cast<uint32_t>(words_.size()), static_cast<uint32_t>(argv_.size())});
+      for (const std::string_view word : argv_) {
         words_.push_back({static_cast<size_t>(word.data() - buffer_.data()), word.size()});
       }
     }

@@ -59,6 +59,7 @@ class UnitReader {
     size_t size;
   };
   std::vector<Word> words_;
+  std::vector<std::string_view> argv_;  // Of the command under way.
   std::vector<StreamUnit::Command> commands_;
   bool in_multi_ = false;
 };

@@ -4,6 +4,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -32,7 +33,7 @@ bool Contains(const Keys& keys, const store::Key& key) {
 
 // --- Locks ---
 
-Awakener::Awakener(Node& node, Dispatcher& dispatcher, store::LockSet& locks,
+Awakener::Awakener(Node& node, Dispatcher* dispatcher, store::LockSet& locks,
                    EffectRecorder& effects)
     : node_(node),
       dispatcher_(dispatcher),
@@ -129,11 +130,11 @@ void Awakener::ServeKey(const ReadyKeys::Ready& ready, UnixMillis now) {
 }
 
 void Awakener::Offer(const std::shared_ptr<BlockedCall>& call, UnixMillis now) {
-  if (!HoldsTargets(*call) || dispatcher_.Paused(call->spec(), now)) {
+  if (!HoldsTargets(*call) || node_.pause().Holds(call->spec(), now)) {
     missed_.push_back(call);
   } else {
     // From now on messages go behind the call's reply: those of before are not to be among them.
-    dispatcher_.DeliverMessages();
+    if (dispatcher_ != nullptr) dispatcher_->DeliverMessages();
     if (call->Claim()) Run(call, now);
   }
 }
@@ -209,10 +210,20 @@ void Awakener::Settle(UnixMillis now) {
 
 void Awakener::Deliver(Served served) {
   BlockedCall& call = *served.call;
-  dispatcher_.AccountBlocked(call, served.error);
+  std::function<void()> account;  // By a worker: its client's, if there is none here.
+  if (dispatcher_ != nullptr) {
+    dispatcher_->AccountBlocked(call, served.error);
+  } else {
+    account = [&node = node_, call = served.call, error = std::move(served.error)] {
+      const auto worker = static_cast<size_t>(call->worker().index());
+      node.dispatchers()[worker]->AccountBlocked(*call, error);
+    };
+  }
   // Shared, as tasks are copied.
   auto reply = std::make_shared<proto::ReplyBuffer>(std::move(served.reply));
-  call.worker().Post([&node = node_, call = std::move(served.call), reply, lsn = served.lsn] {
+  call.worker().Post([&node = node_, call = std::move(served.call), reply, lsn = served.lsn,
+                      account = std::move(account)] {
+    if (account) account();
     Session* session = node.clients().Find(call->client());
     if (session == nullptr) return;
     session->NoteWrite(lsn);

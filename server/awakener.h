@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Awakener: serves the clients that wait for keys, when an execution has made such keys ready. One
-// per worker, used by its thread alone.
+// per worker, and per lane of a follower, for one thread at a time.
 //
 //   lock -> CompleteLocks -> run the command -> Serve -> unlock -> Settle
 //
@@ -31,7 +31,8 @@ class Node;
 
 class Awakener {
  public:
-  Awakener(Node& node, Dispatcher& dispatcher, store::LockSet& locks, EffectRecorder& effects);
+  // `dispatcher`: the worker's; null for one that belongs to no worker.
+  Awakener(Node& node, Dispatcher* dispatcher, store::LockSet& locks, EffectRecorder& effects);
 
   // REQUIRES: locked, nothing executed yet. Adds the shards needed by those who wait for `keys`:
   // the first `foreseen` of each, since more are seldom served at once.
@@ -69,7 +70,7 @@ class Awakener {
   void ServeElsewhere(UnixMillis now);
 
   Node& node_;
-  Dispatcher& dispatcher_;
+  Dispatcher* const dispatcher_;
   store::LockSet& locks_;
   EffectRecorder& effects_;
   ReadyKeys& ready_;                                  // Of the effects.

@@ -122,8 +122,7 @@ Dispatcher::Dispatcher(Node& node, int worker_index)
       script_token_(node.store().script_token()),
       worker_index_(worker_index),
       locks_(node.store()),
-      awakener_(node, *this, locks_, effects_),
-      applier_(node, locks_, effects_, awakener_),
+      awakener_(node, this, locks_, effects_),
       script_engine_(std::make_unique<commands::scripting::Engine>(node.services().scripting())) {}
 
 Dispatcher::~Dispatcher() = default;
@@ -192,12 +191,13 @@ void Dispatcher::CountInRound(const net::Worker& worker, size_t commands) {
   if (in_round_ > stats_.most_in_round.get()) stats_.most_in_round.Set(in_round_);
 }
 
-// A table may only be looked at under its shard's lock, unless no other worker could change it. A
-// hint is not worth waiting for: a shard that is busy is passed over.
+// A table may only be looked at under its shard's lock, unless no other thread could change it: no
+// worker, and no lane of a follower. A hint is not worth waiting for: a shard that is busy is
+// passed over.
 template <class F>
 void Dispatcher::WithTable(const store::Key& key, DbIndex db, F hint) {
   store::Shard& shard = node_.store().shard(node_.store().ShardOf(key.slot));
-  const bool alone = node_.workers().size() == 1;
+  const bool alone = node_.workers().size() == 1 && !node_.replication().follows();
   if (!alone && !shard.mu.try_lock()) return;
   if (store::ShardDb* part = shard.dbs[db].get()) hint(part->TableOf(key.slot));
   if (!alone) shard.mu.unlock();
@@ -422,13 +422,6 @@ bool Dispatcher::Paused(const commands::ClientState& client,
     return false;
   }
   return pause.all.load(std::memory_order_relaxed) || MayWrite(client, spec);
-}
-
-bool Dispatcher::Paused(const commands::CommandSpec& spec, UnixMillis now) const {
-  const PauseState& pause = node_.pause();
-  if (pause.until.load(std::memory_order_relaxed) <= now) return false;
-  return pause.all.load(std::memory_order_relaxed) ||
-         (spec.flags & (commands::kWrite | commands::kMayReplicate)) != 0;
 }
 
 bool Dispatcher::OutOfMemory(const commands::ClientState& client,

@@ -22,7 +22,6 @@
 #include "server/awakener.h"
 #include "server/command_stats.h"
 #include "server/effect_recorder.h"
-#include "server/replication/unit_applier.h"
 #include "server/upkeep.h"
 #include "store/keyspace.h"
 
@@ -57,8 +56,6 @@ class Dispatcher {
   // Whether memory was short when the present call began.
   bool out_of_memory() const { return out_of_memory_; }
 
-  // Whether CLIENT PAUSE keeps a command from being run for a client that waits for keys.
-  bool Paused(const commands::CommandSpec& spec, UnixMillis now) const;
   // A call that was blocked on keys is over; `error` is its reply's error code, if it is one.
   void AccountBlocked(const BlockedCall& call, std::string_view error);
   // See Awakener::Retry.
@@ -75,8 +72,6 @@ class Dispatcher {
   const ExecutionStats& stats() const { return stats_; }
   EffectRecorder& effects() { return effects_; }
   Upkeep& upkeep() { return upkeep_; }
-  // What a leader did, on this worker's thread.
-  UnitApplier& applier() { return applier_; }
   // Whether the session's own command is under way, which replies before it is pushed anything.
   bool defers_pushes(const Session& session) const { return executing_ == &session; }
   // What was published so far goes to this worker's subscribers.
@@ -174,7 +169,6 @@ class Dispatcher {
   const int worker_index_;
   store::LockSet locks_;
   Awakener awakener_;
-  UnitApplier applier_;
   std::unique_ptr<commands::scripting::Engine> script_engine_;
   std::vector<store::Key> scripted_keys_;
   std::vector<Prepared> prepared_;

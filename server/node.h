@@ -58,6 +58,13 @@ struct PauseState {
   std::mutex mu;  // Taken to change it.
   std::atomic<UnixMillis> until{0};
   std::atomic<bool> all{false};
+
+  // Whether a command is not to be run for a client that waits for keys.
+  bool Holds(const commands::CommandSpec& spec, UnixMillis now) const {
+    if (until.load(std::memory_order_relaxed) <= now) return false;
+    return all.load(std::memory_order_relaxed) ||
+           (spec.flags & (commands::kWrite | commands::kMayReplicate)) != 0;
+  }
 };
 
 class Node final : public net::HandlerFactory {

@@ -351,7 +351,7 @@ void Session::EndWait(const BlockedCall& call, std::string_view error) {
 void Session::Recheck(const std::shared_ptr<BlockedCall>& call) {
   if (blocked_call_ != call) return;
   const UnixMillis now = SystemClock().NowMillis();
-  if (!dispatcher_.Paused(call->spec(), now)) return dispatcher_.Retry(call, now);
+  if (!node_.pause().Holds(call->spec(), now)) return dispatcher_.Retry(call, now);
   recheck_after_pause_ = true;
   const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
   connection_.worker().AddTimer(std::max<int64_t>(1, until - now), [&node = node_, call] {

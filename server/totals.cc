@@ -6,10 +6,20 @@
 #include "server/node.h"
 
 namespace henge::server {
+namespace {
+
+// Of the workers, and of the lanes that apply what a leader did.
+template <class F>
+void ForEachStats(Node& node, F visit) {
+  for (const auto& dispatcher : node.dispatchers()) visit(dispatcher->stats());
+  node.replication().lanes().ForEachStats(visit);
+}
+
+}  // namespace
 
 uint64_t SumOver(Node& node, Counter ExecutionStats::* counter) {
   uint64_t sum = 0;
-  for (const auto& dispatcher : node.dispatchers()) sum += (dispatcher->stats().*counter).get();
+  ForEachStats(node, [&](const ExecutionStats& stats) { sum += (stats.*counter).get(); });
   return sum;
 }
 
@@ -26,8 +36,10 @@ Totals RawTotals(Node& node) {
     totals.rounds += worker->stats().rounds.get();
     totals.busy_us += TicksToMicros(worker->stats().busy_ticks.get());
   }
+  ForEachStats(node, [&](const ExecutionStats& stats) {
+    totals.command_us += TicksToMicros(stats.ticks.get());
+  });
   for (const auto& dispatcher : node.dispatchers()) {
-    totals.command_us += TicksToMicros(dispatcher->stats().ticks.get());
     totals.expiry_us += dispatcher->upkeep().expiry_us();
     totals.expiry_late_runs += dispatcher->upkeep().expiry().time_limit_reached();
   }
@@ -45,14 +57,14 @@ Totals RawTotals(Node& node) {
 CommandTotals RawCommand(Node& node, size_t command_index) {
   CommandTotals totals;
   uint64_t ticks = 0;
-  for (const auto& dispatcher : node.dispatchers()) {
-    const CommandCounters& c = dispatcher->stats().by_command[command_index];
+  ForEachStats(node, [&](const ExecutionStats& stats) {
+    const CommandCounters& c = stats.by_command[command_index];
     totals.calls += c.calls.get();
     ticks += c.ticks.get();
     totals.rejected += c.rejected.get();
     totals.failed += c.failed.get();
     for (size_t i = 0; i < kLatencyBuckets; ++i) totals.latency[i] += c.latency[i].get();
-  }
+  });
   totals.micros = TicksToMicros(ticks);
   return totals;
 }

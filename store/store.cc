@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 namespace henge::store {
 namespace {
@@ -123,7 +124,9 @@ bool LockSet::LockEach(const Shards& shards, const std::atomic<bool>* give_up) {
 
 bool LockSet::LockOr(const std::atomic<bool>* give_up) {
   if (all_) {
-    locked_ = LockEach(AllShards{store_.shards()}, give_up);
+    const MomentGate::Entry entry = store_.moments().Enter(give_up);
+    entered_ = entry == MomentGate::Entry::kEntered;
+    locked_ = entry != MomentGate::Entry::kGaveUp && LockEach(AllShards{store_.shards()}, give_up);
   } else if (shards_.size() == 1) {
     locked_ = LockOne(store_.shard(shards_[0]).mu, give_up);
   } else {
@@ -131,7 +134,10 @@ bool LockSet::LockOr(const std::atomic<bool>* give_up) {
     shards_.erase(std::unique(shards_.begin(), shards_.end()), shards_.end());
     locked_ = LockEach(shards_, give_up);
   }
-  if (!locked_) Unlock();
+  if (!locked_) {
+    LeaveGate();
+    Unlock();
+  }
   return locked_;
 }
 
@@ -150,6 +156,10 @@ void LockSet::AcquireAll() {
   all_ = true;
 }
 
+void LockSet::LeaveGate() {
+  if (std::exchange(entered_, false)) store_.moments().Leave();
+}
+
 void LockSet::ReleaseShards() {
   if (!locked_) return;
   locked_ = false;
@@ -160,6 +170,7 @@ void LockSet::ReleaseShards() {
   } else {
     for (const ShardIndex i : shards_) store_.shard(i).mu.unlock();
   }
+  LeaveGate();
 }
 
 void LockSet::Extend(std::span<const ShardIndex> more) {

@@ -23,6 +23,7 @@
 #include "store/deadlines.h"
 #include "store/entry.h"
 #include "store/key.h"
+#include "store/moment_gate.h"
 #include "store/reclaimer.h"
 #include "store/table.h"
 #include "store/wait.h"
@@ -178,6 +179,8 @@ class Store {
   StoreSettings& settings() { return settings_; }
   // Held by a script that may come to need shards it does not hold yet. Comes before all shards.
   SpinFutexMutex& script_token() { return script_token_; }
+  // Held by who locks every shard, and by who does work of which nobody who does may see a part.
+  MomentGate& moments() { return moments_; }
   // Whether a script has held its shards for so long that others should not wait for it.
   std::atomic<bool>& busy() { return busy_; }
   Reclaimer& reclaimer() { return reclaimer_; }
@@ -203,6 +206,7 @@ class Store {
   static constexpr size_t kCacheLine = 64;
   alignas(kCacheLine) std::atomic<bool> busy_{false};
   alignas(kCacheLine) SpinFutexMutex script_token_;
+  alignas(kCacheLine) MomentGate moments_;
   alignas(kCacheLine) std::vector<Shard> shards_;
   Reclaimer reclaimer_;
 };
@@ -212,6 +216,9 @@ class Store {
 // To lock several, only one is waited for while none is held; the others must be free, or all are
 // released and it begins again with the one that was not (back off). So the one script that holds
 // the script token may wait for further shards in any order: whoever holds them waits for nothing.
+//
+// Who asks for all takes the gate of moments first (moment_gate.h), unless it is part of the work
+// that holds it. A script that comes to hold all one by one does not.
 class LockSet {
  public:
   explicit LockSet(Store& store) : store_(store) {}
@@ -244,6 +251,7 @@ class LockSet {
 
  private:
   void ReleaseShards();
+  void LeaveGate();
   // Locks these; see above.
   template <class Shards>
   bool LockEach(const Shards& shards, const std::atomic<bool>* give_up);
@@ -253,6 +261,7 @@ class LockSet {
   absl::InlinedVector<ShardIndex, 6> shards_;  // Sorted, distinct, once locked.
   bool all_ = false;
   bool locked_ = false;
+  bool entered_ = false;  // The gate of moments.
   mutable std::vector<std::shared_ptr<void>> garbage_;
 };
 

@@ -152,20 +152,33 @@ Lsn Journal::AppendControl(std::span<const std::string_view> words) {
 }
 
 Lsn Journal::AppendEncoded(std::string_view bytes, RecordTag tag) {
+  const EncodedRecord record{bytes.size(), tag};
+  return AppendRun(bytes, {&record, 1});
+}
+
+Lsn Journal::AppendRun(std::string_view bytes, std::span<const EncodedRecord> records) {
   Aftermath after;
-  Lsn end;
+  Lsn end = 0;
   {
     const std::lock_guard lock(mutex_);
-    const bool control = tag.slot == kControlSlot;
-    if (control) tag.db = static_cast<DbIndex>(std::max(db_, 0));
-    Chunk& chunk = ChunkWith(bytes.size(), after);
-    std::memcpy(chunk.tail(), bytes.data(), bytes.size());
-    chunk.Commit(bytes.size(), tag);
-    const int db = db_;
-    end = Publish(tag.db);
-    if (control) db_ = db;
+    for (const EncodedRecord& record : records) {
+      end = CopyIn(bytes.substr(0, record.bytes), record.tag, after);
+      bytes.remove_prefix(record.bytes);
+    }
   }
   after.Run();
+  return end;
+}
+
+Lsn Journal::CopyIn(std::string_view bytes, RecordTag tag, Aftermath& after) {
+  const int db = db_;
+  const bool control = tag.slot == kControlSlot;
+  if (control) tag.db = static_cast<DbIndex>(std::max(db, 0));
+  Chunk& chunk = ChunkWith(bytes.size(), after);
+  std::memcpy(chunk.tail(), bytes.data(), bytes.size());
+  chunk.Commit(bytes.size(), tag);
+  const Lsn end = Publish(tag.db);
+  if (control) db_ = db;
   return end;
 }
 

@@ -60,6 +60,12 @@ class Journal {
   Lsn AppendControl(std::span<const std::string_view> words);
   // What is encoded already, as one record: a follower's, from its leader's stream.
   Lsn AppendEncoded(std::string_view bytes, RecordTag tag);
+  // The same for several, whose bytes follow each other in `bytes`: under one lock.
+  struct EncodedRecord {
+    size_t bytes;
+    RecordTag tag;
+  };
+  Lsn AppendRun(std::string_view bytes, std::span<const EncodedRecord> records);
 
   // A place from which the stream can be read on its own: whatever comes behind it selects its
   // database. With all shard locks held, what was applied and what is behind it part here.
@@ -129,6 +135,7 @@ class Journal {
   Chunk& ChunkWith(size_t bytes, Aftermath& after);
   void Push(ChunkRef chunk);
   Lsn Publish(DbIndex db);
+  Lsn CopyIn(std::string_view bytes, RecordTag tag, Aftermath& after);
   Lsn Floor() const;
   Lsn UpdateMandatoryFloor();
   void Settle(Aftermath& after);

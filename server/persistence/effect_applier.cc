@@ -77,7 +77,8 @@ absl::Status EffectApplier::Run(const Call& call) {
 
 void EffectApplier::Execute(const Call& call, const store::LockSet& locks,
                             proto::ReplyWriter& reply) {
-  store::Keyspace keyspace(node_.store(), locks, sink_, call.db, SystemClock().NowMillis());
+  const UnixMillis now = now_ != 0 ? now_ : SystemClock().NowMillis();
+  store::Keyspace keyspace(node_.store(), locks, sink_, call.db, now);
   keyspace.set_sees_expired(true);
   commands::ArgReader args(call.words.subspan(call.info->container == nullptr ? 1 : 2), call.keys);
   commands::CommandContext context{client_,          reply,      keyspace, node_.services(),

@@ -57,6 +57,8 @@ class EffectApplier {
   // The database that a SELECT has left selected.
   DbIndex db() const { return client_.db.load(std::memory_order_relaxed); }
   void Select(DbIndex db) { client_.db.store(db, std::memory_order_relaxed); }
+  // What the calls to come take for the time; 0: the clock's.
+  void set_now(UnixMillis now) { now_ = now; }
   // Both, in that database.
   absl::Status Apply(std::span<const std::string_view> command);
 
@@ -83,6 +85,7 @@ class EffectApplier {
   std::vector<commands::KeyPosition> positions_;
   std::vector<store::Key> keys_;
   std::unique_ptr<commands::scripting::Engine> script_engine_;
+  UnixMillis now_ = 0;
   const store::LockSet* locked_ = nullptr;  // By whom, while a command runs.
   std::vector<store::Key> scripted_keys_;
   std::string scripted_refusal_;

@@ -232,7 +232,8 @@ void Tracking::NoteForBroadcast(int worker, ClientId by, std::string_view key) {
     if (!noted || std::exchange(broadcast_posted_, true)) return;
   }
   // After the commands of this round.
-  node_.workers()[static_cast<size_t>(worker)]->Post([this] { Broadcast(); });
+  const auto by_worker = static_cast<size_t>(std::max(worker, 0));
+  node_.workers()[by_worker]->Post([this] { Broadcast(); });
 }
 
 void Tracking::Broadcast() {

@@ -37,7 +37,7 @@ std::string_view LinkName(LinkStatus::State state) {
 
 }  // namespace
 
-Replication::Replication(Node& node) : node_(node), streams_(node), own_keys_(node) {}
+Replication::Replication(Node& node) : node_(node), streams_(node), own_keys_(node), lanes_(node) {}
 
 Replication::~Replication() { Stop(); }
 
@@ -61,7 +61,7 @@ void Replication::Resume(const SavedPosition& position,
   }
   node_.journaling().SetReplicating(true);
   if (position.db < node_.store().databases()) {
-    node_.dispatchers()[0]->applier().Select(position.db);
+    stream_db_.store(position.db);
   }
   LogNotice("The data goes on in its replication history",
             {{"history", position.history_id}, {"offset", position.offset}});

@@ -27,6 +27,7 @@
 #include "replication/follower_protocol.h"
 #include "replication/history.h"
 #include "server/replication/acknowledgements.h"
+#include "server/replication/apply_lanes.h"
 #include "server/replication/failover.h"
 #include "server/replication/follower_feed.h"
 #include "server/replication/leader_link.h"
@@ -122,10 +123,16 @@ class Replication final : public commands::ReplicationService {
   // --- As a follower
   // ------------------------------------------------------------------------------
   void Introduce(replication::FollowerIntroduction& me);
-  // Whether that link is the one that is followed. True holds as long as a shard is locked.
+  ApplyLanes& lanes() { return lanes_; }
+  const ApplyLanes& lanes() const { return lanes_; }
+  // The database that the stream has selected where the journal ends.
+  DbIndex stream_db() const { return stream_db_.load(std::memory_order_relaxed); }
+  // Whether that link is the one that is followed. True holds as long as a shard is locked, or the
+  // gate of moments held.
   bool IsCurrent(uint64_t link) const { return link_number_.load() == link; }
-  // REQUIRES: the unit's shards are locked.
-  void Journal(std::string_view bytes, persistence::RecordTag tag);
+  // What was applied, and what is selected behind it. REQUIRES: the gate of moments is held.
+  void Journal(std::string_view bytes, std::span<const persistence::Journal::EncodedRecord> records,
+               DbIndex db);
   // The link's thread, as the rest. All data is replaced by the file's.
   absl::Status Load(uint64_t link, const std::string& path, std::string_view history_id,
                     int64_t offset);
@@ -210,6 +217,7 @@ class Replication final : public commands::ReplicationService {
   std::atomic<bool> too_few_followers_{false};
   std::atomic<int64_t> shift_{0};      // An offset minus its LSN.
   std::atomic<Lsn> history_begin_{0};  // The journal before it is of another history.
+  std::atomic<DbIndex> stream_db_{0};  // Changes with the gate of moments held.
   std::atomic<uint64_t> link_number_{0};
   std::atomic<uint64_t> trusted_link_{0};  // Made by hand, and not up yet: whatever it has goes.
   std::atomic<uint64_t> full_syncs_{0};
@@ -218,6 +226,7 @@ class Replication final : public commands::ReplicationService {
   std::atomic<uint64_t> refused_{0};
   StreamLeader streams_;
   OwnKeys own_keys_;
+  ApplyLanes lanes_;
   std::mutex load_mu_;  // Held by the one who replaces the data; before all others.
 
   mutable std::mutex mu_;  // Of all below.

@@ -47,8 +47,11 @@ void Replication::Introduce(replication::FollowerIntroduction& me) {
   me.next_offset = offset() + 1;
 }
 
-void Replication::Journal(std::string_view bytes, persistence::RecordTag tag) {
-  node_.journaling().journal().AppendEncoded(bytes, tag);
+void Replication::Journal(std::string_view bytes,
+                          std::span<const persistence::Journal::EncodedRecord> records,
+                          DbIndex db) {
+  node_.journaling().journal().AppendRun(bytes, records);
+  stream_db_.store(db, std::memory_order_relaxed);
 }
 
 bool Replication::WouldEmpty(uint64_t link, const std::string& path,
@@ -104,7 +107,7 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
         }
       }
     }
-    node_.dispatchers()[0]->applier().Select(db);
+    stream_db_.store(db);
   }
   node_.loader().EndReplacing();
   if (append_only) {

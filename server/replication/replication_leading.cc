@@ -300,7 +300,7 @@ std::vector<std::pair<std::string, std::string>> Replication::PositionFields() {
   if (!node_.journaling().replicating()) return {};
   // Who goes on from a leader's file is told the database.
   if (!follows()) node_.journaling().journal().Cut();
-  const DbIndex db = follows() ? node_.dispatchers()[0]->applier().db() : 0;
+  const DbIndex db = follows() ? stream_db() : 0;
   const std::lock_guard lock(mu_);
   return {{"repl-stream-db", std::to_string(db)},
           {"repl-id", history_.id()},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// UnitIntake: the bytes of a leader's stream into the store: cut into units, which the workers
+// UnitIntake: the bytes of a leader's stream into the store: cut into units, which the lanes
 // apply. One thread at a time; it waits until what was taken is applied.
 #pragma once
 
@@ -7,9 +7,9 @@
 
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "replication/unit_reader.h"
+#include "server/replication/apply_batch.h"
 
 namespace henge::server {
 
@@ -25,12 +25,11 @@ class UnitIntake {
   bool TakeRequest() { return std::exchange(asked_, false); }
 
  private:
-  absl::Status Apply(size_t count);  // The first of the batch.
-
   Node& node_;
   const uint64_t link_;
   replication::UnitReader reader_;
-  std::vector<replication::StreamUnit> batch_;  // Their memory stays.
+  replication::StreamUnit unit_;
+  ApplyBatch batch_;
   bool asked_ = false;
 };
 

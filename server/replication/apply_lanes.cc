@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/replication/apply_lanes.h"
+
+#include <pthread.h>
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "server/node.h"
+
+namespace henge::server {
+namespace {
+
+// So many units before its turn a unit's bucket is asked for; half as many, its entry.
+constexpr size_t kAhead = 8;
+
+// A hint is not worth waiting for: a shard that is busy is passed over.
+template <class F>
+void Hint(store::Store& store, const ApplyBatch& batch, uint32_t index, F hint) {
+  const ApplyBatch::Unit& unit = batch.unit(index);
+  if (unit.keys == 0) return;
+  const store::Key& key = batch.KeysOf(unit).front();
+  store::Shard& shard = store.shard(store.ShardOf(key.slot));
+  if (!shard.mu.try_lock()) return;
+  if (store::ShardDb* part = shard.dbs[unit.db].get()) hint(part->TableOf(key.slot), key.hash);
+  shard.mu.unlock();
+}
+
+}  // namespace
+
+ApplyLanes::Lane::Lane(Node& node)
+    : stats(commands::CommandTable::Get().all().size()),
+      effects(stats, node.effect_listener(),
+              ChangeNews(node.news_wanted(), node.exchange(), node.tracking(),
+                         pubsub::Exchange::kNoWorker),
+              node.settings()),
+      locks(node.store()),
+      awakener(node, nullptr, locks, effects),
+      applier(node, locks, effects, awakener) {}
+
+void ApplyLanes::Lane::Run(Node& node, const ApplyBatch& batch) {
+  store::Store& store = node.store();
+  const UnixMillis now = SystemClock().NowMillis();
+  applier.Begin(now);
+  for (size_t i = 0; i < units.size(); ++i) {
+    if (i + kAhead < units.size()) {
+      Hint(store, batch, units[i + kAhead],
+           [](const store::EntryTable& table, uint64_t hash) { table.Prefetch(hash); });
+      Hint(store, batch, units[i + kAhead / 2],
+           [](const store::EntryTable& table, uint64_t hash) { table.PrefetchItem(hash); });
+    }
+    applier.Apply(batch, batch.unit(units[i]));
+  }
+  if (awakener.unsettled()) awakener.Settle(now);
+}
+
+ApplyLanes::ApplyLanes(Node& node)
+    : node_(node), limits_{.lanes = static_cast<size_t>(std::max(1, node.options().io_threads))} {}
+
+ApplyLanes::~ApplyLanes() {
+  ended_.store(true);
+  for (const auto& lane : lanes_) {
+    if (!lane->thread.joinable()) continue;
+    lane->turn.fetch_add(1);
+    lane->turn.notify_one();
+    lane->thread.join();
+  }
+}
+
+void ApplyLanes::MakeLanes() {
+  for (size_t i = 0; i < limits_.lanes; ++i) lanes_.push_back(std::make_unique<Lane>(node_));
+  made_.store(true, std::memory_order_release);
+}
+
+void ApplyLanes::StartThreads() {
+  for (size_t i = 1; i < lanes_.size(); ++i) {
+    Lane& lane = *lanes_[i];
+    if (lane.thread.joinable()) continue;
+    lane.thread = std::thread([this, &lane] { RunThread(lane); });
+    pthread_setname_np(lane.thread.native_handle(), ("apply-" + std::to_string(i)).c_str());
+  }
+}
+
+absl::Status ApplyLanes::Apply(const ApplyBatch& batch, uint64_t link) {
+  std::call_once(making_, [this] { MakeLanes(); });
+  std::vector<replication::ApplyStep> steps;
+  replication::PlanSteps(batch.lanes(), limits_, steps);
+  Replication& replication = node_.replication();
+  for (const replication::ApplyStep& step : steps) {
+    {
+      const store::MomentGate::Work work(node_.store().moments());
+      if (!replication.IsCurrent(link)) {
+        return absl::CancelledError("it is not followed any more");
+      }
+      Run(batch, step);
+      replication.Journal(batch.Bytes(step.first, step.count),
+                          batch.Records(step.first, step.count),
+                          batch.DbBehind(step.first, step.count));
+    }
+    node_.journaling().WakeReaders();
+  }
+  return absl::OkStatus();
+}
+
+void ApplyLanes::Run(const ApplyBatch& batch, const replication::ApplyStep& step) {
+  for (const auto& lane : lanes_) lane->units.clear();
+  for (size_t i = step.first; i < step.first + step.count; ++i) {
+    const size_t lane = step.side_by_side ? batch.lanes()[i] : 0;
+    lanes_[lane]->units.push_back(static_cast<uint32_t>(i));
+  }
+  if (step.side_by_side) return RunSideBySide(batch);
+  lanes_[0]->Run(node_, batch);
+}
+
+void ApplyLanes::RunSideBySide(const ApplyBatch& batch) {
+  StartThreads();
+  batch_ = &batch;
+  uint32_t others = 0;
+  for (size_t i = 1; i < lanes_.size(); ++i) others += lanes_[i]->units.empty() ? 0 : 1;
+  busy_.store(others, std::memory_order_relaxed);
+  for (size_t i = 1; i < lanes_.size(); ++i) {
+    if (lanes_[i]->units.empty()) continue;
+    lanes_[i]->turn.fetch_add(1, std::memory_order_release);
+    lanes_[i]->turn.notify_one();
+  }
+  lanes_[0]->Run(node_, batch);
+  while (const uint32_t left = busy_.load(std::memory_order_acquire)) busy_.wait(left);
+}
+
+void ApplyLanes::RunThread(Lane& lane) {
+  const ThreadMemory memory;
+  const store::MomentGate::Part part(node_.store().moments());
+  for (uint32_t seen = 0;;) {
+    lane.turn.wait(seen, std::memory_order_acquire);
+    seen = lane.turn.load(std::memory_order_acquire);
+    if (ended_.load()) return;
+    lane.Run(node_, *batch_);
+    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+  }
+}
+
+}  // namespace henge::server
