@@ -12,8 +12,9 @@ namespace henge::consensus::testing {
 
 // On average some event each 400 ms.
 void Simulation::Chaos() {
+  if (scenario_.membership && random_.Below(300) == 0) ChangeMembers();
   if (random_.Below(400) != 0) return;
-  switch (random_.Below(12)) {
+  switch (random_.Below(11)) {
     case 0:
     case 1:
       return CrashHost(AnyNode());
@@ -39,10 +40,8 @@ void Simulation::Chaos() {
       return;
     case 9:
       return TransferSomewhere();
-    case 10:
-      return CompactSome();
     default:
-      return ChangeMembers();
+      return CompactSome();
   }
 }
 
