@@ -122,11 +122,11 @@ class External:
             self.await_reply("cluster_state:ok", "cluster", "info")
 
     def await_reply(self, wanted, *words):
-        for _ in range(300):
+        for _ in range(600):
             reply = subprocess.run([*self.cli, *words], capture_output=True, text=True).stdout
             if wanted in reply:
                 return
-            time.sleep(0.1)
+            time.sleep(0.05)
         raise SystemExit(f"the server did not say {wanted}")
 
     def __enter__(self):
