@@ -47,6 +47,8 @@ struct FollowerTraits {
   int port = 0;               // Where it listens.
   bool takes_eof = false;     // A payload that ends with a mark, as its length is not known.
   bool takes_psync2 = false;  // A history that goes on under another id.
+  bool wants_keys = true;     // In the payload (rdb-filter-only);
+  bool wants_functions = true;
   int rdb_version = 10;       // The newest that it reads: who says nothing may be Redis 7.0.
 };
 

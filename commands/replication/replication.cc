@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <absl/strings/str_split.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -155,8 +156,16 @@ void ReplConf(CommandContext& ctx, ArgReader& args) {
       return ctx.reply.Simple("STREAM " + where);
     } else if (EqualsIgnoreCase(option, "getack")) {
       return;  // Said by leaders, in their stream.
-    } else if (EqualsIgnoreCase(option, "version") || EqualsIgnoreCase(option, "rdb-only") ||
-               EqualsIgnoreCase(option, "rdb-filter-only")) {
+    } else if (EqualsIgnoreCase(option, "rdb-filter-only")) {
+      follower.wants_keys = follower.wants_functions = false;
+      for (const auto part : absl::StrSplit(Absl(args.Next()), ' ', absl::SkipEmpty())) {
+        if (!EqualsIgnoreCase(Std(part), "functions")) {
+          return ctx.reply.Error(
+              fmt::format("ERR Unsupported rdb-filter-only option: {}", Std(part)));
+        }
+        follower.wants_functions = true;
+      }
+    } else if (EqualsIgnoreCase(option, "version") || EqualsIgnoreCase(option, "rdb-only")) {
       args.Skip();
     } else {
       return ctx.reply.Error(fmt::format("ERR Unrecognized REPLCONF option: {}", option));

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -13,6 +14,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/strings.h"
+#include "persistence/rdb/file_writer.h"
+#include "persistence/snapshot/snapshot.h"
 #include "server/node.h"
 
 namespace henge::server {
@@ -67,17 +70,46 @@ void PsyncFeed::Run(const std::string& greeting) {
 }
 
 absl::Status PsyncFeed::SendEverything() {
+  if (!traits_.wants_keys) return SendWithoutKeys();
   const auto source = JoinSource();
   if (!source.ok()) return source.status();
-  const SyncSource::Position& position = (*source)->position();
-  if (!plain_) {
-    const std::string greeting =
-        fmt::format("+FULLRESYNC {} {}\r\n", position.history_id, position.offset);
-    if (absl::Status status = Send(greeting); !status.ok()) return status;
-  }
+  if (absl::Status status = Greet((*source)->position()); !status.ok()) return status;
   if (absl::Status status = SendPayload(**source); !status.ok()) return status;
   LogNotice("Synchronization with replica succeeded", {{"replica", address()}, {"port", port()}});
   return marks_end_ ? AwaitFirstAcknowledgement() : absl::OkStatus();
+}
+
+absl::Status PsyncFeed::Greet(const SyncSource::Position& position) {
+  if (plain_) return absl::OkStatus();
+  return Send(fmt::format("+FULLRESYNC {} {}\r\n", position.history_id, position.offset));
+}
+
+absl::Status PsyncFeed::SendWithoutKeys() {
+  persistence::SnapshotOptions options = node_.saver().SnapshotOptions(/*aof_base=*/false);
+  options.rdb.version = std::min(options.rdb.version, traits_.rdb_version);
+  std::string file;
+  persistence::RdbWriter writer(file, options.rdb);
+  persistence::WriteHeader(writer);
+  for (const auto& [name, value] : options.aux) persistence::WriteAux(writer, name, value);
+  SyncSource::Position position;
+  {
+    store::LockSet locks(node_.store());
+    locks.AddAll();
+    locks.Lock();
+    const auto holder = node_.replication().BeginSync(position);
+    reader_ = AttachReader(position.lsn);
+    if (traits_.wants_functions && options.libraries) {
+      for (const std::string& code : options.libraries()) persistence::WriteFunction(writer, code);
+    }
+  }
+  persistence::WriteEnd(writer);
+  persistence::FileChecksum checksum;
+  checksum.Add(file);
+  file += checksum.Trailer(options.checksum);
+  if (absl::Status status = Greet(position); !status.ok()) return status;
+  set_state(State::kSending);
+  if (absl::Status status = Send(fmt::format("${}\r\n", file.size())); !status.ok()) return status;
+  return Send(file);
 }
 
 absl::Status PsyncFeed::SayAlive() {

@@ -32,6 +32,9 @@ class PsyncFeed final : public FollowerFeed {
  private:
   void Run(const std::string& greeting);
   absl::Status SendEverything();
+  // The follower's rdb-filter-only leaves out the keys: a file that is made at once.
+  absl::Status SendWithoutKeys();
+  absl::Status Greet(const SyncSource::Position& position);
   absl::Status SendPayload(SyncSource& source);
   absl::Status AwaitFirstAcknowledgement();
   absl::Status SayAlive() override;
