@@ -13,6 +13,7 @@
 #include "cluster/consensus/testing/exploration.h"
 #include "cluster/consensus/testing/simulation.h"
 #include "cluster/consensus/testing/transcript_files.h"
+#include "cluster/consensus/testing/wal_faults.h"
 
 namespace henge::consensus::testing {
 namespace {
@@ -25,6 +26,7 @@ struct Noticed {
   std::string transcript;  // A file with a case that fails.
   bool exploration = false;
   bool simulation = false;
+  bool disk_faults = false;
 };
 
 const std::vector<Noticed>& Table() {
@@ -81,6 +83,11 @@ const std::vector<Noticed>& Table() {
       {.bug = Bug::kForwardLosesRequest, .transcript = "proposals", .simulation = true},
       {.bug = Bug::kNoFlowControl, .transcript = "replication"},
       {.bug = Bug::kNoHints, .transcript = "replication"},
+      {.bug = Bug::kWalNoSync, .disk_faults = true},
+      {.bug = Bug::kWalNoDirectorySync, .disk_faults = true},
+      {.bug = Bug::kWalNoCheck, .disk_faults = true},
+      {.bug = Bug::kWalDamageIsTorn, .disk_faults = true},
+      {.bug = Bug::kWalRemovesFirst, .disk_faults = true},
   };
   return table;
 }
@@ -112,6 +119,11 @@ std::string SimulateSome(uint64_t seeds) {
   return "";
 }
 
+std::string FailDisks() {
+  const std::string lost = FailPowerEverywhere(6);
+  return lost.empty() ? FlipEveryBit() : lost;
+}
+
 class Planting {
  public:
   explicit Planting(Bug bug) { planted_bug = bug; }
@@ -122,7 +134,8 @@ TEST(Mutation, EveryBugIsInTheTable) {
   for (size_t i = 1; i < kBugNames.size(); ++i) {
     const auto at = std::ranges::find(Table(), static_cast<Bug>(i), &Noticed::bug);
     ASSERT_NE(at, Table().end()) << kBugNames[i];
-    EXPECT_FALSE(at->transcript.empty() && !at->exploration && !at->simulation) << kBugNames[i];
+    EXPECT_FALSE(at->transcript.empty() && !at->exploration && !at->simulation && !at->disk_faults)
+        << kBugNames[i];
   }
 }
 
@@ -130,6 +143,7 @@ TEST(Mutation, NothingIsNoticedWithoutABug) {
   EXPECT_TRUE(FailingTranscripts().empty());
   EXPECT_EQ(ExploreAll(2'000), "");
   EXPECT_EQ(SimulateSome(2), "");
+  EXPECT_EQ(FailDisks(), "");
 }
 
 TEST(Mutation, EachBugIsNoticedByItsTranscript) {
@@ -158,6 +172,14 @@ TEST(Mutation, BugsAreNoticedBySimulation) {
   }
 }
 
+TEST(Mutation, BugsAreNoticedByDiskFaults) {
+  for (const Noticed& row : Table()) {
+    if (!row.disk_faults) continue;
+    const Planting planted(row.bug);
+    EXPECT_NE(FailDisks(), "") << kBugNames[static_cast<size_t>(row.bug)];
+  }
+}
+
 TEST(Mutation, DISABLED_PrintsTable) {
   for (size_t i = 1; i < kBugNames.size(); ++i) {
     const Planting planted(static_cast<Bug>(i));
@@ -165,8 +187,8 @@ TEST(Mutation, DISABLED_PrintsTable) {
     for (const std::string& name : FailingTranscripts()) names += (names.empty() ? "" : ",") + name;
     const std::string explored = ExploreAll(kStates);
     const std::string simulated = SimulateSome(kSeeds);
-    printf("%s|%s|%s|%s\n", kBugNames[i].data(), names.c_str(), explored.c_str(),
-           simulated.c_str());
+    printf("%s|%s|%s|%s|%s\n", kBugNames[i].data(), names.c_str(), explored.c_str(),
+           simulated.c_str(), FailDisks().c_str());
     fflush(stdout);
   }
 }

@@ -52,9 +52,14 @@ enum class Bug : uint8_t {
   kForwardLosesRequest,
   kNoFlowControl,
   kNoHints,
+  kWalNoSync,
+  kWalNoDirectorySync,
+  kWalNoCheck,
+  kWalDamageIsTorn,
+  kWalRemovesFirst,
 };
 
-inline constexpr std::array<std::string_view, 38> kBugNames = {
+inline constexpr std::array<std::string_view, 43> kBugNames = {
     "none",
     "commit-old-terms",
     "vote-for-any-log",
@@ -93,8 +98,13 @@ inline constexpr std::array<std::string_view, 38> kBugNames = {
     "forward-loses-request",
     "no-flow-control",
     "no-hints",
+    "wal-no-sync",
+    "wal-no-directory-sync",
+    "wal-no-check",
+    "wal-damage-is-torn",
+    "wal-removes-first",
 };
-static_assert(kBugNames.size() == static_cast<size_t>(Bug::kNoHints) + 1);
+static_assert(kBugNames.size() == static_cast<size_t>(Bug::kWalRemovesFirst) + 1);
 
 #ifdef HENGE_PLANTED_BUGS
 inline thread_local Bug planted_bug = Bug::kNone;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "cluster/consensus/planted_bugs.h"
 
 namespace henge::consensus {
 
@@ -169,7 +170,8 @@ absl::Status Wal::StartSegment(WalBatch batch) {
     return status;
   }
   status = (*file)->Sync();
-  if (status.ok()) status = files_.SyncDirectory(options_.directory);
+  if (status.ok() && !Planted(Bug::kWalNoDirectorySync))
+    status = files_.SyncDirectory(options_.directory);
   if (!status.ok()) {
     broken_ = status;
     return status;
@@ -187,6 +189,7 @@ absl::Status Wal::Begin(const Snapshot& snapshot, std::span<const Entry> entries
                  .snapshot = std::pair(snapshot.index, snapshot.term),
                  .hard = hard_,
                  .entries = {entries.begin(), entries.end()}};
+  if (Planted(Bug::kWalRemovesFirst)) RemoveOlder(name);
   if (absl::Status started = StartSegment(std::move(batch)); !started.ok()) return started;
   RemoveOlder(name);
   return absl::OkStatus();
@@ -213,7 +216,7 @@ absl::Status Wal::Append(const WalBatch& batch, bool sync) {
     if (absl::Status cut = segment_->Truncate(before); !cut.ok()) broken_ = cut;
     return status;
   }
-  if (!sync) return absl::OkStatus();
+  if (!sync || Planted(Bug::kWalNoSync)) return absl::OkStatus();
   if (broken_ = segment_->Sync(); broken_.ok()) synced_ = segment_->size();
   return broken_;
 }

@@ -7,6 +7,7 @@
 
 #include "base/numbers.h"
 #include "base/strings.h"
+#include "cluster/consensus/planted_bugs.h"
 #include "cluster/consensus/record_codec.h"
 #include "persistence/rdb/crc64.h"
 
@@ -92,10 +93,10 @@ class SegmentReader {
     const std::string_view body = rest.substr(kHead, size);
     ByteReader foot(rest.substr(kHead + size));
     const bool sound = foot.Number() == Check(segment_, begin_, body);
-    if (!sound || bytes_[at_ - 1] != kEndMark) {
+    if ((!sound || bytes_[at_ - 1] != kEndMark) && !Planted(Bug::kWalNoCheck)) {
       const bool never_arrived =
           bytes_[at_ - 1] == '\0' || LacksSector(bytes_, begin_, at_, kSector / 8);
-      return never_arrived ? Found::kTorn : Found::kDamage;
+      return never_arrived || Planted(Bug::kWalDamageIsTorn) ? Found::kTorn : Found::kDamage;
     }
     std::optional<WalBatch> batch = ParseBody(body, segment_);
     if (!batch || batch->first != (begin_ == 0)) return Found::kDamage;

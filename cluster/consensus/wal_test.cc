@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/random.h"
 #include "cluster/consensus/testing/text.h"
+#include "cluster/consensus/testing/wal_faults.h"
 #include "persistence/simulated_disk.h"
 
 namespace henge::consensus {
@@ -19,17 +19,11 @@ using persistence::SimulatedDisk;
 using testing::ParseEntry;
 using testing::Text;
 
-const std::string kDirectory = "consensus";
+using testing::FirstSnapshot;
+using testing::OpenOn;
+using testing::WalHistory;
 
-SnapshotPtr First() {
-  auto first = std::make_shared<Snapshot>();
-  first->members = Membership({{1, true, "a:1"}, {2, true, "b:1"}});
-  return first;
-}
-
-absl::StatusOr<Wal::Opened> OpenOn(SimulatedDisk& disk, uint64_t segment_bytes = 1 << 20) {
-  return Wal::Open(disk, {kDirectory, segment_bytes}, First());
-}
+const std::string kDirectory = testing::kWalDirectory;
 
 Ready Writing(HardState hard, const std::vector<std::string>& entries) {
   Ready ready;
@@ -58,7 +52,7 @@ TEST(Wal, GivesBackWhatWasWritten) {
     auto opened = OpenOn(disk);
     ASSERT_TRUE(opened.ok()) << opened.status();
     EXPECT_TRUE(opened->fresh);
-    EXPECT_EQ(*opened->saved.snapshot, *First());
+    EXPECT_EQ(*opened->saved.snapshot, *FirstSnapshot());
     ASSERT_TRUE(opened->wal->Write(Writing({1, 2, 0}, {"1.1", "2.1:a", "3.1:b"})).ok());
     ASSERT_TRUE(opened->wal->Write(Writing({2, 0, 1}, {"2.2:c"})).ok());
   }
@@ -69,7 +63,7 @@ TEST(Wal, GivesBackWhatWasWritten) {
   EXPECT_EQ(opened->torn, "");
   EXPECT_EQ(opened->saved.hard, (HardState{2, 0, 1}));
   EXPECT_EQ(Log(opened->saved), "1.1 2.2:c");
-  EXPECT_EQ(*opened->saved.snapshot, *First());
+  EXPECT_EQ(*opened->saved.snapshot, *FirstSnapshot());
 }
 
 TEST(Wal, SegmentsFollowEachOtherAndGoWithASnapshot) {
@@ -87,7 +81,7 @@ TEST(Wal, SegmentsFollowEachOtherAndGoWithASnapshot) {
   EXPECT_EQ(again->saved.entries.size(), 20u);
   EXPECT_EQ(Names(disk).size(), 2u);
 
-  Snapshot snapshot = *First();
+  Snapshot snapshot = *FirstSnapshot();
   snapshot.index = 18;
   snapshot.term = 1;
   snapshot.state = "eighteen";
@@ -122,97 +116,14 @@ TEST(Wal, ASnapshotThatArrivesReplacesEverything) {
   EXPECT_EQ(again->saved.hard, (HardState{3, 0, 9}));
 }
 
-// Runs a history in which each write adds an entry, or compacts; gives what was acknowledged.
-struct History {
-  explicit History(uint64_t seed) : random(seed) {}
-  Random random;
-  HardState hard;
-  std::vector<Entry> entries;  // Acknowledged, behind the snapshot.
-  Snapshot snapshot = *First();
-  HardState next_hard;  // What the last write was about, acknowledged or not.
-  std::vector<Entry> next_entries;
-  Snapshot next_snapshot = *First();
-
-  absl::Status Write(Wal& wal) {
-    next_hard = hard;
-    next_entries = entries;
-    next_snapshot = snapshot;
-    if (random.Below(8) == 0 && !entries.empty()) return Compact(wal);
-    Ready ready;
-    ++next_hard.term;
-    const size_t keep = entries.empty() ? 0 : entries.size() - random.Below(2);
-    next_entries.resize(keep);
-    for (uint64_t i = random.Below(3) + 1; i > 0; --i) {
-      Entry entry{.term = next_hard.term,
-                  .index = snapshot.index + next_entries.size() + 1,
-                  .kind = EntryKind::kCommand,
-                  .data = std::string(random.Below(700), static_cast<char>('a' + i))};
-      ready.entries.push_back(entry);
-      next_entries.push_back(std::move(entry));
-    }
-    ready.hard_state = next_hard;
-    ready.must_sync = true;
-    return Settle(wal.Write(ready));
-  }
-  absl::Status Compact(Wal& wal) {
-    const size_t upto = random.Below(entries.size()) + 1;
-    next_snapshot.index = entries[upto - 1].index;
-    next_snapshot.term = entries[upto - 1].term;
-    next_snapshot.state = std::string(random.Below(2000), 's');
-    next_entries.erase(next_entries.begin(), next_entries.begin() + static_cast<ptrdiff_t>(upto));
-    return Settle(wal.Compact(next_snapshot, next_entries));
-  }
-  absl::Status Settle(absl::Status status) {
-    if (status.ok()) Accept();
-    return status;
-  }
-  void Accept() {
-    hard = next_hard;
-    entries = next_entries;
-    snapshot = next_snapshot;
-  }
-  // Found may be what was acknowledged, or what was about to be.
-  std::string Judge(const Saved& found) {
-    const auto is = [&](const HardState& h, const std::vector<Entry>& e, const Snapshot& s) {
-      return found.hard == h && found.entries == e && *found.snapshot == s;
-    };
-    if (is(next_hard, next_entries, next_snapshot)) {
-      Accept();
-      return "";
-    }
-    if (is(hard, entries, snapshot)) return "";
-    return "found term " + std::to_string(found.hard.term) + " for " + std::to_string(hard.term) +
-           ", entries " + std::to_string(found.entries.size()) + " for " +
-           std::to_string(entries.size());
-  }
-};
-
 TEST(Wal, LosesNothingAcknowledgedWhereverThePowerFails) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
-    SimulatedDisk disk(seed);
-    History history(seed);
-    bool crash_again = true;
-    for (uint64_t at = 1; crash_again; ++at) {
-      auto opened = OpenOn(disk, 3000);
-      ASSERT_TRUE(opened.ok()) << "seed " << seed << " at " << at << ": " << opened.status();
-      ASSERT_EQ(history.Judge(opened->saved), "") << "seed " << seed << " at " << at;
-      disk.SetPowerFailsAfter(at % 60 + 1);
-      for (int i = 0; i < 12 && history.Write(*opened->wal).ok(); ++i) {
-      }
-      disk.Crash();
-      crash_again = at < 120;
-      // And while it is opened.
-      disk.SetPowerFailsAfter(at % 11 + 1);
-      (void)OpenOn(disk, 3000);
-      disk.Crash();
-    }
-  }
+  EXPECT_EQ(testing::FailPowerEverywhere(20), "");
 }
 
 TEST(Wal, AFullDiskRefusesAndGoesOnWhenThereIsRoom) {
   for (uint64_t space = 0; space < 3000; space += 37) {
     SimulatedDisk disk(space);
-    History history(space);
+    WalHistory history(space);
     auto opened = OpenOn(disk, 1000);
     ASSERT_TRUE(opened.ok());
     disk.SetSpace(space);
@@ -239,7 +150,7 @@ TEST(Wal, AFailedSyncEndsIt) {
   EXPECT_FALSE(opened->wal->Write(Writing({2, 1, 0}, {"2.2"})).ok());
   disk.SetSyncFails(false);
   EXPECT_FALSE(opened->wal->Write(Writing({2, 1, 0}, {"2.2"})).ok());
-  EXPECT_FALSE(opened->wal->Compact(*First(), {}).ok());
+  EXPECT_FALSE(opened->wal->Compact(*FirstSnapshot(), {}).ok());
   disk.Crash();
   auto again = OpenOn(disk);
   ASSERT_TRUE(again.ok()) << again.status();
@@ -269,31 +180,7 @@ TEST(Wal, ATornEndIsPassedOverAndTold) {
   }
 }
 
-TEST(Wal, DamageIsRefusedWithItsPlace) {
-  SimulatedDisk disk(1);
-  {
-    auto opened = OpenOn(disk);
-    ASSERT_TRUE(opened.ok());
-    ASSERT_TRUE(opened->wal->Write(Writing({1, 1, 0}, {"1.1", "2.1:a"})).ok());
-    ASSERT_TRUE(opened->wal->Write(Writing({2, 1, 0}, {"3.2:b", "4.2:c"})).ok());
-  }
-  for (const std::string& name : Names(disk)) {
-    const std::string path = kDirectory + "/" + name;
-    const std::string sound = *disk.Contents(path);
-    for (size_t bit = 0; bit < sound.size() * 8; ++bit) {
-      SimulatedDisk other(1);
-      CopyFiles(disk, other);
-      std::string damaged = sound;
-      damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
-      other.Put(path, damaged);
-      auto again = OpenOn(other);
-      ASSERT_FALSE(again.ok()) << path << ", bit " << bit << ": " << Log(again->saved);
-      ASSERT_EQ(again.status().code(), absl::StatusCode::kDataLoss);
-      ASSERT_NE(std::string(again.status().message()).find(path + " is damaged"),
-                std::string::npos);
-    }
-  }
-}
+TEST(Wal, DamageIsRefusedWithItsPlace) { EXPECT_EQ(testing::FlipEveryBit(), ""); }
 
 TEST(Wal, AMissingFileIsRefused) {
   SimulatedDisk disk(1);
