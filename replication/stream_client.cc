@@ -98,24 +98,20 @@ absl::Status StreamClient::WhyOver() {
 absl::StatusOr<LeaderSaid> StreamClient::Read() {
   LeaderMessage& message = wire_->message;
   if (!wire_->stream->Read(&message)) return WhyOver();
-  const bool first = !std::exchange(begun_, true);
-  if (first != !message.has_records()) return Damaged("words in a wrong order");
-  if (message.has_partial()) return StreamPartial{message.partial().history_id()};
+  if (message.has_partial()) {
+    return StreamPartial{message.partial().history_id(), message.partial().epoch()};
+  }
   if (message.has_full()) {
     const Full& full = message.full();
-    offset_ = static_cast<int64_t>(full.offset());
-    return StreamFull{full.history_id(), offset_, full.snapshot()};
+    return StreamFull{full.history_id(), static_cast<int64_t>(full.offset()), full.snapshot(),
+                      full.epoch()};
   }
   if (!message.has_records()) return Damaged("an unknown word");
   Records& records = *message.mutable_records();
   const auto offset = static_cast<int64_t>(records.offset());
-  if (offset_ >= 0 && offset != offset_) {
-    return Damaged(fmt::format("bytes at {} instead of {}", offset, offset_));
-  }
   if (persistence::Crc64(0, records.data()) != records.checksum()) {
     return Damaged(fmt::format("wrong checksum of bytes at {}", offset));
   }
-  offset_ = offset + static_cast<int64_t>(records.data().size());
   return StreamRecords{offset, std::move(*records.mutable_data()), records.epoch()};
 }
 

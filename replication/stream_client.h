@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The follower's end of a replication stream between Henge's nodes. Checks offsets and checksums:
-// what does not fit ends the stream.
+// The follower's side of a replication stream between Henge's nodes, as gRPC. Checks checksums;
+// whether what was said makes sense is FollowerEnd's to tell.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -25,8 +25,7 @@ class StreamClient {
 
   // Once, first.
   absl::Status Open(const StreamHello& hello);
-  // Waits for what the leader says next. One thread. The first is kPartial or kFull; records come
-  // in order, without gaps.
+  // Waits for what the leader says next. One thread.
   absl::StatusOr<LeaderSaid> Read();
   // One thread, which may be another. False: the stream is over.
   bool Send(const StreamAcknowledgement& acknowledgement);
@@ -40,8 +39,6 @@ class StreamClient {
   struct Wire;
   absl::Status WhyOver();
   std::unique_ptr<Wire> wire_;
-  bool begun_ = false;
-  int64_t offset_ = -1;  // Of the records that are next; -1: of the first, whatever it is.
 };
 
 }  // namespace henge::replication

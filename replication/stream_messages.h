@@ -35,11 +35,13 @@ struct StreamAcknowledgement {
 
 struct StreamPartial {
   std::string history_id;
+  uint64_t epoch = 0;
 };
 struct StreamFull {
   std::string history_id;
   int64_t offset = 0;
   uint64_t snapshot = 0;
+  uint64_t epoch = 0;
 };
 struct StreamRecords {
   int64_t offset = 0;

@@ -57,6 +57,7 @@ class ServedStream final : public FollowerStream {
   bool Send(const StreamPartial& partial) override {
     LeaderMessage message;
     message.mutable_partial()->set_history_id(partial.history_id);
+    message.mutable_partial()->set_epoch(partial.epoch);
     return stream_.Write(message);
   }
   bool Send(const StreamFull& full) override {
@@ -64,6 +65,7 @@ class ServedStream final : public FollowerStream {
     message.mutable_full()->set_history_id(full.history_id);
     message.mutable_full()->set_offset(static_cast<uint64_t>(full.offset));
     message.mutable_full()->set_snapshot(full.snapshot);
+    message.mutable_full()->set_epoch(full.epoch);
     return stream_.Write(message);
   }
   bool SendRecords(int64_t offset, uint64_t epoch, std::string_view data) override {

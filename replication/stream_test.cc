@@ -8,6 +8,7 @@
 
 #include "henge/replication.grpc.pb.h"
 #include "persistence/rdb/crc64.h"
+#include "replication/follower_end.h"
 #include "replication/stream_client.h"
 #include "replication/stream_server.h"
 
@@ -148,7 +149,16 @@ absl::Status Believed(std::vector<LeaderMessage> messages) {
   const Served served(liar);
   StreamClient client("127.0.0.1", served.port());
   absl::Status status = client.Open({});
-  while (status.ok()) status = client.Read().status();
+  FollowerEnd end({}, 0);
+  while (status.ok()) {
+    const auto said = client.Read();
+    status = said.status();
+    if (!said.ok()) break;
+    if (const auto* full = std::get_if<StreamFull>(&*said)) status = end.OnFull(*full, 0);
+    if (const auto* records = std::get_if<StreamRecords>(&*said)) {
+      status = end.OnRecords(records->offset, records->data.size(), records->epoch, 0).status();
+    }
+  }
   return status;
 }
 

@@ -47,6 +47,10 @@ void FollowerFeed::Acknowledge(int64_t offset, int64_t durable_offset, UnixMilli
   heard_at_.store(now, std::memory_order_relaxed);
 }
 
+bool FollowerFeed::IsSilent(UnixMillis now, int64_t timeout_ms) const {
+  return state() == State::kOnline && !plain() && now - heard_at() > timeout_ms;
+}
+
 std::unique_ptr<persistence::JournalReader> FollowerFeed::AttachReader(Lsn from) {
   const uint64_t limit = node_.limits().replica_output.hard.load(std::memory_order_relaxed);
   return node_.journaling().journal().Attach({.mandatory = false,
@@ -65,14 +69,27 @@ absl::StatusOr<std::shared_ptr<SyncSource>> FollowerFeed::JoinSource() {
       if (absl::Status status = SayAlive(); !status.ok()) return status;
       continue;
     }
-    reader_ = AttachReader(source->position().lsn);
+    const SyncSource::Position& position = source->position();
+    reader_ = AttachReader(position.lsn);
+    absl::Status status = absl::AbortedError("what follows the snapshot is not kept");
     if (reader_ != nullptr) {
+      status = node_.replication().Look(
+          [&](const replication::Holding& holding) { return OnSource(position, holding); });
+    }
+    if (status.ok()) {
       source->NoteJoined();
       return source;
     }
+    if (!absl::IsAborted(status)) return status;
     node_.replication().DropSource(source);
   }
   return Stopped();
+}
+
+absl::Status FollowerFeed::OnSource(const SyncSource::Position& position,
+                                    const replication::Holding& holding) {
+  if (position.history_id == holding.history.id()) return absl::OkStatus();
+  return absl::AbortedError("the snapshot is of another history");
 }
 
 absl::Status FollowerFeed::CopySnapshot(SyncSource& source,

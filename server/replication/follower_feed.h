@@ -17,6 +17,7 @@
 #include "base/types.h"
 #include "commands/client_state.h"
 #include "persistence/journal/journal_reader.h"
+#include "replication/leader_end.h"
 #include "server/replication/sync_source.h"
 #include "server/replication/wake_bell.h"
 
@@ -45,6 +46,8 @@ class FollowerFeed {
   std::unique_ptr<persistence::JournalReader> AttachReader(Lsn from);
 
   virtual void Acknowledge(int64_t offset, int64_t durable_offset, UnixMillis now);
+  // Whether it should have said something since.
+  virtual bool IsSilent(UnixMillis now, int64_t timeout_ms) const;
 
   ClientId id() const { return id_; }
   const std::string& address() const { return address_; }
@@ -61,6 +64,9 @@ class FollowerFeed {
   static absl::Status Stopped() { return absl::CancelledError("the connection is closed"); }
   // Waits until there is a snapshot that has begun, and the journal from there on.
   absl::StatusOr<std::shared_ptr<SyncSource>> JoinSource();
+  // Whether this snapshot is of what the node has. kAborted: no more, another one is needed.
+  virtual absl::Status OnSource(const SyncSource::Position& position,
+                                const replication::Holding& holding);
   // Gives all of the snapshot to `send`: while it is written, or, without repl-diskless-sync,
   // after.
   absl::Status CopySnapshot(SyncSource& source,

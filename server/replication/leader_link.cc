@@ -127,19 +127,21 @@ absl::Status LeaderLink::FollowStream(const replication::FollowerProtocol::Invit
   const Settings& settings = node_.parameters();
   const auto announced = static_cast<int>(settings.replica_announce_port.load());
   status_.streams.store(true);
-  StreamLink stream(node_, number_, host_, invitation.port, status_);
+  StreamLink stream(node_, number_, host_, invitation.port,
+                    {.token = invitation.token,
+                     .epoch = node_.replication().epochs().newest,
+                     .history_id = me.history_id,
+                     .next_offset = me.next_offset,
+                     .rdb_version = persistence::kRdbNewestVersion,
+                     .port = announced != 0 ? announced : node_.options().listen.port,
+                     .address = settings.replica_announce_ip.load()},
+                    status_);
   {
     const std::lock_guard lock(mu_);
     if (stop_.load()) return absl::CancelledError("it is not followed any more");
     stream_ = &stream;
   }
-  const absl::Status status =
-      stream.Run({.token = invitation.token,
-                  .history_id = me.history_id,
-                  .next_offset = me.next_offset,
-                  .rdb_version = persistence::kRdbNewestVersion,
-                  .port = announced != 0 ? announced : node_.options().listen.port,
-                  .address = settings.replica_announce_ip.load()});
+  const absl::Status status = stream.Run();
   {
     const std::lock_guard lock(mu_);
     stream_ = nullptr;
@@ -151,7 +153,7 @@ absl::Status LeaderLink::FollowStream(const replication::FollowerProtocol::Invit
 void LeaderLink::CheckTimeout(UnixMillis now) {
   const int64_t timeout_ms = node_.parameters().repl_timeout.load() * 1000;
   const std::lock_guard lock(mu_);
-  if (stream_ != nullptr && now - status_.last_heard.load() > timeout_ms) stream_->Cancel();
+  if (stream_ != nullptr) stream_->CheckTimeout(now, timeout_ms);
 }
 
 absl::Status LeaderLink::Connect() {

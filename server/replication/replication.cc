@@ -280,8 +280,7 @@ void Replication::Tick(UnixMillis now) {
     if (link_ != nullptr) link_->CheckTimeout(now);
     const int64_t timeout_ms = settings.repl_timeout.load() * 1000;
     for (const auto& feed : feeds_) {
-      const bool online = feed->state() == FollowerFeed::State::kOnline && !feed->plain();
-      if (online && now - feed->heard_at() > timeout_ms) {
+      if (feed->IsSilent(now, timeout_ms)) {
         LogWarning("Disconnecting timedout replica",
                    {{"replica", feed->address()}, {"port", feed->port()}});
         feed->Break();

@@ -26,6 +26,7 @@
 #include "persistence/load/rdb_loader.h"
 #include "replication/follower_protocol.h"
 #include "replication/history.h"
+#include "replication/leader_end.h"
 #include "server/replication/acknowledgements.h"
 #include "server/replication/apply_lanes.h"
 #include "server/replication/failover.h"
@@ -100,6 +101,9 @@ class Replication final : public commands::ReplicationService {
                            replication::FollowerStream& stream);
   // and the snapshot that was announced to it.
   absl::Status SendSnapshot(ClientId follower, absl::FunctionRef<bool(std::string_view)> send);
+  // Gives what this node has of its history, which stays so meanwhile. The callee takes no lock but
+  // its own.
+  absl::Status Look(absl::FunctionRef<absl::Status(const replication::Holding&)> look) const;
   // The moment of a full sync: where it stands, and somebody who holds the journal from there on.
   // REQUIRES: every shard is locked.
   std::unique_ptr<persistence::JournalReader> BeginSync(SyncSource::Position& position);
@@ -136,12 +140,21 @@ class Replication final : public commands::ReplicationService {
   // The link's thread, as the rest. All data is replaced by the file's.
   absl::Status Load(uint64_t link, const std::string& path, std::string_view history_id,
                     int64_t offset);
+  // The data is what a leader of that epoch says it is.
+  void AdoptEpoch(uint64_t link, uint64_t epoch);
   // False: it is not followed any more.
   bool Continue(uint64_t link, std::string_view history_id);
-  // How much of the history is applied, and on the disk; -1: there is no file.
+  // How much of the history is applied, and on the disk; -1: there is no file. Of this link's
+  // leader only if it is still followed afterwards.
   std::pair<int64_t, int64_t> AppliedOffsets() const;
   void NoteRefused(const absl::Status& status);
   OwnKeys& own_keys() { return own_keys_; }
+
+  // --- Epochs, which only clusters give: 0 elsewhere
+  // ----------------------------------------------
+  replication::Epochs epochs() const { return {epoch_.load(), newest_epoch_.load()}; }
+  // Somebody knows of it. Who has data of an older one serves no followers any more.
+  void LearnEpoch(uint64_t epoch);
 
   struct FollowerReport {
     ClientId id = 0;
@@ -175,6 +188,7 @@ class Replication final : public commands::ReplicationService {
   Report report() const;
   int64_t offset() const;
   int64_t OffsetOf(Lsn lsn) const { return static_cast<int64_t>(lsn) + shift_.load(); }
+  Lsn LsnOfOffset(int64_t offset) const { return static_cast<Lsn>(offset - shift_.load()); }
   size_t followers() const;
   bool writes_snapshot() const;  // For a full sync.
   uint64_t full_syncs() const { return full_syncs_.load(); }
@@ -185,13 +199,14 @@ class Replication final : public commands::ReplicationService {
   }
 
  private:
-  // The reader of a follower that can go on from where it was, and what the history is called here;
-  // or null.
-  std::unique_ptr<persistence::JournalReader> TryPartial(const SyncRequest& request,
-                                                         FollowerFeed& feed,
-                                                         std::string& history_id);
-  std::string RefuseFollowers() const;
+  // With the mutex held, as what these decide is true no longer than that:
+  replication::Holding HoldingLocked() const;
   void AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial);
+  void NotePartialRefused(const SyncRequest& request);
+  // The reader of a follower that can go on from where it was; or null.
+  std::unique_ptr<persistence::JournalReader> TryPartial(const SyncRequest& request,
+                                                         FollowerFeed& feed);
+  std::string RefuseFollowers() const;
   void BeginFollowing(std::string_view host, int port, bool failover);
   // Whether the file, of a leader that is not known, would leave this node without its data.
   bool WouldEmpty(uint64_t link, const std::string& path, std::string_view history_id) const;
@@ -218,6 +233,8 @@ class Replication final : public commands::ReplicationService {
   std::atomic<int64_t> shift_{0};      // An offset minus its LSN.
   std::atomic<Lsn> history_begin_{0};  // The journal before it is of another history.
   std::atomic<DbIndex> stream_db_{0};  // Changes with the gate of moments held.
+  std::atomic<uint64_t> epoch_{0};     // Of the leader whose data this is.
+  std::atomic<uint64_t> newest_epoch_{0};
   std::atomic<uint64_t> link_number_{0};
   std::atomic<uint64_t> trusted_link_{0};  // Made by hand, and not up yet: whatever it has goes.
   std::atomic<uint64_t> full_syncs_{0};

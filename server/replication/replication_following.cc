@@ -121,6 +121,12 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
   return IsCurrent(link) ? absl::OkStatus() : stale;
 }
 
+void Replication::AdoptEpoch(uint64_t link, uint64_t epoch) {
+  LearnEpoch(epoch);
+  const std::lock_guard lock(mu_);
+  if (IsCurrent(link)) epoch_.store(std::max(epoch_.load(), epoch));
+}
+
 bool Replication::Continue(uint64_t link, std::string_view history_id) {
   store::LockSet locks(node_.store());
   locks.AddAll();

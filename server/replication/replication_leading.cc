@@ -45,7 +45,6 @@ void Replication::AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial) 
   LogNotice(
       partial ? "Partial resynchronization request accepted" : "Full resync requested by replica",
       {{"replica", feed->address()}, {"port", feed->port()}});
-  const std::lock_guard lock(mu_);
   if (feeds_.empty()) pinged_at_ = SystemClock().NowMillis();  // The first is a period away.
   feeds_.push_back(std::move(feed));
   alone_since_ = 0;
@@ -64,10 +63,14 @@ std::string Replication::ServeFollower(commands::ClientState& client, const Sync
                                           /*plain=*/!request.partial);
   std::string history_id;
   std::unique_ptr<JournalReader> reader;
-  if (request.partial) reader = TryPartial(request, *feed, history_id);
   client.client_class.store(ClientClass::kReplica, std::memory_order_relaxed);
   Session::Of(client).connection().HoldOutput();  // Only the feed writes from here on.
-  AddFollower(feed, reader != nullptr);
+  {
+    const std::lock_guard lock(mu_);
+    history_id = history_.id();
+    if (request.partial) reader = TryPartial(request, *feed);
+    AddFollower(feed, reader != nullptr);
+  }
   if (reader == nullptr) {
     feed->StartFull();
   } else {
@@ -94,13 +97,21 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
   const auto feed = std::make_shared<StreamFeed>(
       node_, node_.clients().NextId(), traits,
       hello.address.empty() ? HostOf(stream.peer()) : hello.address, stream);
-  std::string history_id;
-  const std::string_view history =
-      hello.history_id.empty() ? std::string_view("?") : std::string_view(hello.history_id);
-  const SyncRequest request{true, history, hello.next_offset};
-  std::unique_ptr<JournalReader> reader = TryPartial(request, *feed, history_id);
-  AddFollower(feed, reader != nullptr);
-  absl::Status status = feed->Serve(history_id, std::move(reader));
+  absl::Status status;
+  {
+    const std::lock_guard lock(mu_);
+    const auto resync = feed->OnHello(hello, HoldingLocked());
+    status = resync.status();
+    if (resync.ok()) {
+      const bool partial = *resync == replication::Resync::kPartial;
+      if (!partial && !hello.history_id.empty()) {
+        NotePartialRefused({true, hello.history_id, hello.next_offset});
+      }
+      AddFollower(feed, partial);
+    }
+  }
+  LearnEpoch(hello.epoch);
+  if (status.ok()) status = feed->Serve();
   OnClosed(feed->id());
   LogWarning(
       "Connection with replica lost",
@@ -121,26 +132,44 @@ absl::Status Replication::SendSnapshot(ClientId follower,
   return feed->SendSnapshot(send);
 }
 
+replication::Holding Replication::HoldingLocked() const {
+  const Lsn begin = std::max(node_.journaling().journal().begin(), history_begin_.load());
+  return {.history = history_,
+          .begin = OffsetOf(begin),
+          .end = offset(),
+          .keeps = node_.journaling().replicating(),
+          .epochs = epochs()};
+}
+
+absl::Status Replication::Look(
+    absl::FunctionRef<absl::Status(const replication::Holding&)> look) const {
+  const std::lock_guard lock(mu_);
+  return look(HoldingLocked());
+}
+
 std::unique_ptr<JournalReader> Replication::TryPartial(const SyncRequest& request,
-                                                       FollowerFeed& feed,
-                                                       std::string& history_id) {
+                                                       FollowerFeed& feed) {
   std::unique_ptr<JournalReader> reader;
-  {
-    const std::lock_guard lock(mu_);
-    const int64_t wanted = request.next_offset - 1;
-    history_id = history_.id();
-    if (node_.journaling().replicating() &&
-        history_.Includes(request.history_id, request.next_offset, offset()) &&
-        wanted >= OffsetOf(history_begin_.load())) {
-      reader = feed.AttachReader(static_cast<Lsn>(wanted - shift_.load()));
-    }
+  if (ChooseResync(HoldingLocked(), request.history_id, request.next_offset) ==
+      replication::Resync::kPartial) {
+    reader = feed.AttachReader(LsnOfOffset(request.next_offset - 1));
   }
-  if (reader == nullptr && request.history_id != "?") {
-    partial_refusals_.fetch_add(1);
-    LogNotice("Partial resynchronization not accepted: the history differs, or is not kept so far",
-              {{"asked", request.history_id}, {"offset", request.next_offset}});
-  }
+  if (reader == nullptr && request.history_id != "?") NotePartialRefused(request);
   return reader;
+}
+
+void Replication::NotePartialRefused(const SyncRequest& request) {
+  partial_refusals_.fetch_add(1);
+  LogNotice("Partial resynchronization not accepted: the history differs, or is not kept so far",
+            {{"asked", request.history_id}, {"offset", request.next_offset}});
+}
+
+void Replication::LearnEpoch(uint64_t epoch) {
+  uint64_t known = newest_epoch_.load();
+  while (known < epoch && !newest_epoch_.compare_exchange_weak(known, epoch)) {
+  }
+  if (known >= epoch) return;
+  LogNotice("There is a newer epoch", {{"epoch", epoch}, {"data", epoch_.load()}});
 }
 
 void Replication::Acknowledge(commands::ClientState& client, int64_t offset,

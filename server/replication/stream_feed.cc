@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/strings.h"
 #include "server/node.h"
 
 namespace henge::server {
@@ -29,17 +30,29 @@ void StreamFeed::Break() {
   if (stream_ != nullptr) stream_->Cancel();
 }
 
-absl::Status StreamFeed::Serve(std::string_view history_id,
-                               std::unique_ptr<persistence::JournalReader> reader) {
+absl::StatusOr<replication::Resync> StreamFeed::OnHello(const replication::StreamHello& hello,
+                                                        const replication::Holding& holding) {
+  const std::lock_guard lock(mu_);
+  auto resync = end_.OnHello(hello, holding, SystemClock().NowMillis());
+  if (!resync.ok() || *resync == replication::Resync::kFull) return resync;
+  reader_ = AttachReader(node_.replication().LsnOfOffset(hello.next_offset - 1));
+  if (reader_ == nullptr) {
+    end_.OnPlaceLost();
+    return replication::Resync::kFull;
+  }
+  partial_ = end_.Greeting(holding);
+  return resync;
+}
+
+absl::Status StreamFeed::Serve() {
   const ThreadMemory memory;
   replication::FollowerStream& stream = *stream_;
-  reader_ = std::move(reader);
   absl::Status status;
   if (reader_ == nullptr) {
     status = BeginFull();
   } else {
     set_state(State::kOnline);
-    if (!stream.Send(replication::StreamPartial{std::string(history_id)})) status = Stopped();
+    if (!stream.Send(partial_)) status = Stopped();
   }
   std::thread acknowledgements([this] { ReadAcknowledgements(); });
   if (status.ok()) status = FollowJournal();
@@ -57,14 +70,24 @@ absl::Status StreamFeed::Serve(std::string_view history_id,
 absl::Status StreamFeed::BeginFull() {
   auto source = JoinSource();
   if (!source.ok()) return source.status();
-  const SyncSource::Position& position = (*source)->position();
-  online_from_.store(position.offset);
   {
     const std::lock_guard lock(mu_);
     source_ = *source;
   }
-  const replication::StreamFull full{position.history_id, position.offset, id()};
-  return stream_->Send(full) ? absl::OkStatus() : Stopped();
+  return stream_->Send(full_) ? absl::OkStatus() : Stopped();
+}
+
+absl::Status StreamFeed::OnSource(const SyncSource::Position& position,
+                                  const replication::Holding& holding) {
+  const std::lock_guard lock(mu_);
+  auto full = end_.OnSnapshot(position.history_id, position.offset, id(), holding);
+  if (full.ok()) full_ = *std::move(full);
+  return full.status();
+}
+
+bool StreamFeed::IsSilent(UnixMillis now, int64_t timeout_ms) const {
+  const std::lock_guard lock(mu_);
+  return end_.IsSilent(now, timeout_ms);
 }
 
 absl::Status StreamFeed::SendSnapshot(absl::FunctionRef<bool(std::string_view)> send) {
@@ -80,21 +103,36 @@ absl::Status StreamFeed::SendSnapshot(absl::FunctionRef<bool(std::string_view)> 
 
 void StreamFeed::ReadAcknowledgements() {
   while (const std::optional<StreamAcknowledgement> heard = stream_->Read()) {
-    if (state() != State::kOnline && heard->applied >= online_from_.load()) {
-      set_state(State::kOnline);
-      LogNotice("Synchronization with replica succeeded",
-                {{"replica", address()}, {"port", port()}});
-      const std::lock_guard lock(mu_);
-      source_ = nullptr;
-    }
+    if (!OnAcknowledgement(*heard)) break;
     node_.replication().Acknowledge(id(), heard->applied, heard->durable);
   }
   FollowerFeed::Stop();
 }
 
+bool StreamFeed::OnAcknowledgement(const StreamAcknowledgement& said) {
+  const std::lock_guard lock(mu_);
+  const absl::Status status = end_.OnAcknowledgement(said, SystemClock().NowMillis());
+  if (!status.ok()) {
+    LogWarning("A replica says what can't be",
+               {{"replica", address()}, {"port", port()}, {"what", Std(status.message())}});
+    return false;
+  }
+  if (state() == State::kOnline) return true;
+  set_state(State::kOnline);
+  source_ = nullptr;
+  LogNotice("Synchronization with replica succeeded", {{"replica", address()}, {"port", port()}});
+  return true;
+}
+
 absl::Status StreamFeed::SendJournal(Lsn lsn, std::string_view bytes) {
-  const bool sent = stream_->SendRecords(node_.replication().OffsetOf(lsn), 0, bytes);
-  return sent ? absl::OkStatus() : Stopped();
+  const int64_t offset = node_.replication().OffsetOf(lsn);
+  absl::StatusOr<uint64_t> epoch;
+  {
+    const std::lock_guard lock(mu_);
+    epoch = end_.OnRecords(offset, bytes.size(), node_.replication().epochs());
+  }
+  if (!epoch.ok()) return epoch.status();
+  return stream_->SendRecords(offset, *epoch, bytes) ? absl::OkStatus() : Stopped();
 }
 
 }  // namespace henge::server

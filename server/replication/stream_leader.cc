@@ -72,9 +72,6 @@ bool StreamLeader::Knows(std::string_view token, bool used) {
 
 absl::Status StreamLeader::OnFollow(const replication::StreamHello& hello,
                                     replication::FollowerStream& stream) {
-  if (hello.version != replication::kStreamVersion) {
-    return absl::UnimplementedError("another version of the protocol");
-  }
   if (!hello.group.empty()) return absl::NotFoundError("there is no such replica group here");
   if (!Knows(hello.token, /*used=*/false)) {
     LogWarning("A stream was asked for with a token that is not ours", {{"peer", stream.peer()}});

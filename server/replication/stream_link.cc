@@ -2,13 +2,12 @@
 #include "server/replication/stream_link.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <thread>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -28,17 +27,22 @@ using replication::StreamRecords;
 
 namespace {
 
-constexpr auto kAcknowledgePeriod = std::chrono::milliseconds(1000);
-// What the disk has is looked for more often, while it lacks something.
-constexpr auto kDurablePeriod = std::chrono::milliseconds(5);
-constexpr int kQuietPeriods = kAcknowledgePeriod / kDurablePeriod;
 constexpr int64_t kBetweenMicros = 100;  // As for records: FollowerFeed.
 constexpr size_t kPiece = 256 * 1024;
 
+UnixMillis Now() { return SystemClock().NowMillis(); }
+
 }  // namespace
 
-StreamLink::StreamLink(Node& node, uint64_t link, std::string host, int port, LinkStatus& status)
-    : node_(node), link_(link), status_(status), client_(host, port), intake_(node, link) {}
+StreamLink::StreamLink(Node& node, uint64_t link, std::string host, int port,
+                       replication::StreamHello hello, LinkStatus& status)
+    : node_(node),
+      link_(link),
+      status_(status),
+      client_(host, port),
+      intake_(node, link),
+      hello_(std::move(hello)),
+      end_(hello_, Now()) {}
 
 StreamLink::~StreamLink() {
   if (spool_fd_ >= 0) close(spool_fd_);
@@ -46,33 +50,41 @@ StreamLink::~StreamLink() {
 
 void StreamLink::Cancel() { client_.Cancel(); }
 
-absl::Status StreamLink::Run(const replication::StreamHello& hello) {
-  token_ = hello.token;
-  if (absl::Status status = client_.Open(hello); !status.ok()) return status;
-  absl::StatusOr<replication::LeaderSaid> first = client_.Read();
-  if (!first.ok()) return first.status();
-  answered_ = true;
-  status_.last_heard.store(SystemClock().NowMillis());
-  std::thread snapshot;
-  std::thread acknowledgements([this] { Acknowledge(); });
-  absl::Status status;
-  if (const auto* partial = std::get_if<StreamPartial>(&*first)) {
-    has_data_ = true;
-    if (node_.replication().Continue(link_, partial->history_id)) {
-      LogNotice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
-                {{"history", partial->history_id}});
-      received_.store(node_.replication().offset());
-      GoUp();
-    } else {
-      status = absl::CancelledError("it is not followed any more");
-    }
-  } else if (auto* full = std::get_if<StreamFull>(&*first)) {
-    received_.store(full->offset);
-    snapshot = std::thread([this, full = *full] { FetchSnapshot(full); });
+void StreamLink::CheckTimeout(UnixMillis now, int64_t timeout_ms) {
+  const std::unique_lock lock(mu_, std::try_to_lock);  // Who holds it is alive.
+  if (lock.owns_lock() && end_.IsSilent(now, timeout_ms)) Cancel();
+}
+
+template <typename Said>
+auto StreamLink::Hear(Said said) -> decltype(said()) {
+  Replication& replication = node_.replication();
+  end_.Learn(replication.epochs().newest);
+  auto heard = said();
+  if (end_.newest_epoch() > replication.epochs().newest) {
+    replication.LearnEpoch(end_.newest_epoch());
   }
+  return heard;
+}
+
+void StreamLink::AdoptEpoch() {
+  uint64_t epoch;
+  {
+    const std::lock_guard lock(mu_);
+    epoch = end_.epoch();
+  }
+  if (epoch != node_.replication().epochs().data) node_.replication().AdoptEpoch(link_, epoch);
+}
+
+absl::Status StreamLink::Run() {
+  if (absl::Status status = client_.Open(hello_); !status.ok()) return status;
+  absl::StatusOr<replication::LeaderSaid> first = client_.Read();
+  answered_ = first.ok() || absl::IsFailedPrecondition(first.status());
+  if (!first.ok()) return first.status();
+  std::thread acknowledgements([this] { Acknowledge(); });
+  absl::Status status = OnFirst(*first);
   if (status.ok()) status = Follow();
   client_.Cancel();
-  if (snapshot.joinable()) snapshot.join();
+  if (snapshot_.joinable()) snapshot_.join();
   {
     const std::lock_guard lock(mu_);
     over_ = true;
@@ -83,38 +95,68 @@ absl::Status StreamLink::Run(const replication::StreamHello& hello) {
   return status;
 }
 
+absl::Status StreamLink::OnFirst(const replication::LeaderSaid& said) {
+  status_.last_heard.store(Now());
+  if (const auto* partial = std::get_if<StreamPartial>(&said)) {
+    {
+      // Nothing is acknowledged before the data has the leader's name: what is asked then is older.
+      const std::lock_guard lock(mu_);
+      absl::Status status = Hear([&] { return end_.OnPartial(*partial, Now()); });
+      if (!status.ok()) return status;
+    }
+    if (!node_.replication().Continue(link_, partial->history_id)) {
+      return absl::CancelledError("it is not followed any more");
+    }
+    LogNotice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
+              {{"history", partial->history_id}});
+    AdoptEpoch();
+    GoUp();
+    return absl::OkStatus();
+  }
+  if (const auto* full = std::get_if<StreamFull>(&said)) {
+    const std::lock_guard lock(mu_);
+    absl::Status status = Hear([&] { return end_.OnFull(*full, Now()); });
+    if (!status.ok()) return status;
+    full_ = *full;
+    snapshot_ = std::thread([this] { FetchSnapshot(); });
+    return absl::OkStatus();
+  }
+  return OnRecords(std::get<StreamRecords>(said));  // Which it refuses.
+}
+
 absl::Status StreamLink::Follow() {
   while (true) {
     absl::StatusOr<replication::LeaderSaid> said = client_.Read();
     if (!said.ok()) return said.status();
-    status_.last_heard.store(SystemClock().NowMillis());
+    status_.last_heard.store(Now());
     const auto* records = std::get_if<StreamRecords>(&*said);
-    if (records == nullptr) continue;
-    received_.fetch_add(static_cast<int64_t>(records->data.size()));
-    if (absl::Status status = OnRecords(records->data); !status.ok()) return status;
+    absl::Status status = records == nullptr ? OnFirst(*said) : OnRecords(*records);
+    if (!status.ok()) return status;
   }
 }
 
-absl::Status StreamLink::OnRecords(std::string_view bytes) {
+absl::Status StreamLink::OnRecords(const StreamRecords& records) {
   {
     const std::lock_guard lock(mu_);
-    if (!has_data_) {
+    const auto use = Hear(
+        [&] { return end_.OnRecords(records.offset, records.data.size(), records.epoch, Now()); });
+    if (!use.ok()) return use.status();
+    if (*use == replication::FollowerEnd::Use::kSpool) {
       if (spool_fd_ < 0) {
         auto file = OpenUnnamedFile("temp-spool");
         if (!file.ok()) return file.status();
         spool_fd_ = *file;
       }
-      spooled_ += bytes.size();
-      return WriteAll(spool_fd_, bytes);
+      return WriteAll(spool_fd_, records.data);
     }
   }
-  if (absl::Status status = intake_.Take(bytes); !status.ok()) return status;
+  if (absl::Status status = intake_.Take(records.data); !status.ok()) return status;
+  AdoptEpoch();
   NotifyApplied();
   return absl::OkStatus();
 }
 
 void StreamLink::GoUp() {
-  up_.store(true);
   status_.state.store(LinkStatus::State::kConnected);
   NotifyApplied();
 }
@@ -126,35 +168,36 @@ void StreamLink::NotifyApplied() {
 }
 
 void StreamLink::Acknowledge() {
-  int64_t told = -1;
   int64_t sent_at = 0;
-  bool disk_lags = false;
-  for (int quiet = 0;; ++quiet) {
+  while (true) {
     {
       std::unique_lock lock(mu_);
-      changed_.wait_for(lock, disk_lags ? kDurablePeriod : kAcknowledgePeriod,
-                        [this] { return applied_more_ || over_; });
-      if (std::exchange(applied_more_, false) || !disk_lags) quiet = 0;
+      const std::chrono::milliseconds wait(end_.UntilAcknowledgement(Now()));
+      changed_.wait_for(lock, wait, [this] { return applied_more_ || over_; });
       if (over_) return;
+      applied_more_ = false;
     }
-    if (!up_.load()) continue;
+    if (status_.state.load() != LinkStatus::State::kConnected) continue;
     if (const int64_t since = SystemClock().MonotonicMicros() - sent_at; since < kBetweenMicros) {
       std::this_thread::sleep_for(std::chrono::microseconds(kBetweenMicros - since));
     }
     const auto [applied, durable] = node_.replication().AppliedOffsets();
-    disk_lags = durable >= 0 && durable < applied;
-    if (quiet % kQuietPeriods != 0 && durable == told) continue;  // There is nothing new.
-    told = durable;
-    sent_at = SystemClock().MonotonicMicros();
-    if (!client_.Send({.received = received_.load(), .applied = applied, .durable = durable})) {
-      return;
+    // If not, that may be of a history of this node's own.
+    if (!node_.replication().IsCurrent(link_)) return;
+    std::optional<replication::StreamAcknowledgement> said;
+    {
+      const std::lock_guard lock(mu_);
+      said = end_.Acknowledge(applied, durable, Now());
     }
+    if (!said) continue;
+    sent_at = SystemClock().MonotonicMicros();
+    if (!client_.Send(*said)) return;
   }
 }
 
-void StreamLink::FetchSnapshot(const StreamFull& full) {
+void StreamLink::FetchSnapshot() {
   const ThreadMemory memory;
-  absl::Status status = InBackground<absl::Status>([&] { return LoadSnapshot(full); });
+  absl::Status status = InBackground<absl::Status>([&] { return LoadSnapshot(); });
   if (status.ok()) status = DrainSpool();
   if (status.ok()) return;
   {
@@ -164,43 +207,64 @@ void StreamLink::FetchSnapshot(const StreamFull& full) {
   client_.Cancel();
 }
 
-absl::Status StreamLink::LoadSnapshot(const StreamFull& full) {
-  LogNotice("Full resync from master", {{"history", full.history_id}, {"offset", full.offset}});
+absl::Status StreamLink::LoadSnapshot() {
+  LogNotice("Full resync from master", {{"history", full_.history_id}, {"offset", full_.offset}});
   status_.state.store(LinkStatus::State::kSync);
   TemporaryFile file("temp-stream");
   if (absl::Status status = file.Open(); !status.ok()) return status;
-  absl::Status status = client_.ReadSnapshot(full.snapshot, token_, [&](std::string_view bytes) {
+  const auto take = [&](std::string_view bytes) {
     status_.payload_bytes.fetch_add(static_cast<int64_t>(bytes.size()));
-    status_.last_heard.store(SystemClock().NowMillis());
+    status_.last_heard.store(Now());
+    {
+      const std::lock_guard lock(mu_);
+      end_.OnSnapshotBytes(Now());
+    }
     return file.Append(bytes);
-  });
+  };
+  absl::Status status = client_.ReadSnapshot(full_.snapshot, hello_.token, take);
+  if (status.ok()) {
+    const std::lock_guard lock(mu_);
+    status = Hear([&] { return end_.OnSnapshot(); });
+  }
   if (!status.ok()) return status;
   LogNotice("MASTER <-> REPLICA sync: Loading DB in memory",
             {{"bytes", status_.payload_bytes.load()}});
-  return node_.replication().Load(link_, file.path(), full.history_id, full.offset);
+  status = node_.replication().Load(link_, file.path(), full_.history_id, full_.offset);
+  if (!status.ok()) return status;
+  AdoptEpoch();
+  const std::lock_guard lock(mu_);
+  return Hear([&] { return end_.OnLoaded(); });
 }
 
 // What came while the data was loaded; then records go straight in.
 absl::Status StreamLink::DrainSpool() {
-  std::vector<char> piece(kPiece);
-  uint64_t taken = 0;
+  std::vector<char> bytes(kPiece);
+  uint64_t drained = 0;
   while (true) {
-    uint64_t there;
+    absl::StatusOr<replication::FollowerEnd::Piece> piece;
     {
       const std::lock_guard lock(mu_);
-      there = spooled_;
-      has_data_ = taken == there;
-      if (has_data_) break;
+      piece = Hear([&] { return end_.NextSpooled(bytes.size()); });
     }
-    const size_t room = std::min<uint64_t>(piece.size(), there - taken);
-    const ssize_t n = pread(spool_fd_, piece.data(), room, static_cast<off_t>(taken));
-    if (n <= 0) return absl::ErrnoToStatus(errno, "the spool");
-    taken += static_cast<uint64_t>(n);
-    const absl::Status status = intake_.Take({piece.data(), static_cast<size_t>(n)});
+    if (!piece.ok()) return piece.status();
+    if (piece->size == 0) break;
+    drained += piece->size;
+    if (absl::Status status = ReadSpool(*piece, bytes.data()); !status.ok()) return status;
+    const absl::Status status = intake_.Take({bytes.data(), piece->size});
     if (!status.ok()) return status;
   }
-  LogNotice("MASTER <-> REPLICA sync: Finished with success", {{"records_meanwhile", taken}});
+  LogNotice("MASTER <-> REPLICA sync: Finished with success", {{"records_meanwhile", drained}});
   GoUp();
+  return absl::OkStatus();
+}
+
+absl::Status StreamLink::ReadSpool(const replication::FollowerEnd::Piece& piece, char* to) const {
+  for (uint64_t read = 0; read < piece.size;) {
+    const ssize_t n =
+        pread(spool_fd_, to + read, piece.size - read, static_cast<off_t>(piece.begin + read));
+    if (n <= 0) return absl::ErrnoToStatus(errno, "the spool");
+    read += static_cast<uint64_t>(n);
+  }
   return absl::OkStatus();
 }
 

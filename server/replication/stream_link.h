@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// StreamLink: one gRPC stream from a leader that is a Henge, as its follower.
+// StreamLink: one gRPC stream from a leader that is a Henge, as its follower. What is decided,
+// FollowerEnd decides; here are the threads, the files and the node.
 //
 //   stream ── records ──> applied; while there is no data yet, into a file (the spool)
 //   another call ── snapshot ──> file ──> store ──> then the spool
@@ -9,12 +10,13 @@
 
 #include <absl/status/status.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <thread>
 
+#include "replication/follower_end.h"
 #include "replication/stream_client.h"
 #include "server/replication/link_status.h"
 #include "server/replication/unit_intake.h"
@@ -25,26 +27,35 @@ class Node;
 
 class StreamLink {
  public:
-  StreamLink(Node& node, uint64_t link, std::string host, int port, LinkStatus& status);
+  StreamLink(Node& node, uint64_t link, std::string host, int port, replication::StreamHello hello,
+             LinkStatus& status);
   ~StreamLink();
   StreamLink(const StreamLink&) = delete;
   StreamLink& operator=(const StreamLink&) = delete;
 
   // Until the stream is over; why.
-  absl::Status Run(const replication::StreamHello& hello);
-  // Any thread.
+  absl::Status Run();
+  // Any thread, as the next.
   void Cancel();
+  // Ends it if nothing was heard for so long.
+  void CheckTimeout(UnixMillis now, int64_t timeout_ms);
   // Whether the leader has said anything.
   bool answered() const { return answered_; }
 
  private:
   absl::Status Follow();
-  absl::Status OnRecords(std::string_view bytes);
+  absl::Status OnFirst(const replication::LeaderSaid& said);
+  absl::Status OnRecords(const replication::StreamRecords& records);
+  // What the leader said, to the machine, which may have learnt an epoch. REQUIRES: the mutex.
+  template <typename Said>
+  auto Hear(Said said) -> decltype(said());
+  void AdoptEpoch();
   void Acknowledge();  // On its thread.
   void NotifyApplied();
-  void FetchSnapshot(const replication::StreamFull& full);  // On its thread.
-  absl::Status LoadSnapshot(const replication::StreamFull& full);
+  void FetchSnapshot();  // On its thread.
+  absl::Status LoadSnapshot();
   absl::Status DrainSpool();
+  absl::Status ReadSpool(const replication::FollowerEnd::Piece& piece, char* to) const;
   void GoUp();
 
   Node& node_;
@@ -52,18 +63,17 @@ class StreamLink {
   LinkStatus& status_;
   replication::StreamClient client_;
   UnitIntake intake_;  // Of whoever applies: one thread, then the other.
-  std::string token_;
+  const replication::StreamHello hello_;
   bool answered_ = false;
-  std::atomic<int64_t> received_{0};
-  std::atomic<bool> up_{false};  // Its data is the leader's.
+  replication::StreamFull full_;
+  std::thread snapshot_;
 
-  std::mutex mu_;  // Of all below.
+  std::mutex mu_;  // Of all below; held while something goes to the spool.
+  replication::FollowerEnd end_;
   std::condition_variable changed_;
   bool applied_more_ = false;
   bool over_ = false;
-  bool has_data_ = false;  // Records need not be kept for later.
   int spool_fd_ = -1;
-  uint64_t spooled_ = 0;
   absl::Status failure_;
 };
 

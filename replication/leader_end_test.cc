@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replication/leader_end.h"
+
+#include <gtest/gtest.h>
+
+namespace henge::replication {
+namespace {
+
+struct Had {
+  History history;
+  Holding At(int64_t begin, int64_t end, Epochs epochs = {}) const {
+    return {.history = history, .begin = begin, .end = end, .epochs = epochs};
+  }
+};
+
+LeaderEnd Greeted(const Had& had, int64_t next_offset) {
+  LeaderEnd end;
+  const auto resync =
+      end.OnHello({.history_id = had.history.id(), .next_offset = next_offset}, had.At(10, 100), 0);
+  EXPECT_TRUE(resync.ok());
+  return end;
+}
+
+TEST(LeaderEnd, GoesOnWhereAllIsKept) {
+  const Had had;
+  EXPECT_EQ(ChooseResync(had.At(10, 100), had.history.id(), 101), Resync::kPartial);
+  EXPECT_EQ(ChooseResync(had.At(10, 100), had.history.id(), 11), Resync::kPartial);
+  EXPECT_EQ(ChooseResync(had.At(10, 100), had.history.id(), 10), Resync::kFull);
+  EXPECT_EQ(ChooseResync(had.At(10, 100), had.history.id(), 102), Resync::kFull);
+  EXPECT_EQ(ChooseResync(had.At(10, 100), "", 0), Resync::kFull);
+  Holding holding = had.At(0, 100);
+  holding.keeps = false;
+  EXPECT_EQ(ChooseResync(holding, had.history.id(), 101), Resync::kFull);
+}
+
+TEST(LeaderEnd, RefusesWhoKnowsANewerEpochAndServesNobodyBehindOne) {
+  const Had had;
+  LeaderEnd end;
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(end.OnHello({.epoch = 4}, had.At(0, 0, {3, 3}), 0).status()));
+  EXPECT_EQ(end.heard_epoch(), 4u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      LeaderEnd().OnHello({.epoch = 3}, had.At(0, 0, {3, 4}), 0).status()));
+  EXPECT_TRUE(LeaderEnd().OnHello({.epoch = 3}, had.At(0, 0, {4, 4}), 0).ok());
+  LeaderEnd streams = Greeted(had, 101);
+  EXPECT_EQ(*streams.OnRecords(100, 5, {2, 2}), 2u);
+  EXPECT_TRUE(absl::IsFailedPrecondition(streams.OnRecords(105, 5, {2, 3}).status()));
+}
+
+TEST(LeaderEnd, SendsWithoutGaps) {
+  const Had had;
+  LeaderEnd end = Greeted(had, 51);
+  EXPECT_TRUE(end.OnRecords(50, 10, {}).ok());
+  EXPECT_TRUE(absl::IsInternal(end.OnRecords(61, 10, {}).status()));
+  EXPECT_EQ(end.next_offset(), 60);
+}
+
+TEST(LeaderEnd, SharesNoSnapshotOfAnotherName) {
+  const Had had;
+  LeaderEnd end;
+  EXPECT_EQ(*end.OnHello({}, had.At(0, 100), 0), Resync::kFull);
+  EXPECT_TRUE(absl::IsAborted(end.OnSnapshot("old", 80, 1, had.At(0, 100)).status()));
+  const auto full = end.OnSnapshot(had.history.id(), 90, 7, had.At(0, 100, {2, 2}));
+  ASSERT_TRUE(full.ok());
+  EXPECT_EQ(full->offset, 90);
+  EXPECT_EQ(full->epoch, 2u);
+  EXPECT_TRUE(end.OnRecords(90, 10, {2, 2}).ok()) << "records need not wait for the snapshot";
+}
+
+TEST(LeaderEnd, HearsNoNonsense) {
+  const Had had;
+  LeaderEnd end = Greeted(had, 51);
+  ASSERT_TRUE(end.OnRecords(50, 10, {}).ok());
+  EXPECT_TRUE(end.OnAcknowledgement({60, 55, 52}, 1).ok());
+  EXPECT_TRUE(absl::IsDataLoss(end.OnAcknowledgement({61, 61, -1}, 2)));
+  EXPECT_TRUE(absl::IsDataLoss(end.OnAcknowledgement({60, 49, -1}, 2)));
+  EXPECT_TRUE(absl::IsDataLoss(end.OnAcknowledgement({60, 55, 56}, 2)));
+  EXPECT_TRUE(absl::IsDataLoss(LeaderEnd().OnAcknowledgement({0, 0, -1}, 2)));
+  EXPECT_EQ(end.acknowledged(), 55);
+  EXPECT_EQ(end.durable(), 52);
+  EXPECT_FALSE(end.IsSilent(1001, 1000));
+  EXPECT_TRUE(end.IsSilent(1002, 1000));
+}
+
+}  // namespace
+}  // namespace henge::replication
