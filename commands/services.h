@@ -275,6 +275,8 @@ class ReplicationService {
   virtual std::string ServeFollower(ClientState& client, const SyncRequest& request) = 0;
   // What a follower says it has; of its file, too, if not negative.
   virtual void Acknowledge(ClientState& client, int64_t offset, int64_t durable_offset) = 0;
+  // Whether a FAILOVER is under way: who leads is not to be changed then.
+  virtual bool FailsOver() = 0;
   // From now on this node follows that one. False: it does already.
   virtual bool Follow(std::string_view host, int port) = 0;
   virtual void FollowNobody() = 0;
@@ -289,8 +291,8 @@ class ReplicationService {
   // A message was published here: followers' subscribers hear it, too.
   virtual void Publish(std::string_view command, std::string_view channel,
                        std::string_view message) = 0;
-  // Ends the links that are no client's connection: to the leader, or to followers. How many.
-  virtual int64_t KillLinks(bool leader) = 0;
+  // Ends the link to the leader, which is no client's connection. How many.
+  virtual int64_t KillLeaderLink() = 0;
   struct FailoverRequest {
     std::string host;  // Empty: to any follower.
     int port = 0;

@@ -235,6 +235,7 @@ constexpr Row kRows[] = {
     {"replica-serve-stale-data", ApplyReplication},
     {"replica-ignore-maxmemory", ApplyReplication},
     {"repl-backlog-size", ApplyReplication},
+    {"repl-backlog-disk-size", ApplyReplication},
     {"min-replicas-to-write", ApplyReplication},
     {"min-replicas-max-lag", ApplyReplication},
     {"write-concern", ApplyReplication},

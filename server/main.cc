@@ -114,6 +114,7 @@ int Serve(std::unique_ptr<Config> config, const std::optional<std::string>& file
   sigaddset(&signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // A file's limit is an error of who writes, as a full disk is.
 
   if (const absl::Status status = StartLog(settings, file, program); !status.ok()) {
     return Fail(status);

@@ -43,6 +43,7 @@ class Clients final : public commands::ClientsService {
     node_.clients().ForEach([&](Session& session) {
       if (!session.state().close_asap.load(std::memory_order_relaxed)) fn(session.state());
     });
+    node_.replication().ForEachStream(fn);
   }
 
   bool Kill(ClientId id) override {
@@ -52,7 +53,7 @@ class Clients final : public commands::ClientsService {
       found = !session.state().close_asap.exchange(true, std::memory_order_relaxed);
       call = session.blocked_call();
     });
-    if (!found) return false;
+    if (!found) return node_.replication().KillStream(id);
     if (call != nullptr) call->End();  // Nothing is given to it from now on.
     node_.clients().RunOn(
         id, [](Session& session) { session.connection().worker().Close(session.connection()); });

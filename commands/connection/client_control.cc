@@ -110,9 +110,8 @@ int64_t Kill(CommandContext& ctx, const KillFilter& filter) {
   }
   ReplicationService& replication = ctx.services.replication();
   if (filter.OnlyType(ClientType::kMaster) || NamesLeader(ctx, filter)) {
-    killed += replication.KillLinks(/*leader=*/true);
+    killed += replication.KillLeaderLink();
   }
-  if (filter.OnlyType(ClientType::kReplica)) killed += replication.KillLinks(/*leader=*/false);
   return killed;
 }
 

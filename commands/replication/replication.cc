@@ -34,6 +34,9 @@ void ReplicaOf(CommandContext& ctx, ArgReader& args) {
     return ctx.reply.Error("ERR REPLICAOF not allowed in cluster mode.");
   }
   ReplicationService& replication = ctx.services.replication();
+  if (replication.FailsOver()) {
+    return ctx.reply.Error("ERR REPLICAOF not allowed while failing over.");
+  }
   const std::string_view host = args.Next();
   const std::string_view port_text = args.Next();
   if (EqualsIgnoreCase(host, "no") && EqualsIgnoreCase(port_text, "one")) {

@@ -28,6 +28,7 @@ constexpr Parameter kRows[] = {
     Int("repl-ping-replica-period", "replication.ping-replica-period", At<&Settings::repl_ping_replica_period>, {1, kIntMax, 10}, 0, "Seconds between pings to replicas.").Alias("repl-ping-slave-period"),
     Int("repl-timeout", "replication.timeout", At<&Settings::repl_timeout>, {1, kIntMax, 60}, 0, "Seconds of silence after which the other end is gone."),
     Size("repl-backlog-size", "replication.backlog-size", At<&Settings::repl_backlog_size>, {1, kLongMax, kMb}, 0, "Bytes kept for replicas that were away."),
+    Size("repl-backlog-disk-size", "replication.backlog-disk-size", At<&Settings::repl_backlog_disk_size>, {0, kLongMax, 0}, 0, "Henge's: bytes of the stream kept on disk, too, for replicas that were away longer; 0 is none."),
     Int("repl-backlog-ttl", "replication.backlog-ttl", At<&Settings::repl_backlog_ttl>, {0, kLongMax, 3600}, 0, "Seconds the backlog outlives the last replica."),
     Bool("repl-grpc", "replication.grpc", At<&Settings::repl_grpc>, true, 0, "Henge's: between Henge's nodes replicate by gRPC streams, not by Redis's protocol."),
     Int("repl-grpc-port", "replication.grpc-port", At<&Settings::repl_grpc_port>, {0, 65535, 0}, kImmutable, "Henge's: port of these streams, opened when a follower asks; 0 is the client port plus 10000."),

@@ -177,6 +177,7 @@ struct Settings {
   Flag repl_grpc;
   Number repl_grpc_port;
   Number repl_backlog_size;
+  Number repl_backlog_disk_size;
   Number repl_backlog_ttl;
   Number min_replicas_to_write;
   Number min_replicas_max_lag;

@@ -84,6 +84,10 @@ void ReplicationFields(Node& node, InfoFields& out) {
   out("repl_backlog_size", node.parameters().repl_backlog_size.load());
   out("repl_backlog_first_byte_offset", report.backlog_begin);
   out("repl_backlog_histlen", report.backlog_bytes);
+  if (report.disk_limit > 0) {
+    out("repl_backlog_disk_size", report.disk_limit);
+    out("repl_backlog_disk_bytes", report.disk_bytes);
+  }
   if (report.follows) out("master_link_protocol", report.streams ? "grpc" : "psync");
   if (!node.replication().acknowledgements().holds_replies()) return;
   out("insync_followers", node.replication().acknowledgements().in_sync());

@@ -74,7 +74,8 @@ void ClientFields(Node& node, InfoFields& out) {
   uint64_t largest_out = 0;
   node.clients().ForEach([&](Session& session) {
     const commands::ClientState& client = session.state();
-    ++connected;
+    // Followers are counted apart.
+    connected += client.client_class.load() != commands::ClientClass::kReplica ? 1 : 0;
     if (session.waits()) ++blocked;
     largest_in = std::max(largest_in, client.query_buffer.load(std::memory_order_relaxed));
     largest_out = std::max(largest_out, client.output_buffer.load(std::memory_order_relaxed));

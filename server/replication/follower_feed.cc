@@ -9,6 +9,7 @@
 
 #include "base/background.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "server/node.h"
 
 namespace henge::server {
@@ -16,6 +17,7 @@ namespace {
 
 constexpr auto kPatience = std::chrono::milliseconds(1000);  // Between signs of life.
 constexpr size_t kPiece = 256 * 1024;
+constexpr int64_t kSpillLagMs = 10;
 constexpr uint64_t kMostRead = 1 << 20;
 // What is less than this may wait for more, until the last that was sent is so long ago: each
 // message costs both ends more than a few dozen records do.
@@ -125,7 +127,32 @@ absl::Status FollowerFeed::CopyWritten(SyncSource& source,
   }
 }
 
+bool FollowerFeed::TakePlace(Lsn from) {
+  reader_ = AttachReader(from);
+  if (reader_ == nullptr && node_.replication().spill().Has(from)) spilled_from_ = from;
+  return has_place();
+}
+
+absl::Status FollowerFeed::FollowSpill() {
+  std::vector<char> piece(kPiece);
+  Lsn at = *spilled_from_;
+  LogNotice("The backlog on disk is sent", {{"replica", address()}, {"port", port()}});
+  while (!stop_.load()) {
+    reader_ = AttachReader(at);
+    if (reader_ != nullptr) return absl::OkStatus();
+    const absl::StatusOr<size_t> size = node_.replication().spill().Read(at, piece.data(), kPiece);
+    if (!size.ok()) return size.status();
+    if (*size == 0) Sleep(kSpillLagMs);
+    if (absl::Status status = SendJournal(at, {piece.data(), *size}); !status.ok()) return status;
+    at += *size;
+  }
+  return Stopped();
+}
+
 absl::Status FollowerFeed::FollowJournal() {
+  if (reader_ == nullptr) {
+    if (absl::Status status = FollowSpill(); !status.ok()) return status;
+  }
   int64_t sent_at = 0;
   bool small = false;
   while (!stop_.load()) {

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,8 +43,8 @@ class FollowerFeed {
   bool ended() const { return ended_.load(std::memory_order_acquire); }
   // To be called by whoever there is more for.
   void Wake() { bell_->Ring(); }
-  // A reader of the journal that wakes it; null if that place is not kept.
-  std::unique_ptr<persistence::JournalReader> AttachReader(Lsn from);
+  // What it sends begins there. False: that is not kept. REQUIRES: it has not begun.
+  bool TakePlace(Lsn from);
 
   virtual void Acknowledge(int64_t offset, int64_t durable_offset, UnixMillis now);
   // Whether it should have said something since.
@@ -52,6 +53,8 @@ class FollowerFeed {
   ClientId id() const { return id_; }
   const std::string& address() const { return address_; }
   int port() const { return traits_.port; }
+  // As what CLIENT LIST shows it, if it is no client's connection; else null.
+  virtual const commands::ClientState* client() const { return nullptr; }
   // Whether it never acknowledges.
   virtual bool plain() const { return false; }
   State state() const { return state_.load(std::memory_order_relaxed); }
@@ -71,8 +74,9 @@ class FollowerFeed {
   // after.
   absl::Status CopySnapshot(SyncSource& source,
                             absl::FunctionRef<absl::Status(std::string_view)> send);
-  // Until the feed is stopped, or the follower too far behind.
+  // Until the feed is stopped, or the follower too far behind. REQUIRES: it has its place.
   absl::Status FollowJournal();
+  bool has_place() const { return reader_ != nullptr || spilled_from_.has_value(); }
   // Said now and then while nothing else can be.
   virtual absl::Status SayAlive() { return absl::OkStatus(); }
   // Bytes of the journal.
@@ -92,6 +96,12 @@ class FollowerFeed {
   std::unique_ptr<persistence::JournalReader> reader_;
 
  private:
+  // A reader of the journal that wakes it; null if that place is not kept.
+  std::unique_ptr<persistence::JournalReader> AttachReader(Lsn from);
+  // From the backlog on disk, until the journal goes on from there.
+  absl::Status FollowSpill();
+
+  std::optional<Lsn> spilled_from_;  // What is next, while it is read from the disk.
   // From a thread that gives way to those who answer clients.
   absl::Status CopyWritten(SyncSource& source,
                            absl::FunctionRef<absl::Status(std::string_view)> send);

@@ -39,9 +39,7 @@ PsyncFeed::~PsyncFeed() {
   close(fd_);
 }
 
-void PsyncFeed::StartPartial(std::string greeting,
-                             std::unique_ptr<persistence::JournalReader> reader) {
-  reader_ = std::move(reader);
+void PsyncFeed::StartPartial(std::string greeting) {
   thread_ = std::thread([this, greeting = std::move(greeting)] { Run(greeting); });
 }
 

@@ -22,7 +22,8 @@ class PsyncFeed final : public FollowerFeed {
   ~PsyncFeed() override;  // Stops.
 
   // Goes on from the reader's place, after `greeting`;
-  void StartPartial(std::string greeting, std::unique_ptr<persistence::JournalReader> reader);
+  // REQUIRES: it has its place.
+  void StartPartial(std::string greeting);
   // or begins with everything.
   void StartFull();
   void Break() override;

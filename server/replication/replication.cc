@@ -60,6 +60,7 @@ void Replication::Resume(const SavedPosition& position,
     alone_since_ = SystemClock().NowMillis();
   }
   node_.journaling().SetReplicating(true);
+  spill_.Wake();
   if (position.db < node_.store().databases()) {
     stream_db_.store(position.db);
   }
@@ -122,6 +123,7 @@ void Replication::Stop() {
   for (const auto& link : links) link->Stop();
   for (const auto& feed : feeds) feed->Stop();
   streams_.Stop();
+  spill_.Stop();
 }
 
 // --- The role
@@ -222,6 +224,7 @@ void Replication::ApplyParameters() {
   acknowledgements_.ApplyParameters();
   node_.journaling().journal().SetBacklog(
       static_cast<uint64_t>(node_.parameters().repl_backlog_size.load()));
+  spill_.SetLimit(static_cast<uint64_t>(node_.parameters().repl_backlog_disk_size.load()));
 }
 
 commands::RoleReport Replication::Role() {
@@ -370,9 +373,11 @@ Replication::Report Replication::report() const {
   report.offset = offset();
   report.backlog = node_.journaling().replicating();
   if (report.backlog) {
-    const Lsn begin = std::max(node_.journaling().journal().begin(), history_begin_.load());
+    const Lsn begin = KeptFrom();
     report.backlog_begin = OffsetOf(begin) + 1;
     report.backlog_bytes = report.offset - OffsetOf(begin);
+    report.disk_limit = spill_.limit();
+    report.disk_bytes = spill_.bytes();
   }
   for (const auto& feed : feeds_) {
     report.followers.push_back({feed->id(), feed->address(), feed->port(), feed->state(),

@@ -11,6 +11,7 @@
 #include <absl/status/status.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,7 @@
 #include "replication/leader_end.h"
 #include "server/replication/acknowledgements.h"
 #include "server/replication/apply_lanes.h"
+#include "server/replication/backlog_spill.h"
 #include "server/replication/failover.h"
 #include "server/replication/follower_feed.h"
 #include "server/replication/leader_link.h"
@@ -74,6 +76,7 @@ class Replication final : public commands::ReplicationService {
   // ---------------------------------------------------------------
   std::string ServeFollower(commands::ClientState& client, const SyncRequest& request) override;
   void Acknowledge(commands::ClientState& client, int64_t offset, int64_t durable_offset) override;
+  bool FailsOver() override { return failover_.state() != Failover::State::kNone; }
   // REQUIRES, of both: every shard is locked.
   bool Follow(std::string_view host, int port) override;
   void FollowNobody() override;
@@ -85,7 +88,7 @@ class Replication final : public commands::ReplicationService {
   void UnblockWhenReached(commands::ClientState& client, const commands::WaitGoal& goal) override;
   void Publish(std::string_view command, std::string_view channel,
                std::string_view message) override;
-  int64_t KillLinks(bool leader) override;
+  int64_t KillLeaderLink() override;
   std::string Failover(const FailoverRequest& request) override;
   std::string AbortFailover() override;
   // The worker's thread, or the stream's: a follower's connection is closed.
@@ -101,9 +104,14 @@ class Replication final : public commands::ReplicationService {
                            replication::FollowerStream& stream);
   // and the snapshot that was announced to it.
   absl::Status SendSnapshot(ClientId follower, absl::FunctionRef<bool(std::string_view)> send);
+  // Those streams as clients, which they are to CLIENT LIST and KILL; `fn` is quick and does not
+  // call back.
+  void ForEachStream(const std::function<void(const commands::ClientState&)>& fn) const;
+  bool KillStream(ClientId id);
   // Gives what this node has of its history, which stays so meanwhile. The callee takes no lock but
   // its own.
   absl::Status Look(absl::FunctionRef<absl::Status(const replication::Holding&)> look) const;
+  const BacklogSpill& spill() const { return spill_; }
   // The moment of a full sync: where it stands, and somebody who holds the journal from there on.
   // REQUIRES: every shard is locked.
   std::unique_ptr<persistence::JournalReader> BeginSync(SyncSource::Position& position);
@@ -175,6 +183,8 @@ class Replication final : public commands::ReplicationService {
     bool backlog = false;
     int64_t backlog_begin = 0;  // Offset of the first byte kept, counted from 1 as Redis does.
     int64_t backlog_bytes = 0;
+    uint64_t disk_limit = 0;  // Of the backlog.
+    uint64_t disk_bytes = 0;
     std::vector<FollowerReport> followers;
     std::string leader_host;
     int leader_port = 0;
@@ -203,9 +213,10 @@ class Replication final : public commands::ReplicationService {
   replication::Holding HoldingLocked() const;
   void AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial);
   void NotePartialRefused(const SyncRequest& request);
-  // The reader of a follower that can go on from where it was; or null.
-  std::unique_ptr<persistence::JournalReader> TryPartial(const SyncRequest& request,
-                                                         FollowerFeed& feed);
+  // Whether the follower can go on from where it was: then its feed has its place.
+  bool TryPartial(const SyncRequest& request, FollowerFeed& feed);
+  // Of what a follower can still get.
+  Lsn KeptFrom() const;
   std::string RefuseFollowers() const;
   void BeginFollowing(std::string_view host, int port, bool failover);
   // Whether the file, of a leader that is not known, would leave this node without its data.
@@ -242,6 +253,7 @@ class Replication final : public commands::ReplicationService {
   std::atomic<uint64_t> partial_refusals_{0};
   std::atomic<uint64_t> refused_{0};
   StreamLeader streams_;
+  BacklogSpill spill_{node_};
   OwnKeys own_keys_;
   ApplyLanes lanes_;
   std::mutex load_mu_;  // Held by the one who replaces the data; before all others.

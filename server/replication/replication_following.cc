@@ -96,6 +96,7 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
     if (current) shift_.store(offset - static_cast<int64_t>(end));
     history_begin_.store(end);
     node_.journaling().SetReplicating(current);
+    spill_.Wake();
     DropFollowers();
     DbIndex db = 0;
     if (loaded.ok()) {

@@ -62,21 +62,20 @@ std::string Replication::ServeFollower(commands::ClientState& client, const Sync
   auto feed = std::make_shared<PsyncFeed>(node_, client.id, fd, traits, address,
                                           /*plain=*/!request.partial);
   std::string history_id;
-  std::unique_ptr<JournalReader> reader;
+  bool partial = false;
   client.client_class.store(ClientClass::kReplica, std::memory_order_relaxed);
   Session::Of(client).connection().HoldOutput();  // Only the feed writes from here on.
   {
     const std::lock_guard lock(mu_);
     history_id = history_.id();
-    if (request.partial) reader = TryPartial(request, *feed);
-    AddFollower(feed, reader != nullptr);
+    partial = request.partial && TryPartial(request, *feed);
+    AddFollower(feed, partial);
   }
-  if (reader == nullptr) {
+  if (!partial) {
     feed->StartFull();
   } else {
     feed->StartPartial(traits.takes_psync2 ? fmt::format("+CONTINUE {}\r\n", history_id)
-                                           : std::string("+CONTINUE\r\n"),
-                       std::move(reader));
+                                           : std::string("+CONTINUE\r\n"));
   }
   return {};
 }
@@ -132,10 +131,14 @@ absl::Status Replication::SendSnapshot(ClientId follower,
   return feed->SendSnapshot(send);
 }
 
+Lsn Replication::KeptFrom() const {
+  const Lsn kept = spill_.BeginBefore(node_.journaling().journal().begin());
+  return std::max(kept, history_begin_.load());
+}
+
 replication::Holding Replication::HoldingLocked() const {
-  const Lsn begin = std::max(node_.journaling().journal().begin(), history_begin_.load());
   return {.history = history_,
-          .begin = OffsetOf(begin),
+          .begin = OffsetOf(KeptFrom()),
           .end = offset(),
           .keeps = node_.journaling().replicating(),
           .epochs = epochs()};
@@ -147,15 +150,12 @@ absl::Status Replication::Look(
   return look(HoldingLocked());
 }
 
-std::unique_ptr<JournalReader> Replication::TryPartial(const SyncRequest& request,
-                                                       FollowerFeed& feed) {
-  std::unique_ptr<JournalReader> reader;
-  if (ChooseResync(HoldingLocked(), request.history_id, request.next_offset) ==
-      replication::Resync::kPartial) {
-    reader = feed.AttachReader(LsnOfOffset(request.next_offset - 1));
-  }
-  if (reader == nullptr && request.history_id != "?") NotePartialRefused(request);
-  return reader;
+bool Replication::TryPartial(const SyncRequest& request, FollowerFeed& feed) {
+  const bool partial = ChooseResync(HoldingLocked(), request.history_id, request.next_offset) ==
+                           replication::Resync::kPartial &&
+                       feed.TakePlace(LsnOfOffset(request.next_offset - 1));
+  if (!partial && request.history_id != "?") NotePartialRefused(request);
+  return partial;
 }
 
 void Replication::NotePartialRefused(const SyncRequest& request) {
@@ -209,20 +209,28 @@ void Replication::Publish(std::string_view command, std::string_view channel,
   acknowledgements_.AppendControl(words);
 }
 
-int64_t Replication::KillLinks(bool leader) {
+int64_t Replication::KillLeaderLink() {
   const std::lock_guard lock(mu_);
-  if (leader) {
-    if (link_ == nullptr || !link_->up()) return 0;
-    link_->Break();
-    return 1;
-  }
-  int64_t killed = 0;
+  if (link_ == nullptr || !link_->up()) return 0;
+  link_->Break();
+  return 1;
+}
+
+void Replication::ForEachStream(const std::function<void(const commands::ClientState&)>& fn) const {
+  const std::lock_guard lock(mu_);
   for (const auto& feed : feeds_) {
-    if (dynamic_cast<StreamFeed*>(feed.get()) == nullptr) continue;  // Killed as a client.
-    feed->Break();
-    ++killed;
+    if (const commands::ClientState* client = feed->client()) fn(*client);
   }
-  return killed;
+}
+
+bool Replication::KillStream(ClientId id) {
+  const std::lock_guard lock(mu_);
+  for (const auto& feed : feeds_) {
+    if (feed->id() != id || feed->client() == nullptr) continue;
+    feed->Break();
+    return true;
+  }
+  return false;
 }
 
 std::string Replication::Failover(const FailoverRequest& request) {
@@ -318,6 +326,7 @@ std::unique_ptr<JournalReader> Replication::BeginSync(SyncSource::Position& posi
   if (!node_.journaling().replicating()) {
     history_begin_.store(node_.journaling().journal().end());
     node_.journaling().SetReplicating(true);
+    spill_.Wake();
   }
   auto holder = node_.journaling().journal().AttachAtEnd({.hold_bytes = ~uint64_t{0}});
   const std::lock_guard lock(mu_);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
+#include "commands/command_table.h"
 #include "server/node.h"
 
 namespace henge::server {
@@ -16,7 +17,14 @@ using replication::StreamAcknowledgement;
 
 StreamFeed::StreamFeed(Node& node, ClientId id, const commands::FollowerTraits& traits,
                        std::string address, replication::FollowerStream& stream)
-    : FollowerFeed(node, id, traits, std::move(address)), stream_(&stream) {}
+    : FollowerFeed(node, id, traits, std::move(address)), stream_(&stream) {
+  client_.id = id;
+  client_.address = stream.peer();
+  client_.created_at = SystemClock().NowMillis();
+  client_.last_interaction.store(client_.created_at);
+  client_.client_class.store(commands::ClientClass::kReplica);
+  client_.last_command.store(commands::CommandTable::Get().Find("replconf")->spec);
+}
 
 StreamFeed::~StreamFeed() = default;
 
@@ -35,8 +43,7 @@ absl::StatusOr<replication::Resync> StreamFeed::OnHello(const replication::Strea
   const std::lock_guard lock(mu_);
   auto resync = end_.OnHello(hello, holding, SystemClock().NowMillis());
   if (!resync.ok() || *resync == replication::Resync::kFull) return resync;
-  reader_ = AttachReader(node_.replication().LsnOfOffset(hello.next_offset - 1));
-  if (reader_ == nullptr) {
+  if (!TakePlace(node_.replication().LsnOfOffset(hello.next_offset - 1))) {
     end_.OnPlaceLost();
     return replication::Resync::kFull;
   }
@@ -48,7 +55,7 @@ absl::Status StreamFeed::Serve() {
   const ThreadMemory memory;
   replication::FollowerStream& stream = *stream_;
   absl::Status status;
-  if (reader_ == nullptr) {
+  if (!has_place()) {
     status = BeginFull();
   } else {
     set_state(State::kOnline);
@@ -110,8 +117,10 @@ void StreamFeed::ReadAcknowledgements() {
 }
 
 bool StreamFeed::OnAcknowledgement(const StreamAcknowledgement& said) {
+  const UnixMillis now = SystemClock().NowMillis();
+  client_.last_interaction.store(now, std::memory_order_relaxed);
   const std::lock_guard lock(mu_);
-  const absl::Status status = end_.OnAcknowledgement(said, SystemClock().NowMillis());
+  const absl::Status status = end_.OnAcknowledgement(said, now);
   if (!status.ok()) {
     LogWarning("A replica says what can't be",
                {{"replica", address()}, {"port", port()}, {"what", Std(status.message())}});

@@ -24,6 +24,7 @@ class StreamFeed final : public FollowerFeed {
   absl::Status SendSnapshot(absl::FunctionRef<bool(std::string_view)> send);
   void Stop() override;
   void Break() override;
+  const commands::ClientState* client() const override { return &client_; }
   bool IsSilent(UnixMillis now, int64_t timeout_ms) const override;
 
  private:
@@ -34,6 +35,7 @@ class StreamFeed final : public FollowerFeed {
   void ReadAcknowledgements();
   absl::Status SendJournal(Lsn lsn, std::string_view bytes) override;
 
+  commands::ClientState client_;
   mutable std::mutex mu_;                // Of all below.
   replication::FollowerStream* stream_;  // Null: the call is over.
   std::shared_ptr<SyncSource> source_;

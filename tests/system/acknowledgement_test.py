@@ -319,6 +319,22 @@ class FailoverTest(Case):
         self.assertEqual(info(leader)["role"], "master")
         self.assertEqual(leader.client().get("k"), b"v")
 
+    def test_who_leads_is_not_changed_while_failing_over(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower), 20)
+        harness.wait_until(lambda: info(leader)["slave0"]["state"] == "online")
+        follower.pause()
+        leader.client().set("k", "v")
+        leader.client().execute_command("FAILOVER")
+        for words in ("NO", "ONE"), ("127.0.0.1", follower.port):
+            with self.assertRaisesRegex(Exception, "REPLICAOF not allowed while failing over"):
+                leader.client().execute_command("REPLICAOF", *words)
+        leader.client().execute_command("FAILOVER", "ABORT")
+        follower.resume()
+        leader.client().execute_command("REPLICAOF", "NO", "ONE")
+        self.assertEqual(info(leader)["role"], "master")
+
     def test_a_failover_that_can_not_be(self):
         leader = self.henge()
         client = leader.client()

@@ -112,6 +112,23 @@ class ReplicationTest(harness.TestCase):
         self.assertEqual(one.client().info("replication")["master_link_protocol"],
                          "grpc" if self.streams else "psync")
 
+    def test_followers_are_clients_of_their_type(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        client = leader.client()
+        harness.wait_until(lambda: len(client.client_list(_type="replica")) == 1)
+        shown = client.client_list(_type="replica")[0]
+        self.assertEqual((shown["flags"], shown["cmd"]), ("S", "replconf"))
+        self.assertIn(shown["id"], [one["id"] for one in client.client_list()])
+        self.assertEqual(client.client_list(client_id=[shown["id"]])[0]["addr"], shown["addr"])
+        self.assertEqual(client.info("replication")["connected_slaves"], 1)
+        self.assertEqual(client.info("clients")["connected_clients"], 1)
+        for number, filters in enumerate((["ID", shown["id"]], ["TYPE", "replica"]), 1):
+            self.assertEqual(client.execute_command("CLIENT", "KILL", *filters), 1)
+            harness.wait_until(lambda: client.info("stats")["sync_partial_ok"] == number)
+            harness.wait_until(lambda: is_up(follower))
+
     def test_redis_follows(self):
         leader, follower = self.henge({"io-threads": 2}), self.redis()
         play(leader.client(), 6, 500)
