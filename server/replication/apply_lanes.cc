@@ -62,7 +62,7 @@ ApplyLanes::~ApplyLanes() {
   ended_.store(true);
   for (const auto& lane : lanes_) {
     if (!lane->thread.joinable()) continue;
-    lane->turn.fetch_add(1);
+    lane->turn.fetch_add(2);  // Nothing is offered.
     lane->turn.notify_one();
     lane->thread.join();
   }
@@ -125,18 +125,29 @@ void ApplyLanes::RunSideBySide(const ApplyBatch& batch) {
     lanes_[i]->turn.notify_one();
   }
   lanes_[0]->Run(node_, batch);
+  // A thread that has not come by now is not waited for: where cores are short it may be long.
+  for (size_t i = 1; i < lanes_.size(); ++i) RunIfOffered(*lanes_[i]);
   while (const uint32_t left = busy_.load(std::memory_order_acquire)) busy_.wait(left);
+}
+
+// Odd: the lane's part is there for whoever comes first.
+void ApplyLanes::RunIfOffered(Lane& lane) {
+  uint32_t turn = lane.turn.load(std::memory_order_acquire);
+  if (turn % 2 == 0 || !lane.turn.compare_exchange_strong(turn, turn + 1)) return;
+  lane.Run(node_, *batch_);
+  if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
 }
 
 void ApplyLanes::RunThread(Lane& lane) {
   const ThreadMemory memory;
   const store::MomentGate::Part part(node_.store().moments());
-  for (uint32_t seen = 0;;) {
-    lane.turn.wait(seen, std::memory_order_acquire);
-    seen = lane.turn.load(std::memory_order_acquire);
-    if (ended_.load()) return;
-    lane.Run(node_, *batch_);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+  while (!ended_.load()) {
+    const uint32_t turn = lane.turn.load(std::memory_order_acquire);
+    if (turn % 2 == 0) {
+      lane.turn.wait(turn, std::memory_order_acquire);
+    } else {
+      RunIfOffered(lane);
+    }
   }
 }
 

@@ -67,7 +67,7 @@ class ApplyLanes {
     Awakener awakener;
     UnitApplier applier;
     std::vector<uint32_t> units;    // Of the step, that are its own.
-    std::atomic<uint32_t> turn{0};  // Of its thread: another one begins.
+    std::atomic<uint32_t> turn{0};  // Odd: there is a part that nobody has taken.
     std::thread thread;
   };
 
@@ -76,6 +76,7 @@ class ApplyLanes {
   void StartThreads();
   void Run(const ApplyBatch& batch, const replication::ApplyStep& step);
   void RunSideBySide(const ApplyBatch& batch);
+  void RunIfOffered(Lane& lane);
   void RunThread(Lane& lane);
 
   Node& node_;
