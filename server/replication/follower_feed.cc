@@ -55,10 +55,31 @@ bool FollowerFeed::IsSilent(UnixMillis now, int64_t timeout_ms) const {
 
 std::unique_ptr<persistence::JournalReader> FollowerFeed::AttachReader(Lsn from) {
   const uint64_t limit = node_.limits().replica_output.hard.load(std::memory_order_relaxed);
-  return node_.journaling().journal().Attach({.mandatory = false,
-                                              .hold_bytes = limit == 0 ? ~uint64_t{0} : limit,
-                                              .notify = [bell = bell_] { bell->Ring(); }},
-                                             from);
+  auto reader =
+      node_.journaling().journal().Attach({.mandatory = false,
+                                           .hold_bytes = limit == 0 ? ~uint64_t{0} : limit,
+                                           .notify = [bell = bell_] { bell->Ring(); }},
+                                          from);
+  if (reader != nullptr) held_from_.store(from, std::memory_order_relaxed);
+  return reader;
+}
+
+bool FollowerFeed::IsOverLimit(Lsn end, UnixMillis now) {
+  const Lsn from = held_from_.load(std::memory_order_relaxed);
+  const uint64_t held = from == kNotHeld || from > end ? 0 : end - from;
+  const OutputLimit& limit = node_.limits().replica_output;
+  // What the backlog keeps anyway costs nothing.
+  const auto backlog = static_cast<uint64_t>(node_.parameters().repl_backlog_size.load());
+  const auto exceeds = [&](uint64_t bytes) {
+    return bytes != 0 && held > std::max(bytes, backlog);
+  };
+  if (exceeds(limit.hard.load(std::memory_order_relaxed))) return true;
+  if (!exceeds(limit.soft.load(std::memory_order_relaxed))) {
+    over_soft_since_ = 0;
+    return false;
+  }
+  if (over_soft_since_ == 0) over_soft_since_ = now;
+  return now - over_soft_since_ > limit.soft_seconds.load(std::memory_order_relaxed) * 1000;
 }
 
 absl::StatusOr<std::shared_ptr<SyncSource>> FollowerFeed::JoinSource() {
@@ -179,6 +200,7 @@ absl::Status FollowerFeed::FollowJournal() {
       }
     }
     reader_->Release(batch.end());
+    held_from_.store(batch.end(), std::memory_order_relaxed);
     reader_->DropBatch();
   }
   return Stopped();

@@ -49,6 +49,9 @@ class FollowerFeed {
   virtual void Acknowledge(int64_t offset, int64_t durable_offset, UnixMillis now);
   // Whether it should have said something since.
   virtual bool IsSilent(UnixMillis now, int64_t timeout_ms) const;
+  // Whether more of the journal is held for it than client-output-buffer-limit allows now. One
+  // thread at a time.
+  bool IsOverLimit(Lsn end, UnixMillis now);
 
   ClientId id() const { return id_; }
   const std::string& address() const { return address_; }
@@ -102,6 +105,7 @@ class FollowerFeed {
   absl::Status FollowSpill();
 
   std::optional<Lsn> spilled_from_;  // What is next, while it is read from the disk.
+  static constexpr Lsn kNotHeld = ~Lsn{0};
   // From a thread that gives way to those who answer clients.
   absl::Status CopyWritten(SyncSource& source,
                            absl::FunctionRef<absl::Status(std::string_view)> send);
@@ -110,6 +114,8 @@ class FollowerFeed {
   std::atomic<int64_t> acknowledged_{0};
   std::atomic<int64_t> durable_{0};
   std::atomic<UnixMillis> heard_at_{0};
+  std::atomic<Lsn> held_from_{kNotHeld};  // What its reader has not released.
+  UnixMillis over_soft_since_ = 0;        // 0: it is not.
 };
 
 }  // namespace henge::server

@@ -95,7 +95,7 @@ absl::Status PsyncFeed::SendWithoutKeys() {
     locks.AddAll();
     locks.Lock();
     const auto holder = node_.replication().BeginSync(position);
-    reader_ = AttachReader(position.lsn);
+    TakePlace(position.lsn);  // The holder keeps it.
     if (traits_.wants_functions && options.libraries) {
       for (const std::string& code : options.libraries()) persistence::WriteFunction(writer, code);
     }
@@ -110,9 +110,7 @@ absl::Status PsyncFeed::SendWithoutKeys() {
   return Send(file);
 }
 
-absl::Status PsyncFeed::SayAlive() {
-  return node_.IsStalled() ? absl::OkStatus() : Send("\n");
-}
+absl::Status PsyncFeed::SayAlive() { return node_.IsStalled() ? absl::OkStatus() : Send("\n"); }
 
 absl::Status PsyncFeed::SendPayload(SyncSource& source) {
   std::string mark;

@@ -281,14 +281,7 @@ void Replication::Tick(UnixMillis now) {
     const bool used = source_ != nullptr && source_.use_count() > 1;
     if (!used && source_begun_) source_ = nullptr;
     if (link_ != nullptr) link_->CheckTimeout(now);
-    const int64_t timeout_ms = settings.repl_timeout.load() * 1000;
-    for (const auto& feed : feeds_) {
-      if (feed->IsSilent(now, timeout_ms)) {
-        LogWarning("Disconnecting timedout replica",
-                   {{"replica", feed->address()}, {"port", feed->port()}});
-        feed->Break();
-      }
-    }
+    BreakUnfit(now);
     const int64_t period_ms = settings.repl_ping_replica_period.load() * 1000;
     const bool quiet = failover_.state() != Failover::State::kNone || node_.shutdown().under_way();
     if (!feeds_.empty() && !follows() && !quiet && now - pinged_at_ >= period_ms) {
@@ -304,6 +297,24 @@ void Replication::Tick(UnixMillis now) {
   failover_.Tick(now);
   TellLag();
   if (forget) ForgetBacklog();
+}
+
+// Followers that are silent, or too far behind. REQUIRES: the mutex.
+void Replication::BreakUnfit(UnixMillis now) {
+  const int64_t timeout_ms = node_.parameters().repl_timeout.load() * 1000;
+  const Lsn end = node_.journaling().journal().end();
+  for (const auto& feed : feeds_) {
+    std::string_view why;
+    if (feed->IsOverLimit(end, now)) {
+      why = "Client scheduled to be closed ASAP for overcoming of output buffer limits.";
+    } else if (feed->IsSilent(now, timeout_ms)) {
+      why = "Disconnecting timedout replica";
+    } else {
+      continue;
+    }
+    LogWarning(why, {{"replica", feed->address()}, {"port", feed->port()}});
+    feed->Break();
+  }
 }
 
 // A snapshot that all who asked for it have left. REQUIRES: the mutex.

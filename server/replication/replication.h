@@ -232,6 +232,7 @@ class Replication final : public commands::ReplicationService {
   bool WaitsForMore() const;
   void JournalExpired(std::span<const persistence::ExpiredKey> keys);
   void ForgetBacklog();
+  void BreakUnfit(UnixMillis now);
   void CancelUnwanted();
 
   Node& node_;
