@@ -92,6 +92,7 @@ uint64_t FingerprintOf(const TopologyParts& parts) {
   digest.Add(parts.voters);
   digest.Add(parts.office.judge.view());
   digest.Add(parts.office.term);
+  digest.Add(uint64_t{parts.office.lease_ms} << 32 | parts.office.wait_ms);
   digest.Add(static_cast<uint64_t>(parts.placement.mode));
   digest.Add(uint64_t{parts.placement.followers} << 32 | parts.placement.groups_per_node);
   return digest.value();

@@ -45,6 +45,7 @@ inline constexpr size_t kMaxGroups = 8192;
 inline constexpr size_t kMaxFollowers = 32;  // Of one group.
 inline constexpr size_t kMaxMigrations = 1024;
 inline constexpr size_t kMaxVoters = 7;
+inline constexpr uint32_t kMaxLeaseMs = 3'600'000;
 inline constexpr size_t kMaxText = 255;  // Bytes of a name, host or zone.
 inline constexpr uint32_t kMaxGroupsPerNode = 64;
 inline constexpr uint64_t kMaxCounter = uint64_t{1} << 62;  // Epochs, versions, terms, revisions.
@@ -129,9 +130,14 @@ struct PlacementRule {
 
 // Who judges that leaders have failed. Whoever takes office raises the term; a judgement of an
 // earlier term is refused, so that one that was delayed can't hurt a leader that lives.
+//
+// A judge gives group leaders leases (cluster/failover/lease.h), all of one length. The document
+// keeps it, so that the next judge knows how long those of the terms before may still last.
 struct Office {
   NodeId judge;
   uint64_t term = 0;
+  uint32_t lease_ms = 0;
+  uint32_t wait_ms = 0;  // Never below lease_ms.
   bool operator==(const Office&) const = default;
 };
 

@@ -151,9 +151,13 @@ struct SetVoters {
   std::vector<NodeId> voters;
   std::vector<NodeId> expected;  // Who votes now.
 };
-struct TakeOffice {  // The term must be above the present one.
+// The term must be above the present one. `settled`: the judge in office goes on in another term,
+// and has waited out all leases but its own; else those of terms before count as they did.
+struct TakeOffice {
   NodeId judge;
   uint64_t term = 0;
+  uint32_t lease_ms = 1200;
+  bool settled = false;
 };
 // Gives each node that stays groups_per_node virtual nodes on the ring, each a group with
 // followers, and each slot without an owner to its place. Slots that have one stay, since their

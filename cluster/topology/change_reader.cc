@@ -130,7 +130,10 @@ SetVoters ReadFrom(WireReader& reader, const wire::SetVoters& in) {
 }
 
 TakeOffice ReadFrom(WireReader& reader, const wire::TakeOffice& in) {
-  return {.judge = reader.NodeNamed(in.judge()), .term = in.term()};
+  return {.judge = reader.NodeNamed(in.judge()),
+          .term = in.term(),
+          .lease_ms = in.lease_ms(),
+          .settled = in.settled()};
 }
 
 PlaceByRing ReadFrom(WireReader& /*reader*/, const wire::PlaceByRing& in) {

@@ -165,7 +165,19 @@ TEST_F(ChangeTest, JudgesInTheTermInOfficeOnly) {
   judged.term = 4;
   Do(judged);
   Do(RemoveNode{Id(3)});
-  EXPECT_EQ(topology_->office(), (Office{Id(1), 4}));
+  EXPECT_EQ(topology_->office(), (Office{Id(1), 4, 1200, 1200}));
+}
+
+TEST_F(ChangeTest, RemembersHowLongEarlierLeasesMayLast) {
+  Do(TakeOffice{Id(0), 1, 8000});
+  Do(TakeOffice{Id(1), 2, 1000});
+  EXPECT_EQ(topology_->office().wait_ms, 8000u);
+  Do(TakeOffice{Id(0), 3, 1000});
+  EXPECT_EQ(topology_->office().wait_ms, 8000u);
+  EXPECT_EQ(Refusal(TakeOffice{Id(1), 4, 1000, true}), Code::kFailedPrecondition);
+  EXPECT_EQ(Refusal(TakeOffice{Id(0), 4, 0}), Code::kInvalidArgument);
+  Do(TakeOffice{Id(0), 4, 500, true});
+  EXPECT_EQ(topology_->office().wait_ms, 1000u);
 }
 
 TEST_F(ChangeTest, HandsOverWithoutLeavingTheSync) {

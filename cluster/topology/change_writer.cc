@@ -142,6 +142,8 @@ void WriteTo(const SetVoters& change, wire::SetVoters& out) {
 void WriteTo(const TakeOffice& change, wire::TakeOffice& out) {
   out.set_judge(TextOrNone(change.judge));
   out.set_term(change.term);
+  out.set_lease_ms(change.lease_ms);
+  out.set_settled(change.settled);
 }
 
 void WriteTo(const PlaceByRing& change, wire::PlaceByRing& out) {

@@ -118,6 +118,8 @@ void Write(const Topology& topology, wire::Document& out) {
   for (const NodeId& voter : topology.voters()) out.add_voters(voter.str());
   out.mutable_office()->set_judge(TextOrNone(topology.office().judge));
   out.mutable_office()->set_term(topology.office().term);
+  out.mutable_office()->set_lease_ms(topology.office().lease_ms);
+  out.mutable_office()->set_wait_ms(topology.office().wait_ms);
 }
 
 absl::StatusOr<TopologyPtr> Read(const wire::Document& in) {
@@ -141,7 +143,10 @@ absl::StatusOr<TopologyPtr> Read(const wire::Document& in) {
     if (reader.ok()) parts.migrations.push_back(reader.Migrating(migration));
   }
   parts.voters = reader.Nodes(in.voters());
-  parts.office = {.judge = reader.NodeOrNone(in.office().judge()), .term = in.office().term()};
+  parts.office = {.judge = reader.NodeOrNone(in.office().judge()),
+                  .term = in.office().term(),
+                  .lease_ms = in.office().lease_ms(),
+                  .wait_ms = in.office().wait_ms()};
   if (!reader.ok()) return reader.status();
   return Topology::FromParts(std::move(parts));
 }

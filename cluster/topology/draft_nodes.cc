@@ -162,7 +162,18 @@ absl::Status Draft::operator()(const TakeOffice& change) {
   if (change.term <= parts_.office.term) {
     return Outdated("term ", change.term, " is not above ", parts_.office.term);
   }
-  parts_.office = {.judge = change.judge, .term = change.term};
+  if (change.lease_ms == 0 || change.lease_ms > kMaxLeaseMs) {
+    return Senseless("a lease of ", change.lease_ms, " ms is out of range");
+  }
+  const Office before = parts_.office;
+  if (change.settled && before.judge != change.judge) {
+    return NotNow("only who is in office has waited for what was before");
+  }
+  const uint32_t outstanding = change.settled ? before.lease_ms : before.wait_ms;
+  parts_.office = {.judge = change.judge,
+                   .term = change.term,
+                   .lease_ms = change.lease_ms,
+                   .wait_ms = std::max(outstanding, change.lease_ms)};
   return absl::OkStatus();
 }
 

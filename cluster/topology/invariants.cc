@@ -229,6 +229,9 @@ absl::Status CheckVoters(const TopologyParts& parts) {
   for (const NodeId& voter : parts.voters) {
     if (!Known(parts.nodes, voter)) return Broken("voter ", Abs(voter), " is no node");
   }
+  if (parts.office.wait_ms < parts.office.lease_ms || parts.office.wait_ms > kMaxLeaseMs) {
+    return Broken("the office's leases are out of range");
+  }
   const NodeId& judge = parts.office.judge;
   if (!judge.IsZero() && !Known(parts.nodes, judge)) {
     return Broken("node ", Abs(judge), " is in office and no node");

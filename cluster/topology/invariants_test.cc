@@ -101,6 +101,7 @@ TEST(Invariants, RefuseEachBreak) {
       {"voter twice", [](auto& p) { p.voters = {Id(0), Id(0)}; }},
       {"unknown voter", [](auto& p) { p.voters = {Id(9)}; }},
       {"unknown judge", [](auto& p) { p.office.judge = Id(9); }},
+      {"lease longer than the wait", [](auto& p) { p.office.lease_ms = 5; }},
       {"term out of range", [](auto& p) { p.office.term = kMaxCounter + 1; }},
       {"version out of range", [](auto& p) { p.version = kMaxCounter + 1; }},
       {"virtual node twice",

@@ -179,7 +179,9 @@ class Sampler {
         return SetVoters{voters, OneIn(4) ? voters : topology_.voters()};
       }
       case 1:
-        return TakeOffice{AnyNode(), topology_.office().term + dice_(3)};
+        return TakeOffice{OneIn(2) ? topology_.office().judge : AnyNode(),
+                          topology_.office().term + dice_(3),
+                          static_cast<uint32_t>(OneIn(20) ? 0 : 100 + dice_(3)), OneIn(2)};
       case 2:
       case 3:
         return PlaceByRing{.followers = static_cast<uint32_t>(dice_(4)),
