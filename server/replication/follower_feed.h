@@ -68,6 +68,8 @@ class FollowerFeed {
 
  protected:
   static absl::Status Stopped() { return absl::CancelledError("the connection is closed"); }
+  // A reader of the journal that wakes it; null if that place is not kept.
+  std::unique_ptr<persistence::JournalReader> AttachReader(Lsn from);
   // Waits until there is a snapshot that has begun, and the journal from there on.
   absl::StatusOr<std::shared_ptr<SyncSource>> JoinSource();
   // Whether this snapshot is of what the node has. kAborted: no more, another one is needed.
@@ -99,8 +101,6 @@ class FollowerFeed {
   std::unique_ptr<persistence::JournalReader> reader_;
 
  private:
-  // A reader of the journal that wakes it; null if that place is not kept.
-  std::unique_ptr<persistence::JournalReader> AttachReader(Lsn from);
   // From the backlog on disk, until the journal goes on from there.
   absl::Status FollowSpill();
 
