@@ -32,6 +32,11 @@ absl::Status FollowerEnd::Believe(uint64_t epoch, int64_t now_ms) {
   return absl::OkStatus();
 }
 
+absl::Status FollowerEnd::OnAlive(const StreamAlive& alive, int64_t now_ms) {
+  if (state_ != State::kAsks) return Damaged("words in a wrong order");
+  return Believe(alive.epoch, now_ms);
+}
+
 absl::Status FollowerEnd::OnPartial(const StreamPartial& partial, int64_t now_ms) {
   if (state_ != State::kAsks) return Damaged("words in a wrong order");
   if (next_offset_ < 1) return Damaged("it goes on from nowhere");

@@ -40,7 +40,8 @@ class FollowerEnd {
   // `hello`: what was said to the leader.
   FollowerEnd(const StreamHello& hello, int64_t now_ms);
 
-  // --- What the leader says. Then:
+  // --- What the leader says: that it has not forgotten who waits. Then:
+  absl::Status OnAlive(const StreamAlive& alive, int64_t now_ms);
   // the data goes on under that name;
   absl::Status OnPartial(const StreamPartial& partial, int64_t now_ms);
   // a snapshot is to be fetched, by another call;

@@ -23,6 +23,16 @@ TEST(FollowerEnd, AppliesWhatFollowsWhatItHas) {
   EXPECT_TRUE(absl::IsDataLoss(end.OnPartial({}, 0))) << "that is said once";
 }
 
+TEST(FollowerEnd, WaitsForWhoSaysThatItIsAlive) {
+  FollowerEnd end({.epoch = 2}, 0);
+  ASSERT_TRUE(end.OnAlive({.epoch = 2}, 900).ok());
+  EXPECT_FALSE(end.IsSilent(1800, 1000));
+  EXPECT_TRUE(end.IsSilent(1901, 1000));
+  EXPECT_FALSE(end.OnAlive({.epoch = 1}, 950).ok()) << "of a leader that was replaced";
+  ASSERT_TRUE(end.OnFull({.history_id = "h", .epoch = 2}, 1000).ok());
+  EXPECT_TRUE(absl::IsDataLoss(end.OnAlive({.epoch = 2}, 1000))) << "there is more to say by now";
+}
+
 TEST(FollowerEnd, SpoolsUntilTheSnapshotIsLoadedAndTheSpoolEmpty) {
   FollowerEnd end({}, 0);
   ASSERT_TRUE(end.OnFull({.history_id = "h", .offset = 100}, 0).ok());

@@ -106,6 +106,7 @@ absl::StatusOr<LeaderSaid> StreamClient::Read() {
     return StreamFull{full.history_id(), static_cast<int64_t>(full.offset()), full.snapshot(),
                       full.epoch()};
   }
+  if (message.has_alive()) return StreamAlive{message.alive().epoch()};
   if (!message.has_records()) return Damaged("an unknown word");
   Records& records = *message.mutable_records();
   const auto offset = static_cast<int64_t>(records.offset());

@@ -48,6 +48,9 @@ struct StreamRecords {
   std::string data;
   uint64_t epoch = 0;
 };
-using LeaderSaid = std::variant<StreamPartial, StreamFull, StreamRecords>;
+struct StreamAlive {
+  uint64_t epoch = 0;
+};
+using LeaderSaid = std::variant<StreamPartial, StreamFull, StreamRecords, StreamAlive>;
 
 }  // namespace henge::replication

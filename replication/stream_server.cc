@@ -68,6 +68,11 @@ class ServedStream final : public FollowerStream {
     message.mutable_full()->set_epoch(full.epoch);
     return stream_.Write(message);
   }
+  bool Send(const StreamAlive& alive) override {
+    LeaderMessage message;
+    message.mutable_alive()->set_epoch(alive.epoch);
+    return stream_.Write(message);
+  }
   bool SendRecords(int64_t offset, uint64_t epoch, std::string_view data) override {
     while (!data.empty()) {
       const std::string_view part = data.substr(0, kMostStreamBytes);

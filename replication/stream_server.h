@@ -32,6 +32,7 @@ class FollowerStream {
   virtual std::optional<StreamAcknowledgement> Read() = 0;
   virtual bool Send(const StreamPartial& partial) = 0;
   virtual bool Send(const StreamFull& full) = 0;
+  virtual bool Send(const StreamAlive& alive) = 0;  // Before one of these.
   virtual bool SendRecords(int64_t offset, uint64_t epoch, std::string_view data) = 0;
   // Any thread: ends it, also whoever waits in one of the above.
   virtual void Cancel() = 0;

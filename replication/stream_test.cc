@@ -36,6 +36,7 @@ class Served {
 struct Leader final : StreamHandler {
   absl::Status OnFollow(const StreamHello& said, FollowerStream& stream) override {
     hello = said;
+    stream.Send(StreamAlive{3});
     if (full) {
       stream.Send(*full);
     } else {
@@ -69,6 +70,9 @@ TEST(Stream, CarriesWordsBothWays) {
     const Served served(*service);
     StreamClient client("127.0.0.1", served.port());
     ASSERT_TRUE(client.Open({.token = "t", .history_id = "h", .next_offset = 12, .port = 7}).ok());
+    const auto alive = client.Read();
+    ASSERT_TRUE(alive.ok()) << alive.status();
+    EXPECT_EQ(std::get<StreamAlive>(*alive).epoch, 3u);
     const auto first = client.Read();
     ASSERT_TRUE(first.ok()) << first.status();
     EXPECT_EQ(std::get<StreamFull>(*first).offset, 100);

@@ -92,6 +92,12 @@ absl::Status StreamFeed::OnSource(const SyncSource::Position& position,
   return full.status();
 }
 
+absl::Status StreamFeed::SayAlive() {
+  if (node_.IsStalled()) return absl::OkStatus();
+  const replication::StreamAlive alive{node_.replication().epochs().data};
+  return stream_->Send(alive) ? absl::OkStatus() : Stopped();
+}
+
 bool StreamFeed::IsSilent(UnixMillis now, int64_t timeout_ms) const {
   const std::lock_guard lock(mu_);
   return end_.IsSilent(now, timeout_ms);

@@ -25,6 +25,7 @@ class StreamFeed final : public FollowerFeed {
   void Stop() override;
   void Break() override;
   const commands::ClientState* client() const override { return &client_; }
+  absl::Status SayAlive() override;
   bool IsSilent(UnixMillis now, int64_t timeout_ms) const override;
 
  private:

@@ -97,6 +97,10 @@ absl::Status StreamLink::Run() {
 
 absl::Status StreamLink::OnFirst(const replication::LeaderSaid& said) {
   status_.last_heard.store(Now());
+  if (const auto* alive = std::get_if<replication::StreamAlive>(&said)) {
+    const std::lock_guard lock(mu_);
+    return Hear([&] { return end_.OnAlive(*alive, Now()); });
+  }
   if (const auto* partial = std::get_if<StreamPartial>(&said)) {
     {
       // Nothing is acknowledged before the data has the leader's name: what is asked then is older.

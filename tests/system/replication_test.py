@@ -238,6 +238,14 @@ class ReplicationTest(harness.TestCase):
                 stats = leader.client().info("stats")
                 self.assertEqual((stats["sync_full"], stats["sync_partial_ok"]), (0, 1))
 
+    def test_who_waits_for_a_full_sync_longer_than_the_timeout_is_not_forgotten(self):
+        leader = self.henge({"repl-diskless-sync-delay": 5})
+        follower = self.henge({"repl-timeout": 3})
+        leader.client().set("k", "v")
+        follow(follower, leader)
+        self.await_same(leader, follower)
+        self.assertEqual(leader.client().info("stats")["sync_full"], 1)
+
     def test_a_file_that_begins_in_another_database_says_so(self):
         leader, follower = self.henge(), self.henge({"appendonly": "yes"})
         follow(follower, leader)
