@@ -112,7 +112,7 @@ absl::Status Node::Start() {
     if (!http.ok()) return http.status();
     http_ = *std::move(http);
   }
-  replication_.Prepare();
+  if (absl::Status status = replication_.Prepare(); !status.ok()) return status;
   if (absl::Status status = loader_.Start(); !status.ok()) return status;
   acceptor_.Start();
   workers_[0]->Post([this] { Tick(); });
@@ -125,7 +125,8 @@ absl::Status Node::Start() {
   for (const auto& worker : workers_) worker->Start();
   started_.store(true);
   LogStart();
-  return replication_.Start();
+  replication_.Start();
+  return absl::OkStatus();
 }
 
 bool Node::IsStalled() const {

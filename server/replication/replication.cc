@@ -35,14 +35,35 @@ std::string_view LinkName(LinkStatus::State state) {
   }
 }
 
+// Host and port of whom the configuration says to follow.
+std::optional<std::pair<std::string, int>> LeaderOf(const Settings& settings) {
+  const std::string leader = settings.replicaof.load();
+  const size_t space = leader.rfind(' ');
+  if (space == std::string::npos) return std::nullopt;
+  const std::optional<int64_t> port = ParseInt64(leader.substr(space + 1));
+  if (!port) return std::nullopt;
+  return std::pair(leader.substr(0, space), static_cast<int>(*port));
+}
+
 }  // namespace
 
 Replication::Replication(Node& node) : node_(node), streams_(node), own_keys_(node), lanes_(node) {}
 
 Replication::~Replication() { Stop(); }
 
-void Replication::Prepare() {
-  node_.store().settings().keep_expired.store(!node_.parameters().replicaof.load().empty());
+absl::Status Replication::Prepare() {
+  const bool follower = LeaderOf(node_.parameters()).has_value();
+  const ReplicationRole role = node_.parameters().replication_role.load();
+  if (role == ReplicationRole::kFollower && !follower) {
+    return absl::InvalidArgumentError(
+        "replication-role is follower, but replicaof (replication.leader) names nobody");
+  }
+  if (role == ReplicationRole::kLeader && follower) {
+    return absl::InvalidArgumentError(
+        "replication-role is leader, but replicaof (replication.leader) names one to follow");
+  }
+  node_.store().settings().keep_expired.store(follower);
+  return absl::OkStatus();
 }
 
 void Replication::Resume(const SavedPosition& position,
@@ -84,27 +105,14 @@ void Replication::JournalExpired(std::span<const persistence::ExpiredKey> keys) 
   node_.journaling().WakeReaders();
 }
 
-absl::Status Replication::Start() {
-  const std::string leader = node_.parameters().replicaof.load();
-  const ReplicationRole role = node_.parameters().replication_role.load();
-  const size_t space = leader.rfind(' ');
-  const std::optional<int64_t> port =
-      space == std::string::npos ? std::nullopt : ParseInt64(leader.substr(space + 1));
-  if (role == ReplicationRole::kFollower && !port) {
-    return absl::InvalidArgumentError(
-        "replication-role is follower, but replicaof (replication.leader) names nobody");
-  }
-  if (role == ReplicationRole::kLeader && port) {
-    return absl::InvalidArgumentError(
-        "replication-role is leader, but replicaof (replication.leader) names one to follow");
-  }
-  if (!port) return absl::OkStatus();
+void Replication::Start() {
+  const auto leader = LeaderOf(node_.parameters());
+  if (!leader) return;
   store::LockSet locks(node_.store());
   locks.AddAll();
   locks.Lock();
-  Follow(leader.substr(0, space), static_cast<int>(*port));
+  Follow(leader->first, leader->second);
   trusted_link_.store(0);
-  return absl::OkStatus();
 }
 
 void Replication::Stop() {

@@ -48,15 +48,15 @@ class Replication final : public commands::ReplicationService {
   explicit Replication(Node& node);
   ~Replication() override;
 
-  // REQUIRES, of both: nobody is served yet. Before data is loaded;
-  void Prepare();
+  // REQUIRES, of both: nobody is served yet. Before data is loaded; refuses a configuration that
+  // contradicts itself;
+  absl::Status Prepare();
   // what was loaded stands there: followers, or this node as one, go on.
   // `expired`: what was left out of the data, and is unless it was made again: a leader tells its
   // followers.
   void Resume(const SavedPosition& position, std::span<const persistence::ExpiredKey> expired);
-  // Follows whom the configuration names; refuses one that contradicts itself. REQUIRES: the
-  // workers are there.
-  absl::Status Start();
+  // Follows whom the configuration names. REQUIRES: the workers are there.
+  void Start();
   // All threads have ended afterwards. REQUIRES: the workers are still at work.
   void Stop();
   void Tick(UnixMillis now);  // Each 100 ms, on the first worker.
