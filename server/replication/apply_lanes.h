@@ -31,6 +31,7 @@
 #include "server/command_stats.h"
 #include "server/effect_recorder.h"
 #include "server/replication/apply_batch.h"
+#include "server/replication/faster_way.h"
 #include "server/replication/unit_applier.h"
 #include "store/store.h"
 
@@ -75,6 +76,9 @@ class ApplyLanes {
   // REQUIRES, of all: the gate is held.
   void StartThreads();
   void Run(const ApplyBatch& batch, const replication::ApplyStep& step);
+  // By one thread or by several, whichever has been faster.
+  void RunFaster(const ApplyBatch& batch, const replication::ApplyStep& step);
+  void Deal(const ApplyBatch& batch, const replication::ApplyStep& step, bool side_by_side);
   void RunSideBySide(const ApplyBatch& batch);
   void RunIfOffered(Lane& lane);
   void RunThread(Lane& lane);
@@ -84,6 +88,7 @@ class ApplyLanes {
   std::once_flag making_;
   std::atomic<bool> made_{false};
   std::vector<std::unique_ptr<Lane>> lanes_;
+  FasterWay way_;                      // Guarded by the gate.
   const ApplyBatch* batch_ = nullptr;  // Of the step under way.
   std::atomic<uint32_t> busy_{0};      // Threads that are at it.
   std::atomic<bool> ended_{false};
