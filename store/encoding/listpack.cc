@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/encoding/listpack.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -36,6 +37,38 @@ void Store(uint8_t* p, T value) {
 
 bool IsInt13(uint8_t head) { return (head & 0xe0) == kInt13; }
 bool IsText12(uint8_t head) { return (head & 0xf0) == kText12; }
+
+// The first sixteen bytes of an element that is looked for, or all of it: what differs there is
+// passed over without a call.
+class Beginning {
+ public:
+  static constexpr size_t kBytes = 16;
+
+  Beginning(const uint8_t* head, size_t head_size, std::string_view text) {
+    uint8_t bytes[kBytes] = {};
+    uint8_t mask[kBytes] = {};
+    const size_t of_text = std::min(text.size(), kBytes - head_size);
+    std::memcpy(bytes, head, head_size);
+    if (of_text != 0) std::memcpy(bytes + head_size, text.data(), of_text);
+    std::memset(mask, 0xff, head_size + of_text);
+    std::memcpy(bytes_, bytes, kBytes);
+    std::memcpy(mask_, mask, kBytes);
+    whole_ = of_text == text.size();
+  }
+
+  bool IsWhole() const { return whole_; }  // There is nothing behind it to compare.
+  // REQUIRES: kBytes can be read.
+  bool StandsAt(const uint8_t* p) const {
+    uint64_t found[2];
+    std::memcpy(found, p, kBytes);
+    return (((found[0] ^ bytes_[0]) & mask_[0]) | ((found[1] ^ bytes_[1]) & mask_[1])) == 0;
+  }
+
+ private:
+  uint64_t bytes_[2];
+  uint64_t mask_[2];
+  bool whole_ = false;
+};
 
 std::optional<int64_t> AsInteger(std::string_view text) {
   if (text.empty() || text.size() > kInt64Chars) return std::nullopt;
@@ -110,6 +143,14 @@ ListpackElement Listpack::Decode(const uint8_t* p) {
     default:
       return {nullptr, 0, Load<int64_t>(p + 1)};
   }
+}
+
+// Small numbers and short texts are most of what there is.
+inline const uint8_t* Listpack::Behind(const uint8_t* p) {
+  const uint8_t head = *p;
+  if (head < kText6) return p + 2;
+  if (head < kInt13) return p + 2 + (head & 0x3f);
+  return p + ElementBytes(p);
 }
 
 void Listpack::Finish(Encoded& encoded) {
@@ -217,24 +258,29 @@ bool Listpack::Equals(At at, std::string_view text) const {
 }
 
 // An integer's text has one form only, and so has an element: equal ones look exactly alike.
-inline bool Listpack::Matches(const uint8_t* p, const Pattern& pattern) {
-  const Encoded& wanted = pattern.encoded_;
+inline bool Listpack::Matches(const uint8_t* p, const Encoded& wanted) {
   return *p == wanted.head[0] && std::memcmp(p, wanted.head, wanted.head_size) == 0 &&
          (wanted.text.empty() ||
           std::memcmp(p + wanted.head_size, wanted.text.data(), wanted.text.size()) == 0);
 }
 
 bool Listpack::Matches(At at, const Pattern& pattern) const {
-  return Matches(block_ + at, pattern);
+  return Matches(block_ + at, pattern.encoded_);
 }
 
 Listpack::At Listpack::Find(std::string_view text, At from, uint32_t skip) const {
   if (from == kNone) return kNone;
-  const Pattern pattern(text);
+  const Encoded wanted = Encode(text);
+  const Beginning beginning(wanted.head, wanted.head_size, wanted.text);
+  const uint8_t* const readable = block_ + bytes();
   for (const uint8_t* p = block_ + from; *p != kEnd;) {
-    if (Matches(p, pattern)) return static_cast<At>(p - block_);
-    p += ElementBytes(p);
-    for (uint32_t i = 0; i < skip && *p != kEnd; ++i) p += ElementBytes(p);
+    const bool near_end = readable - p < static_cast<std::ptrdiff_t>(Beginning::kBytes);
+    if ((near_end || beginning.StandsAt(p)) &&
+        ((!near_end && beginning.IsWhole()) || Matches(p, wanted))) {
+      return static_cast<At>(p - block_);
+    }
+    p = Behind(p);
+    for (uint32_t i = 0; i < skip && *p != kEnd; ++i) p = Behind(p);
   }
   return kNone;
 }
@@ -253,7 +299,7 @@ bool Listpack::MayMatch(const Pattern& pattern) const {
 uint32_t Listpack::CountMatches(const Pattern& pattern) const {
   uint32_t matches = 0;
   for (const uint8_t* p = block_ + kHeader; *p != kEnd; p += ElementBytes(p)) {
-    if (Matches(p, pattern)) ++matches;
+    if (Matches(p, pattern.encoded_)) ++matches;
   }
   return matches;
 }
@@ -423,7 +469,7 @@ uint32_t Listpack::EraseMatches(const Pattern& pattern, uint32_t skip, uint32_t 
   const uint8_t* p = kept;
   while (*p != kEnd && erased < limit) {
     const uint8_t* next = p + ElementBytes(p);
-    const bool matches = Matches(p, pattern);
+    const bool matches = Matches(p, pattern.encoded_);
     if (matches && skip > 0) {
       --skip;
     } else if (matches) {

@@ -139,7 +139,8 @@ class Listpack {
     uint8_t back_size = 0;  // Of the length behind.
     size_t Bytes() const { return head_size + text.size() + back_size; }
   };
-  static bool Matches(const uint8_t* p, const Pattern& pattern);
+  static bool Matches(const uint8_t* p, const Encoded& wanted);
+  static const uint8_t* Behind(const uint8_t* p);  // Where the next element stands.
   static Encoded Encode(std::string_view text);
   static Encoded Encode(int64_t value);
   static Encoded EncodeText(std::string_view text);

@@ -87,6 +87,33 @@ TEST_F(ListpackTest, WalksBackAcrossEverySizeOfLength) {
   EXPECT_EQ(at, Listpack::kNone);
 }
 
+// Texts that differ late, or are each other's beginnings, at all distances from the block's end.
+TEST_F(ListpackTest, FindsWhatALookAtEachFinds) {
+  const std::string stem = "a-beginning-of-many-letters-";
+  std::vector<std::string> texts = {"",
+                                    "a",
+                                    "7",
+                                    "-7",
+                                    "128",
+                                    "70000",
+                                    std::string(63, 'x'),
+                                    std::string(64, 'x'),
+                                    std::string(65, 'x'),
+                                    std::string(5000, 'x')};
+  for (size_t size = 1; size <= stem.size(); ++size) texts.push_back(stem.substr(0, size));
+  for (char last : {'a', 'b'}) texts.push_back(stem + last);
+  for (size_t kept = texts.size(); kept > 0; --kept) {
+    std::free(pack_.block());
+    pack_ = Listpack::New();
+    for (size_t i = 0; i < kept; ++i) pack_.Append(texts[texts.size() - 1 - i]);
+    for (const std::string& text : texts) {
+      Listpack::At wanted = pack_.First();
+      while (wanted != Listpack::kNone && !pack_.Equals(wanted, text)) wanted = pack_.Next(wanted);
+      EXPECT_EQ(pack_.Find(text, pack_.First()), wanted) << text << " among " << kept;
+    }
+  }
+}
+
 TEST_F(ListpackTest, FindsFieldsOnly) {
   for (const std::string_view text : {"a", "b", "b", "c", "5", "5"}) pack_.Append(text);
   EXPECT_EQ(pack_.Find("b", pack_.First(), 1), pack_.Seek(2));
