@@ -59,6 +59,8 @@ Driver::Driver(const DriverOptions& options, ReplicatedState& state, Transport& 
   state_.Load(snapshot->index, snapshot->state);
   raft_ = std::make_unique<Raft>(options.raft, std::move(opened.saved));
   transport_.Members(raft_->membership());
+  // Who votes alone waits for nobody.
+  if (raft_->membership().voters() == 1) raft_->Campaign();
   Flush();
 }
 

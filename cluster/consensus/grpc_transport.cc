@@ -38,7 +38,7 @@ cluster::PeerAddress ParseAddress(const std::string& text) {
 }  // namespace
 
 // What may be called until Stop returns.
-struct GrpcTransport::Receivers {
+struct GrpcInbox::Receivers {
   std::mutex mutex;
   PeerId own = kNobody;
   std::function<void(Message)> receive;
@@ -46,7 +46,7 @@ struct GrpcTransport::Receivers {
   std::function<void(PeerId, std::string)> learn;
 };
 
-class GrpcTransport::Service final : public bus::ClusterConsensus::CallbackService {
+class GrpcInbox::Service final : public bus::ClusterConsensus::CallbackService {
  public:
   explicit Service(std::shared_ptr<Receivers> receivers) : receivers_(std::move(receivers)) {}
 
@@ -72,7 +72,8 @@ class GrpcTransport::Service final : public bus::ClusterConsensus::CallbackServi
    private:
     void Learn() {
       const std::lock_guard lock(receivers_->mutex);
-      if (receivers_->learn) receivers_->learn(frame_.from(), frame_.address());
+      if (receivers_->learn && !frame_.address().empty())
+        receivers_->learn(frame_.from(), frame_.address());
     }
     bool Deliver() {
       std::optional<Message> message = DecodeMessage(message_);
@@ -242,20 +243,22 @@ void GrpcTransport::Link::Close() {
 
 GrpcTransport::Link::~Link() = default;
 
-GrpcTransport::GrpcTransport(PeerId own, std::string address)
+GrpcInbox::GrpcInbox()
+    : receivers_(std::make_shared<Receivers>()), service_(std::make_shared<Service>(receivers_)) {}
+
+std::shared_ptr<grpc::Service> GrpcInbox::service() const { return service_; }
+
+GrpcTransport::GrpcTransport(PeerId own, std::string address, std::shared_ptr<GrpcInbox> inbox)
     : own_(own),
       address_(std::move(address)),
-      receivers_(std::make_shared<Receivers>()),
-      service_(std::make_shared<Service>(receivers_)) {
-  receivers_->own = own;
-}
+      inbox_(inbox != nullptr ? std::move(inbox) : std::make_shared<GrpcInbox>()),
+      receivers_(inbox_->receivers_) {}
 
 GrpcTransport::~GrpcTransport() { Stop(); }
 
-std::shared_ptr<grpc::Service> GrpcTransport::service() const { return service_; }
-
 void GrpcTransport::Start(std::function<void(Message)> receive, std::function<void(PeerId)> lost) {
   const std::lock_guard lock(receivers_->mutex);
+  receivers_->own = own_;
   receivers_->receive = std::move(receive);
   receivers_->lost = std::move(lost);
   receivers_->learn = [this](PeerId peer, std::string address) {

@@ -23,14 +23,29 @@ class Service;
 
 namespace henge::consensus {
 
-class GrpcTransport final : public Transport {
+// The receiving end, on the node's bus. Transports use it one after the other; what comes while
+// none does, or is for another peer than theirs, is dropped. Any thread.
+class GrpcInbox {
  public:
-  // `address`: where peers find this node's bus.
-  GrpcTransport(PeerId own, std::string address);
-  ~GrpcTransport() override;
-
+  GrpcInbox();
   // For the node's BusServer; may outlive this.
   std::shared_ptr<grpc::Service> service() const;
+
+ private:
+  friend class GrpcTransport;
+  class Service;
+  struct Receivers;
+  const std::shared_ptr<Receivers> receivers_;
+  const std::shared_ptr<Service> service_;
+};
+
+class GrpcTransport final : public Transport {
+ public:
+  // `address`: where peers find this node's bus; empty: they know. Without an inbox it has its own.
+  GrpcTransport(PeerId own, std::string address, std::shared_ptr<GrpcInbox> inbox = nullptr);
+  ~GrpcTransport() override;
+
+  std::shared_ptr<grpc::Service> service() const { return inbox_->service(); }
 
   void Start(std::function<void(Message)> receive, std::function<void(PeerId)> lost);
   void Stop();  // What is sent from now on is dropped. May be called twice.
@@ -39,15 +54,14 @@ class GrpcTransport final : public Transport {
   void Members(const Membership& members) override;
 
  private:
-  class Service;
   class Link;
   class Stream;
-  struct Receivers;
+  using Receivers = GrpcInbox::Receivers;
 
   const PeerId own_;
   const std::string address_;
+  const std::shared_ptr<GrpcInbox> inbox_;
   const std::shared_ptr<Receivers> receivers_;
-  const std::shared_ptr<Service> service_;
   std::mutex mutex_;
   bool stopped_ = false;                           // Guarded by mutex_.
   std::map<PeerId, std::string> addresses_;        // Guarded by mutex_.

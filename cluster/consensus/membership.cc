@@ -44,6 +44,10 @@ std::optional<Membership> Membership::After(const MembershipChange& change) cons
       if (member == nullptr || (member->voter && voters() == 1)) return std::nullopt;
       next.erase(next.begin() + (member - members_.data()));
       break;
+    case MembershipChange::Kind::kDemote:
+      if (member == nullptr || !member->voter || voters() == 1) return std::nullopt;
+      next[static_cast<size_t>(member - members_.data())].voter = false;
+      break;
   }
   return Membership(std::move(next));
 }

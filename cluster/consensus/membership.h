@@ -25,7 +25,7 @@ struct Member {
 };
 
 struct MembershipChange {
-  enum class Kind : uint8_t { kAddLearner, kPromote, kRemove };
+  enum class Kind : uint8_t { kAddLearner, kPromote, kRemove, kDemote };
   Kind kind = Kind::kAddLearner;
   PeerId id = kNobody;
   std::string address = {};

@@ -57,7 +57,7 @@ void Raft::HandlePropose(const Message& message) {
   for (const Entry& asked : message.entries) {
     Refusal refusal = Refusal::kNoLeader;
     if (role_ == Role::kLeader && asked.kind == EntryKind::kMembership) {
-      if (message.index > static_cast<Index>(MembershipChange::Kind::kRemove)) return;
+      if (message.index > static_cast<Index>(MembershipChange::Kind::kDemote)) return;
       refusal = AppendMembership(asked.request, {static_cast<MembershipChange::Kind>(message.index),
                                                  message.target, asked.data});
     } else if (role_ == Role::kLeader) {

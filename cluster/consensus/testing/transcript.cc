@@ -247,8 +247,10 @@ std::string Transcript::Transfer() { return CheckRefusal(Node()->raft().Transfer
 
 std::string Transcript::Change() {
   using Kind = MembershipChange::Kind;
-  static const std::map<std::string, Kind> kinds = {
-      {"add", Kind::kAddLearner}, {"promote", Kind::kPromote}, {"remove", Kind::kRemove}};
+  static const std::map<std::string, Kind> kinds = {{"add", Kind::kAddLearner},
+                                                    {"promote", Kind::kPromote},
+                                                    {"remove", Kind::kRemove},
+                                                    {"demote", Kind::kDemote}};
   const auto kind = kinds.find(Word(2));
   if (kind == kinds.end()) return "no such change";
   return CheckRefusal(
