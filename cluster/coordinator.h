@@ -8,7 +8,11 @@
 // Thread-safe. Callbacks run on a thread of the coordinator's, one at a time, or within the call
 // that gives them; they must not block, and may call back into the coordinator.
 //
-// What is promised:
+// A node belongs to one cluster at a time. It may come to belong to another (MEET, RESET, or
+// because it was forgotten); the coordinator and its watchers stay, and OnCluster tells. What was
+// proposed in the former cluster ends as unknown.
+//
+// What is promised, within one cluster:
 //  1. topology() never goes back to an older version; each version is one document everywhere.
 //  2. A proposal is applied at most once, also when it is made again under the same request.
 //  3. When a proposal's outcome is OK, topology() has it, on this node, before the callback runs.
@@ -53,6 +57,9 @@ class TopologyWatcher {
   virtual ~TopologyWatcher() = default;
   // A newer topology; versions may be passed over. Called in order.
   virtual void OnTopology(const TopologyPtr& topology) = 0;
+  // The node is in another cluster now, and may have another id there: what it knew of the former
+  // one is over, and versions begin anew. OnTopology and OnLeader of the new one follow.
+  virtual void OnCluster(const NodeId& /*self*/) {}
   // Who leads among the coordinator's nodes, as far as this one knows: heartbeats go there, and
   // whoever it is should take office. Nobody: no leader is known.
   virtual void OnLeader(std::optional<NodeId> leader) = 0;
