@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The face of the cluster that commands see.
 //
-// The one question asked for every command, "is this slot mine?", is a single relaxed load of a
-// byte from a table of 16 KiB that the view keeps current. All else goes through an immutable
+// The one question asked for every command, "is this slot mine and at rest?", is a relaxed load of
+// a byte from a table of 16 KiB that the view keeps current. All else goes through an immutable
 // snapshot of the topology: take it once per command and answer everything from it.
 //
-//   if (view.enabled() && !view.IsMine(slot)) {
+//   if (view.enabled() && !view.IsSettled(slot)) {
 //     const TopologyPtr topology = view.topology();
 //     if (const Node* owner = topology->OwnerOf(slot)) reply.Moved(slot, owner->host, owner->port);
 //   }
@@ -13,8 +13,6 @@
 // Every method is callable from any thread. A slot's byte and the snapshot change one after the
 // other, not together: a reader may see one new and one old, as if it had asked a moment apart.
 #pragma once
-
-#include <absl/status/status.h>
 
 #include <array>
 #include <atomic>
@@ -40,6 +38,7 @@ struct PeerLink {
   UnixMillis pong_received = 0;   // 0 if never.
   uint64_t topology_version = 0;  // As the peer last told.
   Epoch epoch = 0;
+  uint64_t offset = 0;        // Of its data's history; 0: it did not tell.
   bool agrees = true;         // Its topology's fingerprint is ours.
   uint64_t unsent_bytes = 0;  // Of messages that wait for the peer.
   std::string error = {};     // Why the last ping failed; empty if it did not.
@@ -64,22 +63,48 @@ struct BusStats {
 
 enum class ClusterHealth : uint8_t { kOk, kFail };
 
-class ClusterView {
+enum class FailoverMode : uint8_t { kPlain, kForce, kTakeover };
+
+// What operators may ask of a cluster. Each is begun by the call, which does not wait; `done` is
+// told what became of it, within the call or later on another thread, once. When it is OK, the
+// view's topology() shows what was asked for. Any thread, without a lock that `done` could need.
+class ClusterOperations {
  public:
-  virtual ~ClusterView() = default;
+  virtual ~ClusterOperations() = default;
+
+  virtual void Propose(Change change, ProposalDone done) = 0;
+  // MEET: this node's cluster and the one of the node at that address become one.
+  virtual void Meet(std::string host, uint16_t port, uint16_t bus_port, ProposalDone done) = 0;
+  // FORGET: the node is no member any more, nor a voter.
+  virtual void Forget(const NodeId& node, ProposalDone done) {
+    Propose(RemoveNode{node}, std::move(done));
+  }
+  // RESET: this node leaves, as a cluster of its own without slots; `hard`: under a new id and
+  // without an epoch.
+  virtual void Reset(bool hard, ProposalDone done) = 0;
+  // FAILOVER: this node, a follower, is to lead its group. Done when that has begun.
+  virtual void Failover(FailoverMode mode, ProposalDone done) = 0;
+};
+
+class ClusterView : public ClusterOperations {
+ public:
   ClusterView(const ClusterView&) = delete;
   ClusterView& operator=(const ClusterView&) = delete;
 
   // Whether this node runs in cluster mode; fixed at the start.
   bool enabled() const { return enabled_; }
 
-  // Whether this node serves the slot; without cluster mode it serves all. The hot path.
-  bool IsMine(Slot slot) const { return mine_[slot].load(std::memory_order_relaxed) != 0; }
+  // Whether this node serves the slot; without cluster mode it serves all.
+  bool IsMine(Slot slot) const { return (Part(slot) & kMine) != 0; }
+  // Whether it serves all of the slot's keys: none is on its way to another. The hot path.
+  bool IsSettled(Slot slot) const { return Part(slot) == kMine; }
+  // Whether it follows the group that owns the slot: it may serve reads.
+  bool IsFollowed(Slot slot) const { return (Part(slot) & kFollowed) != 0; }
 
   // CLUSTER INFO's cluster_state; kFail answers CLUSTERDOWN.
   ClusterHealth health() const { return health_.load(std::memory_order_relaxed); }
 
-  virtual const NodeId& my_id() const = 0;
+  virtual NodeId my_id() const = 0;  // Another one after RESET HARD.
 
   virtual TopologyPtr topology() const = 0;  // Never null.
 
@@ -95,21 +120,30 @@ class ClusterView {
 
   virtual BusStats bus_stats() const = 0;
 
-  // Changes the topology (CLUSTER ADDSLOTS and the like); the status is Apply's. Until there is a
-  // coordinator the change is this node's alone: peers see it only as PeerLink::agrees turning
-  // false.
-  virtual absl::Status Propose(const Change& change) = 0;
+  // Whether operations are done within the call: there is nobody to agree with.
+  virtual bool DecidesAlone() const = 0;
+
+  // Whether that node was a member a minute ago or less, and is none now.
+  virtual bool WasForgotten(const NodeId& node) const = 0;
 
  protected:
+  // This node's part in a slot.
+  enum SlotPart : uint8_t {
+    kMine = 1,
+    kOpen = 2,      // Marked here: migrating from this node, or imported by it.
+    kFollowed = 4,  // Of a group that it follows.
+  };
+
   explicit ClusterView(bool enabled) : enabled_(enabled) {}
 
-  void SetMine(Slot slot, bool mine) { mine_[slot].store(mine ? 1 : 0, std::memory_order_relaxed); }
+  uint8_t Part(Slot slot) const { return parts_[slot].load(std::memory_order_relaxed); }
+  void SetPart(Slot slot, uint8_t part) { parts_[slot].store(part, std::memory_order_relaxed); }
   void SetHealth(ClusterHealth health) { health_.store(health, std::memory_order_relaxed); }
 
  private:
   const bool enabled_;
   std::atomic<ClusterHealth> health_{ClusterHealth::kFail};
-  std::array<std::atomic<uint8_t>, kSlots> mine_{};
+  std::array<std::atomic<uint8_t>, kSlots> parts_{};
 };
 
 }  // namespace henge::cluster

@@ -10,13 +10,27 @@
 #include "cluster/relay.h"
 
 namespace henge::cluster {
+namespace {
+
+// As long as Redis keeps nodes that it was told to forget from coming back.
+constexpr int64_t kForgottenMicros = 60'000'000;
+
+constexpr std::string_view kFixed =
+    "The members and slots of this cluster follow from its configuration";
+
+absl::Status NotIn(const NodeId& me) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("this node, ", Absl(me.view()), ", is not in the topology"));
+}
+
+}  // namespace
 
 ClusterState::ClusterState(bool enabled, const ClusterOptions& options, const Clock& clock)
     : ClusterView(enabled), options_(options), clock_(clock), topology_(Topology::Empty()) {}
 
 std::unique_ptr<ClusterState> ClusterState::Standalone(const NodeId& my_id) {
   std::unique_ptr<ClusterState> state(new ClusterState(false, {.my_id = my_id}, SystemClock()));
-  for (int slot = 0; slot < kSlots; ++slot) state->SetMine(static_cast<Slot>(slot), true);
+  for (int slot = 0; slot < kSlots; ++slot) state->SetPart(static_cast<Slot>(slot), kMine);
   state->SetHealth(ClusterHealth::kOk);
   return state;
 }
@@ -58,25 +72,79 @@ void ClusterState::TellLost(const SlotSet& lost) {
 absl::Status ClusterState::AdoptLocked(TopologyPtr topology, SlotSet& lost) {
   if (!enabled()) return absl::FailedPreconditionError("this node is not in cluster mode");
   const NodeIndex me = topology->IndexOf(options_.my_id);
-  if (me == kNoNode) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("this node, ", Absl(options_.my_id.view()), ", is not in the topology"));
-  }
+  if (me == kNoNode) return NotIn(options_.my_id);
   if (topology->version() <= topology_->version()) {
     return absl::FailedPreconditionError(absl::StrCat("topology version ", topology->version(),
                                                       " is not above ", topology_->version()));
   }
+  NoteForgotten(*topology);
+  TakeLocked(me, std::move(topology), lost);
+  return absl::OkStatus();
+}
+
+void ClusterState::TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost) {
   topology_ = std::move(topology);
-  for (int i = 0; i < kSlots; ++i) {
-    const auto slot = static_cast<Slot>(i);
-    const bool mine = topology_->OwnerIndex(slot) == me;
-    if (mine == IsMine(slot)) continue;
-    SetMine(slot, mine);
-    if (!mine) lost.set(slot);
-  }
+  MarkParts(me, lost);
   FollowPeers();
   JudgeHealth();
+}
+
+absl::Status ClusterState::BeginAnew(const NodeId& my_id, TopologyPtr topology) {
+  const NodeIndex me = topology->IndexOf(my_id);
+  if (me == kNoNode) return NotIn(my_id);
+  SlotSet lost;
+  {
+    const std::lock_guard lock(mutex_);
+    options_.my_id = my_id;
+    forgotten_.clear();
+    TakeLocked(me, std::move(topology), lost);
+  }
+  TellLost(lost);
   return absl::OkStatus();
+}
+
+NodeId ClusterState::my_id() const {
+  const std::lock_guard lock(mutex_);
+  return options_.my_id;
+}
+
+void ClusterState::NoteForgotten(const Topology& next) {
+  const int64_t now = clock_.MonotonicMicros();
+  std::erase_if(forgotten_,
+                [now](const auto& node) { return now - node.second > kForgottenMicros; });
+  for (const Node& node : topology_->nodes()) {
+    if (next.Find(node.id) == nullptr) forgotten_[node.id] = now;
+  }
+}
+
+bool ClusterState::WasForgotten(const NodeId& node) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = forgotten_.find(node);
+  return at != forgotten_.end() && topology_->Find(node) == nullptr &&
+         clock_.MonotonicMicros() - at->second <= kForgottenMicros;
+}
+
+void ClusterState::MarkParts(NodeIndex me, SlotSet& lost) {
+  const std::vector<GroupIndex>& followed = topology_->GroupsFollowedBy(me);
+  std::vector<uint8_t> of_group(topology_->groups().size());
+  for (const GroupIndex group : topology_->GroupsLedBy(me)) of_group[group] = kMine;
+  for (const GroupIndex group : followed) of_group[group] = kFollowed;
+  std::vector<uint8_t> parts(kSlots);
+  for (size_t slot = 0; slot < parts.size(); ++slot) {
+    const GroupIndex group = topology_->GroupOfSlot(static_cast<Slot>(slot));
+    if (group != kNoGroup) parts[slot] = of_group[group];
+  }
+  for (const SlotMark& mark : topology_->marks()) {
+    const GroupIndex importer = topology_->GroupIndexOf(mark.importing);
+    const bool leaves = parts[mark.slot] == kMine && !mark.migrating_to.IsZero();
+    const bool comes = importer != kNoGroup && of_group[importer] == kMine;
+    if (leaves || comes) parts[mark.slot] = static_cast<uint8_t>(parts[mark.slot] | kOpen);
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const auto slot = static_cast<Slot>(i);
+    if (IsMine(slot) && (parts[i] & kMine) == 0) lost.set(i);
+    SetPart(slot, parts[i]);
+  }
 }
 
 void ClusterState::FollowPeers() {
@@ -91,7 +159,7 @@ void ClusterState::FollowPeers() {
   }
 }
 
-bool ClusterState::IsFailed(const NodeId& id) const {
+bool ClusterState::IsSilent(const NodeId& id) const {
   const auto link = links_.find(id);
   return link != links_.end() && link->second.seen.failed;
 }
@@ -113,11 +181,15 @@ void ClusterState::JudgeHealth() {
     SetFailed(link, now - link.alive_micros > options_.node_timeout_ms * 1000);
   }
   int reachable = 0;
+  int covered_slots = 0;
   for (NodeIndex i = 0; i < topology_->nodes().size(); ++i) {
-    if (topology_->SlotCount(i) > 0 && !IsFailed(topology_->nodes()[i].id)) ++reachable;
+    const Node& node = topology_->nodes()[i];
+    const bool silent = IsSilent(node.id);
+    if (topology_->SlotCount(i) > 0 && !node.failed && !silent) ++reachable;
+    if (!node.failed && !(silent && DecidesAlone())) covered_slots += topology_->SlotCount(i);
   }
   const int owners = topology_->slot_owner_count();
-  const bool covered = topology_->assigned_slots() == kSlots && reachable == owners;
+  const bool covered = covered_slots == kSlots;
   const bool majority = reachable > owners / 2;
   const bool ok = majority && (covered || !options_.require_full_coverage);
   const auto judged = ok ? ClusterHealth::kOk : ClusterHealth::kFail;
@@ -165,11 +237,37 @@ BusStats ClusterState::bus_stats() const {
   return stats;
 }
 
-absl::Status ClusterState::Propose(const Change& change) {
+void ClusterState::Propose(Change change, ProposalDone done) {
+  if (operations_ != nullptr) return operations_->Propose(std::move(change), std::move(done));
+  done(ChangeAlone(change));
+}
+
+void ClusterState::Meet(std::string host, uint16_t port, uint16_t bus_port, ProposalDone done) {
+  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations_->Meet(std::move(host), port, bus_port, std::move(done));
+}
+
+void ClusterState::Forget(const NodeId& node, ProposalDone done) {
+  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations_->Forget(node, std::move(done));
+}
+
+void ClusterState::Reset(bool hard, ProposalDone done) {
+  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations_->Reset(hard, std::move(done));
+}
+
+void ClusterState::Failover(FailoverMode mode, ProposalDone done) {
+  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations_->Failover(mode, std::move(done));
+}
+
+absl::Status ClusterState::ChangeAlone(const Change& change) {
   SlotSet lost;
   absl::Status status;
   {
     const std::lock_guard lock(mutex_);
+    if (topology_->nodes().size() > 1) return absl::FailedPreconditionError(Absl(kFixed));
     absl::StatusOr<TopologyPtr> next = Apply(*topology_, change);
     if (!next.ok()) return next.status();
     status = AdoptLocked(*std::move(next), lost);
@@ -178,18 +276,24 @@ absl::Status ClusterState::Propose(const Change& change) {
   return status;
 }
 
+void ClusterState::TellOffset(std::function<uint64_t()> offset) {
+  const std::lock_guard lock(mutex_);
+  tell_offset_ = std::move(offset);
+}
+
 Beat ClusterState::OwnBeat() const {
-  const TopologyPtr current = topology();
+  const std::lock_guard lock(mutex_);
   return {.sender = options_.my_id,
-          .topology_version = current->version(),
-          .epoch = current->epoch(),
-          .fingerprint = current->fingerprint()};
+          .topology_version = topology_->version(),
+          .epoch = topology_->epoch(),
+          .fingerprint = topology_->fingerprint(),
+          .offset = tell_offset_ ? tell_offset_() : 0};
 }
 
 std::vector<PeerAddress> ClusterState::Peers() const {
-  const TopologyPtr current = topology();
+  const std::lock_guard lock(mutex_);
   std::vector<PeerAddress> peers;
-  for (const Node& node : current->nodes()) {
+  for (const Node& node : topology_->nodes()) {
     if (node.id != options_.my_id) peers.push_back({node.id, node.host, node.bus_port});
   }
   return peers;
@@ -239,6 +343,7 @@ void ClusterState::SetFailed(Link& link, bool failed) {
 void ClusterState::Learn(Link& link, const Beat& beat) {
   link.seen.topology_version = beat.topology_version;
   link.seen.epoch = beat.epoch;
+  link.seen.offset = beat.offset;
   const bool agrees = beat.fingerprint == topology_->fingerprint();
   if (agrees == link.seen.agrees) return;
   link.seen.agrees = agrees;

@@ -6,10 +6,15 @@
 // hot path, IsMine, takes no lock (api.h).
 //
 // A peer is failed when it has not answered for the node timeout, counted on the monotonic clock
-// since its last pong or since it became a peer. Health is
-//   fail  if a slot has no owner, or a failed one, and full coverage is required;
+// since its last pong or since it became a peer. That is this node's opinion; the topology may have
+// the judgement of all (Node::failed). Health is
+//   fail  if a slot has no owner, or one that was judged, and full coverage is required; where
+//         nobody judges, the opinion counts;
 //   fail  if half or more of the nodes that own slots are failed: this side is a minority;
 //   ok    otherwise.
+//
+// Operations are given on to whoever coordinates the cluster. Without such a one this node decides
+// alone if it is alone, and refuses otherwise: a change of its own would set it against its peers.
 #pragma once
 
 #include <absl/status/status.h>
@@ -60,14 +65,32 @@ class ClusterState final : public ClusterView, public BeatListener {
   // Makes a newer topology the current one; an older one, or one without this node, is refused.
   absl::Status Adopt(TopologyPtr topology);
 
+  // Who does what operators ask for from here on; outlives the state. Before other threads look.
+  void Use(ClusterOperations& operations) { operations_ = &operations; }
+
+  // Where this node's data stands, told to peers from here on; null: no longer. Called on any
+  // thread, under this state's lock.
+  void TellOffset(std::function<uint64_t()> offset);
+
+  // Goes on as that node with a topology of another cluster, whatever its version: RESET, and
+  // joining. Refuses a topology that does not hold the node.
+  absl::Status BeginAnew(const NodeId& my_id, TopologyPtr topology);
+
   // What the relay counts is among the stats from here on. Before other threads look.
   void CountRelay(const Relay& relay) { relay_ = &relay; }
 
-  const NodeId& my_id() const override { return options_.my_id; }
+  NodeId my_id() const override;
   TopologyPtr topology() const override;
   std::vector<PeerLink> Links() const override;
   BusStats bus_stats() const override;
-  absl::Status Propose(const Change& change) override;
+  bool DecidesAlone() const override { return operations_ == nullptr; }
+  bool WasForgotten(const NodeId& node) const override;
+
+  void Propose(Change change, ProposalDone done) override;
+  void Meet(std::string host, uint16_t port, uint16_t bus_port, ProposalDone done) override;
+  void Forget(const NodeId& node, ProposalDone done) override;
+  void Reset(bool hard, ProposalDone done) override;
+  void Failover(FailoverMode mode, ProposalDone done) override;
 
   Beat OwnBeat() const override;
   std::vector<PeerAddress> Peers() const override;
@@ -86,11 +109,15 @@ class ClusterState final : public ClusterView, public BeatListener {
   ClusterState(bool enabled, const ClusterOptions& options, const Clock& clock);
 
   void TellLost(const SlotSet& lost);
+  absl::Status ChangeAlone(const Change& change);
   // REQUIRES: mutex_ held, for all of these.
   absl::Status AdoptLocked(TopologyPtr topology, SlotSet& lost);
+  void TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost);
+  void NoteForgotten(const Topology& next);
+  void MarkParts(NodeIndex me, SlotSet& lost);
   void FollowPeers();
   void JudgeHealth();
-  bool IsFailed(const NodeId& id) const;
+  bool IsSilent(const NodeId& id) const;
   // Also log what has changed.
   void SetConnected(Link& link, bool connected);
   void SetFailed(Link& link, bool failed);
@@ -99,13 +126,16 @@ class ClusterState final : public ClusterView, public BeatListener {
   // Logs what happened to a peer, with its name and address.
   void Tell(bool good, std::string_view what, const Link& link) const;
 
-  ClusterOptions options_;  // my_id is fixed; the rest is guarded by mutex_.
+  ClusterOptions options_;  // Guarded by mutex_.
   const Clock& clock_;
   const Relay* relay_ = nullptr;
+  ClusterOperations* operations_ = nullptr;
 
   mutable std::mutex mutex_;
   TopologyPtr topology_;
   std::map<NodeId, Link> links_;
+  std::map<NodeId, int64_t> forgotten_;  // Since when, in monotonic microseconds.
+  std::function<uint64_t()> tell_offset_;
   BusStats stats_;
   std::function<void(const SlotSet&)> tell_lost_;
 };

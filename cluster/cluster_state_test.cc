@@ -27,6 +27,34 @@ TopologyPtr Three() {
   return *Topology::FromMembers(std::move(nodes));
 }
 
+// Within the call.
+absl::Status Propose(ClusterView& view, Change change) {
+  absl::Status done = absl::UnknownError("not told");
+  view.Propose(std::move(change), [&](const absl::Status& status) { done = status; });
+  return done;
+}
+
+// Changes what a state has as if all had agreed.
+class Agreeing final : public ClusterOperations {
+ public:
+  explicit Agreeing(ClusterState& state) : state_(state) { state.Use(*this); }
+  void Propose(Change change, ProposalDone done) override {
+    const auto next = Apply(*state_.topology(), change);
+    done(next.ok() ? state_.Adopt(*next) : next.status());
+  }
+  void Meet(std::string, uint16_t, uint16_t, ProposalDone done) override { Note("meet", done); }
+  void Reset(bool, ProposalDone done) override { Note("reset", done); }
+  void Failover(FailoverMode, ProposalDone done) override { Note("failover", done); }
+  std::vector<std::string> asked;
+
+ private:
+  void Note(const char* what, const ProposalDone& done) {
+    asked.emplace_back(what);
+    done(absl::OkStatus());
+  }
+  ClusterState& state_;
+};
+
 class ClusterStateTest : public ::testing::Test {
  protected:
   std::unique_ptr<ClusterState> Make(bool full_coverage = true) {
@@ -59,7 +87,7 @@ TEST_F(ClusterStateTest, StandaloneServesEverything) {
   EXPECT_TRUE(state->IsMine(16383));
   EXPECT_EQ(state->health(), ClusterHealth::kOk);
   EXPECT_EQ(state->OwnerOf(0), nullptr);
-  EXPECT_FALSE(state->Propose(AddSlots{Id(7), {1}}).ok());
+  EXPECT_FALSE(Propose(*state, AddSlots{Id(7), {1}}).ok());
 }
 
 TEST_F(ClusterStateTest, ServesItsSlotsAndNamesTheOthersOwners) {
@@ -80,17 +108,100 @@ TEST_F(ClusterStateTest, RefusesATopologyWithoutItselfOrFromThePast) {
 
 TEST_F(ClusterStateTest, ProposedChangesShowAtOnce) {
   const auto state = Make();
+  Agreeing agreeing(*state);
   Slot slot = 0;
   while (!state->IsMine(slot)) ++slot;
-  EXPECT_TRUE(state->Propose(SetSlotOwner{slot, Id(1)}).ok());
+  EXPECT_TRUE(Propose(*state, SetSlotOwner{slot, Id(1)}).ok());
   EXPECT_FALSE(state->IsMine(slot));
   EXPECT_EQ(state->OwnerOf(slot)->id, Id(1));
-  EXPECT_TRUE(state->Propose(DelSlots{{slot}}).ok());
+  EXPECT_TRUE(Propose(*state, DelSlots{{slot}}).ok());
   EXPECT_EQ(state->OwnerOf(slot), nullptr);
   EXPECT_EQ(state->health(), ClusterHealth::kFail);
-  EXPECT_TRUE(state->Propose(AddSlots{Id(0), {slot}}).ok());
+  EXPECT_TRUE(Propose(*state, AddSlots{Id(0), {slot}}).ok());
   EXPECT_TRUE(state->IsMine(slot));
   EXPECT_EQ(state->health(), ClusterHealth::kOk);
+}
+
+TEST_F(ClusterStateTest, RefusesToDecideAloneForSeveralNodes) {
+  const auto state = Make();
+  EXPECT_TRUE(state->DecidesAlone());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Propose(*state, BumpEpoch{Id(0)})));
+  absl::Status done;
+  state->Meet("127.0.0.1", 1, 2, [&](const absl::Status& status) { done = status; });
+  EXPECT_TRUE(absl::IsFailedPrecondition(done));
+  EXPECT_EQ(state->topology(), topology_);
+}
+
+TEST_F(ClusterStateTest, GivesOperationsToWhoeverCoordinates) {
+  const auto state = Make();
+  Agreeing agreeing(*state);
+  EXPECT_FALSE(state->DecidesAlone());
+  const auto ignore = [](const absl::Status&) {};
+  state->Meet("127.0.0.1", 1, 2, ignore);
+  state->Reset(true, ignore);
+  state->Failover(FailoverMode::kForce, ignore);
+  EXPECT_EQ(agreeing.asked, (std::vector<std::string>{"meet", "reset", "failover"}));
+}
+
+TEST_F(ClusterStateTest, RemembersForAMinuteWhoWasForgotten) {
+  const auto state = Make();
+  Agreeing agreeing(*state);
+  for (int i = 0; i < kSlots; ++i) {
+    ASSERT_TRUE(Propose(*state, SetSlotOwner{static_cast<Slot>(i), Id(0)}).ok());
+  }
+  EXPECT_FALSE(state->WasForgotten(Id(2)));
+  absl::Status done = absl::UnknownError("not told");
+  state->Forget(Id(2), [&](const absl::Status& status) { done = status; });
+  EXPECT_TRUE(done.ok()) << done;
+  EXPECT_TRUE(state->WasForgotten(Id(2)));
+  EXPECT_FALSE(state->WasForgotten(Id(1)));
+  clock_.Advance(61'000);
+  EXPECT_FALSE(state->WasForgotten(Id(2)));
+}
+
+TEST_F(ClusterStateTest, KnowsItsPartInEachSlot) {
+  std::vector<Node> nodes = topology_->nodes();
+  for (Node& node : nodes) node.config_epoch = 0;
+  topology_ = *Topology::ByHand(nodes, std::vector<NodeIndex>(kSlots, topology_->IndexOf(Id(0))));
+  const auto state = Make();
+  Agreeing agreeing(*state);
+  const auto group_of = [&](int i) {
+    return state->topology()
+        ->groups()[state->topology()->GroupsLedBy(state->topology()->IndexOf(Id(i))).front()]
+        .id;
+  };
+  EXPECT_TRUE(state->IsSettled(1));
+  ASSERT_TRUE(Propose(*state, MarkMigrating{1, group_of(1)}).ok());
+  EXPECT_TRUE(state->IsMine(1));
+  EXPECT_FALSE(state->IsSettled(1));
+  EXPECT_TRUE(state->IsSettled(2));
+  ASSERT_TRUE(Propose(*state, MarkStable{1, group_of(0)}).ok());
+  EXPECT_TRUE(state->IsSettled(1));
+  for (int i = 0; i < kSlots; ++i) {
+    ASSERT_TRUE(Propose(*state, SetSlotOwner{static_cast<Slot>(i), Id(1)}).ok());
+  }
+  ASSERT_TRUE(Propose(*state, MarkImporting{1, group_of(0), group_of(1)}).ok());
+  EXPECT_FALSE(state->IsMine(1));
+  EXPECT_FALSE(state->IsSettled(1));
+  ASSERT_TRUE(Propose(*state, MarkStable{1, group_of(0)}).ok());
+  EXPECT_FALSE(state->IsFollowed(1));
+  ASSERT_TRUE(Propose(*state, AddFollower{group_of(1), Id(0)}).ok());
+  EXPECT_TRUE(state->IsFollowed(1));
+  EXPECT_FALSE(state->IsMine(1));
+}
+
+TEST_F(ClusterStateTest, WhatWasJudgedCountsWhereSomebodyJudges) {
+  const auto state = Make();
+  Agreeing agreeing(*state);
+  clock_.Advance(900);
+  state->OnPong(Id(1), BeatOf(1));
+  clock_.Advance(200);
+  state->OnRound();
+  EXPECT_TRUE(LinkOf(*state, 2).failed);
+  EXPECT_EQ(state->health(), ClusterHealth::kOk);  // An opinion only.
+  ASSERT_TRUE(Propose(*state, TakeOffice{.judge = Id(0), .term = 1}).ok());
+  ASSERT_TRUE(Propose(*state, MarkNode{.id = Id(2), .failed = true, .term = 1}).ok());
+  EXPECT_EQ(state->health(), ClusterHealth::kFail);
 }
 
 TEST_F(ClusterStateTest, LinksTellWhatTheBusSaw) {
@@ -200,6 +311,7 @@ TEST_F(ClusterStateTest, WithoutFullCoverageOnlyAMinorityFails) {
 
 TEST_F(ClusterStateTest, ReadersRunBesideChanges) {
   const auto state = Make();
+  Agreeing agreeing(*state);
   std::atomic<bool> stop{false};
   std::thread reader([&] {
     while (!stop) {
@@ -211,7 +323,7 @@ TEST_F(ClusterStateTest, ReadersRunBesideChanges) {
     }
   });
   for (int i = 0; i < 200; ++i) {
-    ASSERT_TRUE(state->Propose(SetSlotOwner{static_cast<Slot>(i * 97 % kSlots), Id(i % 3)}).ok());
+    ASSERT_TRUE(Propose(*state, SetSlotOwner{static_cast<Slot>(i * 97 % kSlots), Id(i % 3)}).ok());
     state->OnPong(Id(1 + i % 2), BeatOf(1 + i % 2));
   }
   stop = true;

@@ -40,14 +40,8 @@ struct Proposal {
   int64_t timeout_ms = 5000;      // Until the outcome is kDeadlineExceeded.
 };
 
-// What became of a proposal:
-//   OK                  it was applied;
-//   Apply's refusals    it was ordered and refused: it will never be applied (change.h has the
-//   codes); kUnavailable        it was not ordered and will not be: there is no leader, or none
-//   that takes it; kDeadlineExceeded   unknown: it may have been applied or may still be. Under its
-//   request it can be
-//                       proposed again, and the outcome is then the one that it had or gets.
-using ProposalDone = std::function<void(const absl::Status&)>;
+// Of an unknown outcome (ProposalDone, kDeadlineExceeded): under its request a change can be
+// proposed again, and the outcome is then the one that it had or gets.
 
 // OK, or kUnavailable or kDeadlineExceeded: nothing is known.
 using BarrierDone = std::function<void(const absl::Status&)>;

@@ -24,6 +24,7 @@ void Encode(const Beat& beat, bus::Beat* wire) {
   wire->set_topology_version(beat.topology_version);
   wire->set_epoch(beat.epoch);
   wire->set_fingerprint(beat.fingerprint);
+  wire->set_offset(beat.offset);
 }
 
 std::optional<Beat> Decode(const bus::Beat& wire) {
@@ -32,7 +33,8 @@ std::optional<Beat> Decode(const bus::Beat& wire) {
   return Beat{.sender = *id,
               .topology_version = wire.topology_version(),
               .epoch = wire.epoch(),
-              .fingerprint = wire.fingerprint()};
+              .fingerprint = wire.fingerprint(),
+              .offset = wire.offset()};
 }
 
 struct Peer {

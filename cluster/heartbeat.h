@@ -29,6 +29,7 @@ struct Beat {
   uint64_t topology_version = 0;
   Epoch epoch = 0;
   uint64_t fingerprint = 0;
+  uint64_t offset = 0;  // Of its data's history.
 };
 
 struct PeerAddress {

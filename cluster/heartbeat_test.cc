@@ -112,7 +112,7 @@ TEST(Heartbeat, TopologyVersionsTravel) {
   const TopologyPtr topology = Members({FreePort(), FreePort()});
   Station a(0, topology);
   Station b(1, topology);
-  ASSERT_TRUE(b.state->Propose(BumpEpoch{Id(1)}).ok());
+  ASSERT_TRUE(b.state->Adopt(*Apply(*b.state->topology(), BumpEpoch{Id(1)})).ok());
   ASSERT_TRUE(Eventually([&] {
     const PeerLink link = a.state->Links()[0];
     return link.topology_version == 2 && link.epoch == 3 && !link.agrees;

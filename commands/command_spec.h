@@ -194,6 +194,8 @@ struct CommandSpec {
   // The argument that names a member or field of the first key's value, so that it can be fetched
   // from memory beforehand; 0: none.
   uint8_t member = 0;
+  // Sends what is here of a slot that is on its way to another node: no redirection stops it there.
+  bool moves_keys = false;
   Handler handler = nullptr;
   std::span<const CommandSpec> subcommands = {};
 };

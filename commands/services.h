@@ -32,6 +32,7 @@ namespace henge::commands {
 
 struct ClientState;
 struct CommandContext;
+struct KeyMove;
 struct KeyWait;
 struct QueuedCommand;
 
@@ -225,6 +226,7 @@ class BlockedReply {
   virtual void Integer(int64_t value) = 0;
   virtual void NullArray() = 0;
   virtual void Ok() = 0;
+  virtual void Simple(std::string_view text) = 0;
   virtual void Error(std::string_view text) = 0;
   virtual void Integers(const std::vector<int64_t>& values) = 0;
 };
@@ -323,12 +325,16 @@ class Services {
   // Runs one queued command with the locks EXEC holds; writes its reply.
   virtual void RunQueued(CommandContext& exec, QueuedCommand& command) = 0;
   // Parks the client after this command: no reply is written now; when `timeout_ms` has passed (0:
-  // never) or Unblock is called, `done` writes it.
+  // never) or Unblock is called, `done` writes it. So it does when what is returned is called: by
+  // any thread, at once or later; it does nothing if this wait is over, or the client gone.
   // REQUIRES: not in_exec.
-  virtual void Block(ClientState& client, int64_t timeout_ms,
-                     std::function<void(BlockedReply&)> done) = 0;
+  virtual std::function<void()> Block(ClientState& client, int64_t timeout_ms,
+                                      std::function<void(BlockedReply&)> done) = 0;
   // Parks the client until its command can be served; no reply is written now. See blocking.h.
   virtual void BlockOnKeys(CommandContext& ctx, KeyWait wait) = 0;
+  // Sends keys to another server, and deletes them here when that has them; no reply is written
+  // now. See dump/key_move.h.
+  virtual void MoveKeys(CommandContext& ctx, KeyMove move) = 0;
 };
 
 }  // namespace henge::commands

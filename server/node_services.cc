@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "commands/command_table.h"
+#include "commands/dump/key_move.h"
 #include "commands/errors.h"
 #include "server/access.h"
 #include "server/blocked_call.h"
@@ -70,8 +71,7 @@ class Clients final : public commands::ClientsService {
     if (call != nullptr) {
       // Unless it has been served: it is ended here and now, and learns it soon.
       return call->End() && node_.clients().RunOn(id, [call, with_error](Session& session) {
-        session.EndWait(
-            *call, with_error ? commands::errors::kUnblocked : std::string_view());
+        session.EndWait(*call, with_error ? commands::errors::kUnblocked : std::string_view());
       });
     }
     return blocked && node_.clients().RunOn(
@@ -380,9 +380,9 @@ class NodeServices final : public commands::Services {
         exec, command);
   }
 
-  void Block(ClientState& client, int64_t timeout_ms,
-             std::function<void(commands::BlockedReply&)> done) override {
-    SessionOf(client).Block(timeout_ms, std::move(done));
+  std::function<void()> Block(ClientState& client, int64_t timeout_ms,
+                              std::function<void(commands::BlockedReply&)> done) override {
+    return SessionOf(client).Block(timeout_ms, std::move(done));
   }
 
   void BlockOnKeys(commands::CommandContext& ctx, commands::KeyWait wait) override {
@@ -399,6 +399,10 @@ class NodeServices final : public commands::Services {
       store.shard(store.ShardOf(place.slot)).waits.Add(call, place);
     }
     session.BlockOnKeys(std::move(call));
+  }
+
+  void MoveKeys(commands::CommandContext& ctx, commands::KeyMove) override {
+    ctx.reply.Error("ERR MIGRATE is not here yet");
   }
 
  private:

@@ -38,6 +38,7 @@ class BlockedEnd final : public commands::BlockedReply {
   void Integer(int64_t value) override { reply_.Integer(value); }
   void NullArray() override { reply_.NullArray(); }
   void Ok() override { reply_.Ok(); }
+  void Simple(std::string_view text) override { reply_.Simple(text); }
   void Error(std::string_view text) override { reply_.Error(text); }
   void Integers(const std::vector<int64_t>& values) override {
     reply_.Array(values.size());
@@ -244,11 +245,18 @@ void Session::StopTimer() {
   has_timer_ = false;
 }
 
-void Session::Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done) {
+std::function<void()> Session::Block(int64_t timeout_ms,
+                                     std::function<void(commands::BlockedReply&)> done) {
   blocked_done_ = std::move(done);
+  ++blocks_;
   state_.blocked.store(true, std::memory_order_relaxed);
   connection_.Suspend();
   if (timeout_ms > 0) StartTimer(timeout_ms, &Session::OnTimeout);
+  return [&node = node_, id = state_.id, block = blocks_] {
+    node.clients().RunOn(id, [block](Session& session) {
+      if (session.blocks_ == block) session.Unblock(false);
+    });
+  };
 }
 
 void Session::OnTimeout() { Unblock(false); }

@@ -58,8 +58,10 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   // What the call waits for may be there, and could not be given to it.
   void Recheck(const std::shared_ptr<BlockedCall>& call);
 
-  // Waits without reply until Unblock or the timeout; see Services::Block.
-  void Block(int64_t timeout_ms, std::function<void(commands::BlockedReply&)> done);
+  // Waits without reply until Unblock or the timeout; see Services::Block. What is returned ends
+  // this very wait.
+  std::function<void()> Block(int64_t timeout_ms,
+                              std::function<void(commands::BlockedReply&)> done);
   // The worker's thread. Ends a Block.
   void Unblock(bool by_error);
   void UnblockBy(std::string_view error);  // Empty: by none.
@@ -130,6 +132,7 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   OwnedState state_;
   proto::ReplyWriter reply_;
   std::function<void(commands::BlockedReply&)> blocked_done_;
+  uint64_t blocks_ = 0;                        // How often it was parked by Block.
   std::shared_ptr<BlockedCall> blocked_call_;  // Changed under state_.mu.
   Lsn last_write_ = 0;
   Lsn held_until_ = 0;         // By the disk;

@@ -13,8 +13,10 @@
 // or Apply's expected_version does.
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -175,6 +177,13 @@ using Change = std::variant<AddNode, RemoveNode, UpdateNode, MarkNode, ResetNode
                             DelSlots, SetSlotOwner, MarkMigrating, MarkImporting, MarkStable,
                             StartMigration, CancelMigration, MoveSlots, SetConfigEpoch, BumpEpoch,
                             SetVoters, TakeOffice, PlaceByRing, PlaceByHand>;
+
+// What became of a change that was proposed to the cluster:
+//   OK                 it was applied;
+//   Apply's refusals   it was ordered and refused: it will never be applied;
+//   kUnavailable       it was not ordered and will not be: nobody leads, or nobody takes it;
+//   kDeadlineExceeded  unknown: it may have been applied or may still be.
+using ProposalDone = std::function<void(const absl::Status&)>;
 
 // The change's name in logs.
 std::string_view NameOf(const Change& change);

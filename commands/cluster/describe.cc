@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CLUSTER SLOTS, SHARDS, NODES, REPLICAS, MYID, MYSHARDID: the topology in Redis's three notations.
-// Every node owns its slots by itself and has no followers yet.
+// A shard is a group: its leader, followers and slots.
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -11,16 +11,19 @@
 
 #include "base/numbers.h"
 #include "commands/cluster/handlers.h"
+#include "commands/cluster/places.h"
 
 namespace henge::commands {
 namespace {
 
+using cluster::GroupIndex;
 using cluster::kNoNode;
 using cluster::Node;
 using cluster::NodeId;
 using cluster::NodeIndex;
 using cluster::PeerLink;
 using cluster::SlotRange;
+using cluster::Topology;
 using cluster::TopologyPtr;
 
 bool IsIpLiteral(const std::string& host) {
@@ -29,11 +32,11 @@ bool IsIpLiteral(const std::string& host) {
          inet_pton(AF_INET6, host.c_str(), address) == 1;
 }
 
-// A host that clients must resolve; shown as metadata beside the endpoint.
-bool HasHostname(const Node& node) { return !node.host.empty() && !IsIpLiteral(node.host); }
-
-// A shard is a node and its followers; its id outlives whoever leads it.
-NodeId ShardIdOf(const NodeId& node) { return NodeId::FromName("shard of " + node.str()); }
+// Shown as metadata beside the endpoint: what was announced, or a host that clients must resolve.
+std::string_view HostnameOf(const Node& node) {
+  if (!node.hostname.empty()) return node.hostname;
+  return node.host.empty() || IsIpLiteral(node.host) ? std::string_view() : node.host;
+}
 
 void AppendNumber(std::string& out, int64_t value) {
   char digits[kInt64Chars];
@@ -59,29 +62,42 @@ class Links {
 // --- SLOTS ---------------------------------------------------------------------------------------
 
 void WriteEndpoint(proto::ReplyWriter& reply, const Node& node) {
+  const std::string_view hostname = HostnameOf(node);
   reply.Array(4);
   reply.Bulk(node.host);
   reply.Integer(node.port);
   reply.Bulk(node.id.view());
-  reply.Map(HasHostname(node) ? 1 : 0);
-  if (!HasHostname(node)) return;
+  reply.Map(hostname.empty() ? 0 : 1);
+  if (hostname.empty()) return;
   reply.Bulk("hostname");
-  reply.Bulk(node.host);
+  reply.Bulk(hostname);
 }
 
 struct OwnedRange {
   SlotRange range;
-  NodeIndex owner;
+  GroupIndex group;
 };
 
-std::vector<OwnedRange> RangesInOrder(const cluster::Topology& topology) {
+// Of groups that somebody leads.
+std::vector<OwnedRange> RangesInOrder(const Topology& topology) {
   std::vector<OwnedRange> all;
-  for (NodeIndex i = 0; i < topology.nodes().size(); ++i) {
-    for (const SlotRange& range : topology.RangesOf(i)) all.push_back({range, i});
+  for (GroupIndex i = 0; i < topology.groups().size(); ++i) {
+    if (topology.LeaderIndex(i) == kNoNode) continue;
+    for (const SlotRange& range : topology.RangesOfGroup(i)) all.push_back({range, i});
   }
   std::sort(all.begin(), all.end(),
             [](const OwnedRange& a, const OwnedRange& b) { return a.range.first < b.range.first; });
   return all;
+}
+
+// Those that clients may read from.
+std::vector<NodeIndex> ReadableFollowers(const Topology& topology, const cluster::Group& group) {
+  std::vector<NodeIndex> followers;
+  for (const NodeId& id : group.followers) {
+    const NodeIndex index = topology.IndexOf(id);
+    if (group.IsInSync(id) && !topology.nodes()[index].failed) followers.push_back(index);
+  }
+  return followers;
 }
 
 // --- NODES ---------------------------------------------------------------------------------------
@@ -92,10 +108,23 @@ void AppendAddress(std::string& line, const Node& node) {
   AppendNumber(line, node.port);
   line += '@';
   AppendNumber(line, node.bus_port);
-  if (HasHostname(node)) {
-    line += ',';
-    line += node.host;
+  const std::string_view hostname = HostnameOf(node);
+  if (hostname.empty()) return;
+  line += ',';
+  line += hostname;
+}
+
+// A silence is this node's own opinion, hence Redis's "fail?"; a judgement is everybody's.
+void AppendFlags(std::string& line, const Node& node, bool follows, const PeerLink* link) {
+  if (link == nullptr) line += "myself,";
+  line += follows ? "slave" : "master";
+  if (node.failed) {
+    line += ",fail";
+  } else if (link != nullptr && link->failed) {
+    line += ",fail?";
   }
+  if (link != nullptr && node.host.empty()) line += ",noaddr";
+  if (node.no_failover) line += ",nofailover";
 }
 
 void AppendSlots(std::string& line, const std::vector<SlotRange>& ranges) {
@@ -108,48 +137,118 @@ void AppendSlots(std::string& line, const std::vector<SlotRange>& ranges) {
   }
 }
 
-// id address@bus[,hostname] flags leader ping pong epoch link-state slots...
-// A failure is this node's own opinion, hence Redis's "fail?".
-std::string Describe(const cluster::Topology& topology, NodeIndex index, const PeerLink* link) {
+// The node that stands for a group.
+NodeId NameOf(const Topology& topology, const cluster::GroupId& id) {
+  const cluster::Group* group = topology.FindGroup(id);
+  if (group == nullptr) return NodeId();
+  return group->leader.IsZero() ? group->in_sync.front() : group->leader;
+}
+
+// What this node is giving away and getting.
+void AppendMarks(std::string& line, const Topology& topology, NodeIndex me) {
+  const NodeId& my_id = topology.nodes()[me].id;
+  for (const cluster::SlotMark& mark : topology.marks()) {
+    const bool leaves = topology.OwnerIndex(mark.slot) == me && !mark.migrating_to.IsZero();
+    const bool comes = !mark.importing.IsZero() && NameOf(topology, mark.importing) == my_id;
+    if (!leaves && !comes) continue;
+    line += " [";
+    AppendNumber(line, mark.slot);
+    line += leaves ? "->-" : "-<-";
+    line += NameOf(topology, leaves ? mark.migrating_to : mark.importing_from).view();
+    line += ']';
+  }
+}
+
+// id address@bus[,hostname] flags leader ping pong epoch link-state slots... marks...
+std::string Describe(const Topology& topology, NodeIndex index, const PeerLink* link) {
   const Node& node = topology.nodes()[index];
+  const Place place = PlaceOf(topology, index);
   std::string line = node.id.str() + " ";
   AppendAddress(line, node);
-  line += link == nullptr ? " myself,master" : " master";
-  if (link != nullptr && link->failed) line += ",fail?";
-  line += " - ";
+  line += ' ';
+  AppendFlags(line, node, place.follows, link);
+  line += ' ';
+  const bool led = place.follows && place.leader != kNoNode;
+  line += led ? topology.nodes()[place.leader].id.view() : std::string_view("-");
+  line += ' ';
   AppendNumber(line, link == nullptr ? 0 : link->ping_sent);
   line += ' ';
   AppendNumber(line, link == nullptr ? 0 : link->pong_received);
   line += ' ';
-  AppendNumber(line, static_cast<int64_t>(node.config_epoch));
+  AppendNumber(line, static_cast<int64_t>(ConfigEpochOf(topology, index)));
   line += link == nullptr || link->connected ? " connected" : " disconnected";
   AppendSlots(line, topology.RangesOf(index));
+  if (link == nullptr) AppendMarks(line, topology, index);
   return line;
 }
 
 // --- SHARDS --------------------------------------------------------------------------------------
 
-void WriteShardMember(proto::ReplyWriter& reply, const Node& node, const PeerLink* link) {
-  const bool hostname = HasHostname(node);
-  reply.Map(hostname ? 8 : 7);
+struct Member {
+  const Node& node;
+  bool follows;
+  uint64_t offset;
+  std::string_view health;
+};
+
+class ShardView {
+ public:
+  ShardView(CommandContext& ctx, const cluster::ClusterView& view, const Topology& topology)
+      : ctx_(ctx), topology_(topology), links_(view), opinions_count_(view.DecidesAlone()) {}
+
+  // The leader first.
+  std::vector<Member> MembersOf(const cluster::Group& group) {
+    std::vector<Member> members;
+    if (!group.leader.IsZero()) members.push_back(Make(group, group.leader));
+    for (const NodeId& id : group.followers) members.push_back(Make(group, id));
+    return members;
+  }
+
+ private:
+  Member Make(const cluster::Group& group, const NodeId& id) {
+    const Node& node = *topology_.Find(id);
+    const PeerLink* link = links_.Of(id);
+    const bool follows = id != group.leader;
+    const uint64_t offset = link == nullptr
+                                ? static_cast<uint64_t>(ctx_.services.replication().Role().offset)
+                                : link->offset;
+    const bool failed = node.failed || (opinions_count_ && link != nullptr && link->failed);
+    const bool loading = follows && offset == 0 && !group.IsInSync(id);
+    return {node, follows, offset, failed ? "fail" : loading ? "loading" : "online"};
+  }
+
+  CommandContext& ctx_;
+  const Topology& topology_;
+  const Links links_;
+  const bool opinions_count_;
+};
+
+void WriteShardMember(proto::ReplyWriter& reply, const Member& member) {
+  const Node& node = member.node;
+  const std::string_view hostname = HostnameOf(node);
+  reply.Map(size_t{7} + (hostname.empty() ? 0 : 1) + (node.tls_port == 0 ? 0 : 1));
   reply.Bulk("id");
   reply.Bulk(node.id.view());
   reply.Bulk("port");
   reply.Integer(node.port);
+  if (node.tls_port != 0) {
+    reply.Bulk("tls-port");
+    reply.Integer(node.tls_port);
+  }
   reply.Bulk("ip");
   reply.Bulk(node.host);
   reply.Bulk("endpoint");
   reply.Bulk(node.host);
-  if (hostname) {
+  if (!hostname.empty()) {
     reply.Bulk("hostname");
-    reply.Bulk(node.host);
+    reply.Bulk(hostname);
   }
   reply.Bulk("role");
-  reply.Bulk("master");
+  reply.Bulk(member.follows ? "replica" : "master");
   reply.Bulk("replication-offset");
-  reply.Integer(0);
+  reply.Integer(static_cast<int64_t>(member.offset));
   reply.Bulk("health");
-  reply.Bulk(link != nullptr && link->failed ? "fail" : "online");
+  reply.Bulk(member.health);
 }
 
 }  // namespace
@@ -157,22 +256,26 @@ void WriteShardMember(proto::ReplyWriter& reply, const Node& node, const PeerLin
 void ClusterSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
   const TopologyPtr topology = view.topology();
   const std::vector<OwnedRange> ranges = RangesInOrder(*topology);
+  std::vector<std::vector<NodeIndex>> followers;
+  for (const cluster::Group& group : topology->groups()) {
+    followers.push_back(ReadableFollowers(*topology, group));
+  }
   ctx.reply.Array(ranges.size());
-  for (const auto& [range, owner] : ranges) {
-    ctx.reply.Array(3);
+  for (const auto& [range, group] : ranges) {
+    ctx.reply.Array(3 + followers[group].size());
     ctx.reply.Integer(range.first);
     ctx.reply.Integer(range.last);
-    WriteEndpoint(ctx.reply, topology->nodes()[owner]);
+    WriteEndpoint(ctx.reply, topology->nodes()[topology->LeaderIndex(group)]);
+    for (const NodeIndex node : followers[group]) WriteEndpoint(ctx.reply, topology->nodes()[node]);
   }
 }
 
 void ClusterShards(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
   const TopologyPtr topology = view.topology();
-  const Links links(view);
-  ctx.reply.Array(topology->nodes().size());
-  for (NodeIndex i = 0; i < topology->nodes().size(); ++i) {
-    const std::vector<SlotRange>& ranges = topology->RangesOf(i);
-    const Node& node = topology->nodes()[i];
+  ShardView shards(ctx, view, *topology);
+  ctx.reply.Array(topology->groups().size());
+  for (GroupIndex i = 0; i < topology->groups().size(); ++i) {
+    const std::vector<SlotRange>& ranges = topology->RangesOfGroup(i);
     ctx.reply.Map(2);
     ctx.reply.Bulk("slots");
     ctx.reply.Array(ranges.size() * 2);
@@ -180,9 +283,10 @@ void ClusterShards(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) 
       ctx.reply.Integer(first);
       ctx.reply.Integer(last);
     }
+    const std::vector<Member> members = shards.MembersOf(topology->groups()[i]);
     ctx.reply.Bulk("nodes");
-    ctx.reply.Array(1);
-    WriteShardMember(ctx.reply, node, links.Of(node.id));
+    ctx.reply.Array(members.size());
+    for (const Member& member : members) WriteShardMember(ctx.reply, member);
   }
 }
 
@@ -199,11 +303,26 @@ void ClusterNodes(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
 
 void ClusterReplicas(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args) {
   const std::string_view name = args.Next();
-  const auto id = NodeId::Parse(name);
-  if (!id || view.topology()->Find(*id) == nullptr) {
-    return ctx.reply.Error("ERR Unknown node " + std::string(name));
+  const TopologyPtr topology = view.topology();
+  const NodeIndex node = FindNode(*topology, name);
+  if (node == kNoNode) return ctx.reply.Error("ERR Unknown node " + std::string(name));
+  if (PlaceOf(*topology, node).follows) {
+    return ctx.reply.Error("ERR The specified node is not a master");
   }
-  ctx.reply.Array(0);
+  std::vector<NodeIndex> followers;  // Of a node placed by the ring: of all its groups.
+  for (const GroupIndex led : topology->GroupsLedBy(node)) {
+    for (const NodeId& id : topology->groups()[led].followers) {
+      const NodeIndex follower = topology->IndexOf(id);
+      if (std::count(followers.begin(), followers.end(), follower) == 0) {
+        followers.push_back(follower);
+      }
+    }
+  }
+  const Links links(view);
+  ctx.reply.Array(followers.size());
+  for (const NodeIndex follower : followers) {
+    ctx.reply.Bulk(Describe(*topology, follower, links.Of(topology->nodes()[follower].id)));
+  }
 }
 
 void ClusterMyId(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
@@ -211,7 +330,8 @@ void ClusterMyId(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
 }
 
 void ClusterMyShardId(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
-  ctx.reply.Bulk(ShardIdOf(view.my_id()).view());
+  const TopologyPtr topology = view.topology();
+  ctx.reply.Bulk(ShardIdOf(*topology, topology->IndexOf(view.my_id())).view());
 }
 
 }  // namespace henge::commands

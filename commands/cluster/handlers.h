@@ -25,6 +25,16 @@ void ClusterReplicas(CommandContext& ctx, cluster::ClusterView& view, ArgReader&
 void ClusterMyId(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 void ClusterMyShardId(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 
+// Who is in the cluster, and as what (members.cc).
+void ClusterMeet(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterForget(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterReplicate(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterReset(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterFailover(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterSetConfigEpoch(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterBumpEpoch(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterSaveConfig(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+
 // What the bus says (health.cc).
 // CLUSTER INFO as it stands; any thread.
 std::string ClusterInfoText(cluster::ClusterView& view);
@@ -41,5 +51,8 @@ void ClusterAddSlotsRange(CommandContext& ctx, cluster::ClusterView& view, ArgRe
 void ClusterDelSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 void ClusterDelSlotsRange(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 void ClusterFlushSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+
+// A slot's way from one node to another (setslot.cc).
+void ClusterSetSlot(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 
 }  // namespace henge::commands

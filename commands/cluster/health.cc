@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "commands/cluster/handlers.h"
+#include "commands/cluster/places.h"
 
 namespace henge::commands {
 namespace {
@@ -29,29 +30,46 @@ void AppendMessages(std::string& out, const Messages& messages) {
                  messages.pings + messages.pongs + messages.publishes);
 }
 
+struct SlotsByFate {
+  int silent = 0;  // Of owners that this node does not hear.
+  int failed = 0;  // Of those that were judged, and of groups that nobody leads.
+};
+
+SlotsByFate CountSlots(const cluster::ClusterView& view, const cluster::Topology& topology) {
+  SlotsByFate slots;
+  int owned = 0;
+  for (cluster::NodeIndex i = 0; i < topology.nodes().size(); ++i) {
+    owned += topology.SlotCount(i);
+    if (topology.nodes()[i].failed) slots.failed += topology.SlotCount(i);
+  }
+  slots.failed += topology.assigned_slots() - owned;
+  for (const cluster::PeerLink& link : view.Links()) {
+    const cluster::NodeIndex node = topology.IndexOf(link.id);
+    if (!link.failed || node == cluster::kNoNode || topology.nodes()[node].failed) continue;
+    slots.silent += topology.SlotCount(node);
+  }
+  return slots;
+}
+
 }  // namespace
 
 std::string ClusterInfoText(cluster::ClusterView& view) {
   const cluster::TopologyPtr topology = view.topology();
-  int silent_slots = 0;
-  for (const cluster::PeerLink& link : view.Links()) {
-    const cluster::NodeIndex node = topology->IndexOf(link.id);
-    if (link.failed && node != cluster::kNoNode) silent_slots += topology->SlotCount(node);
-  }
-  const cluster::Node* me = topology->Find(view.my_id());
+  const SlotsByFate slots = CountSlots(view, *topology);
   std::string text = fmt::format(
       "cluster_state:{}\r\n"
       "cluster_slots_assigned:{}\r\n"
       "cluster_slots_ok:{}\r\n"
       "cluster_slots_pfail:{}\r\n"
-      "cluster_slots_fail:0\r\n"
+      "cluster_slots_fail:{}\r\n"
       "cluster_known_nodes:{}\r\n"
       "cluster_size:{}\r\n"
       "cluster_current_epoch:{}\r\n"
       "cluster_my_epoch:{}\r\n",
       view.health() == cluster::ClusterHealth::kOk ? "ok" : "fail", topology->assigned_slots(),
-      topology->assigned_slots() - silent_slots, silent_slots, topology->nodes().size(),
-      topology->slot_owner_count(), topology->epoch(), me == nullptr ? 0 : me->config_epoch);
+      topology->assigned_slots() - slots.silent - slots.failed, slots.silent, slots.failed,
+      topology->nodes().size(), topology->slot_owner_count(), topology->epoch(),
+      ConfigEpochOf(*topology, topology->IndexOf(view.my_id())));
   const cluster::BusStats stats = view.bus_stats();
   AppendMessages(text, {"sent", stats.pings_sent, stats.pongs_sent, stats.publishes_sent});
   AppendMessages(
@@ -87,14 +105,15 @@ void ClusterLinks(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
   }
 }
 
-// Nodes do not report failures to each other.
+// Nodes report to the judge, not to each other: its judgement is the one report there is.
 void ClusterCountFailureReports(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args) {
   const std::string_view name = args.Next();
-  const auto id = cluster::NodeId::Parse(name);
-  if (!id || view.topology()->Find(*id) == nullptr) {
+  const cluster::TopologyPtr topology = view.topology();
+  const cluster::NodeIndex node = FindNode(*topology, name);
+  if (node == cluster::kNoNode) {
     return ctx.reply.Error("ERR Unknown node " + std::string(name));
   }
-  ctx.reply.Integer(0);
+  ctx.reply.Integer(topology->nodes()[node].failed ? 1 : 0);
 }
 
 }  // namespace henge::commands

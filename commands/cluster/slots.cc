@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // CLUSTER KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT; ADDSLOTS, DELSLOTS and their kin.
-//
-// The slots of a node by itself are changed at run time, as Redis's are. A cluster of several nodes
-// owes its slots to its members: a change made here alone would set this node against its peers, so
-// it is refused.
 #include <bitset>
 #include <optional>
 #include <string>
@@ -11,8 +7,8 @@
 #include <vector>
 
 #include "base/crc16.h"
-#include "base/strings.h"
 #include "commands/cluster/handlers.h"
+#include "commands/cluster/outcome.h"
 
 namespace henge::commands {
 namespace {
@@ -56,21 +52,12 @@ class SlotList {
   std::string error_;
 };
 
-void Propose(CommandContext& ctx, ClusterView& view, const cluster::Change& change) {
-  if (view.topology()->nodes().size() > 1) {
-    return ctx.reply.Error("ERR The slots of this cluster follow from its configuration");
-  }
-  const absl::Status status = view.Propose(change);
-  if (!status.ok()) return ctx.reply.Error("ERR " + std::string(Std(status.message())));
-  ctx.reply.Ok();
-}
-
 void Change(CommandContext& ctx, ClusterView& view, SlotList& list, bool assign) {
   if (!list.error().empty()) return ctx.reply.Error(list.error());
   if (assign) {
-    Propose(ctx, view, cluster::AddSlots{.to = view.my_id(), .slots = list.Take()});
+    ProposeAndReply(ctx, view, cluster::AddSlots{.to = view.my_id(), .slots = list.Take()});
   } else {
-    Propose(ctx, view, cluster::DelSlots{.slots = list.Take()});
+    ProposeAndReply(ctx, view, cluster::DelSlots{.slots = list.Take()});
   }
 }
 
@@ -164,7 +151,7 @@ void ClusterFlushSlots(CommandContext& ctx, ClusterView& view, ArgReader&) {
     for (int slot = first; slot <= last; ++slot) change.slots.push_back(static_cast<Slot>(slot));
   }
   if (change.slots.empty()) return ctx.reply.Ok();
-  Propose(ctx, view, change);
+  ProposeAndReply(ctx, view, std::move(change));
 }
 
 }  // namespace henge::commands
