@@ -13,7 +13,6 @@
 #include "server/access.h"
 #include "server/node.h"
 #include "server/session.h"
-#include "server/slot_gate.h"
 #include "store/value.h"
 
 namespace henge::server {
@@ -446,31 +445,6 @@ bool Dispatcher::OutOfMemory(const commands::ClientState& client,
   return needs_memory;
 }
 
-std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
-  const cluster::ClusterView* view = node_.cluster();
-  if (view == nullptr) return {};
-  const commands::ClientState& client = session.state();
-  const std::span<const store::Key> keys = KeysOf(p);
-  const bool exec = (p.info->spec->flags & commands::kLocksQueued) != 0;
-  const int slot = exec ? client.queued_slot : SlotOf(keys);
-  if (slot == commands::ClientState::kNoSlot) return {};
-  const bool served = slot >= 0 && view->IsMine(static_cast<Slot>(slot)) &&
-                      view->health() == cluster::ClusterHealth::kOk;
-  if (served) return {};
-  bool writes = (p.info->spec->flags & commands::kWrite) != 0;
-  for (const QueuedCommand& queued : client.queue) {
-    writes = writes || (exec && (queued.spec->flags & commands::kWrite) != 0);
-  }
-  const bool shard_channels = (p.info->spec->flags & commands::kPubSubCommand) != 0;
-  const Settings& settings = node_.parameters();
-  refusal_ =
-      RefuseSlot(*view, {slot, keys.empty() ? slot : keys.front().slot, writes, shard_channels},
-                 {settings.cluster_allow_reads_when_down.load(),
-                  settings.cluster_allow_pubsubshard_when_down.load()});
-  redirected_ = !refusal_.empty();
-  return refusal_;
-}
-
 void Dispatcher::Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,
                         std::string_view text) {
   commands::ClientState& client = session.state();
@@ -592,6 +566,11 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
 
   if (!Lock(session, p, argv)) {
     Refuse(session, p, argv, node_.services().scripting().BusyText());
+    return Outcome::kDone;
+  }
+  if (const auto text = RefuseBySlotLocked(session, p); !text.empty()) {
+    Unlock();
+    Refuse(session, p, argv, text);
     return Outcome::kDone;
   }
   if (WaitsForSnapshot(session, p, argv)) {

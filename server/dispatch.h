@@ -22,6 +22,7 @@
 #include "server/awakener.h"
 #include "server/command_stats.h"
 #include "server/effect_recorder.h"
+#include "server/slot_gate.h"
 #include "server/upkeep.h"
 #include "store/keyspace.h"
 
@@ -107,6 +108,14 @@ class Dispatcher {
   std::string_view RefuseUnknown(const Prepared& p, std::span<const std::string_view> argv);
   // The slot check of cluster mode; sets `redirected_` when it refuses.
   std::string_view RefuseBySlot(Session& session, const Prepared& p);
+  // The same again once the keys' shards are locked: the slot may have come to be on its way, and
+  // then it matters which keys are here.
+  std::string_view RefuseBySlotLocked(Session& session, const Prepared& p);
+  bool IsSettled(int slot) const;
+  std::string_view RefuseUnsettled(const commands::ClientState& client, const Prepared& p);
+  // Locks for the moment what is not locked.
+  KeysHere CountHere(const commands::ClientState& client, const Prepared& p);
+  KeysHere CountKeys(std::span<const store::Key> keys, DbIndex db) const;
   // Whether CLIENT PAUSE holds the command back.
   bool Paused(const commands::ClientState& client, const commands::CommandSpec& spec) const;
   // Whether memory is short, as far as this command cares.
@@ -138,6 +147,8 @@ class Dispatcher {
                                   std::span<const std::string_view> argv);
   std::string_view RefuseScriptedBySlot(commands::scripting::ScriptRun& run, const Prepared& p,
                                         std::span<const store::Key> keys);
+  std::string RefuseScriptedUnsettled(const commands::scripting::ScriptRun& run, const Prepared& p,
+                                      std::span<const store::Key> keys, int slot);
   bool LockScripted(const Prepared& p, std::span<const store::Key> keys);
   // Whether the call, or what EXEC runs, is a script.
   bool RunsScript(const commands::ClientState& client, uint32_t flags) const;
@@ -184,6 +195,7 @@ class Dispatcher {
   std::string refusal_;
   std::string monitor_lines_;  // Of the commands of this call.
   bool redirected_ = false;    // The last refusal was the slot check's.
+  int slot_ = -1;              // Of the command under way, as the slot check sees it.
   bool out_of_memory_ = false;
   const Session* executing_ = nullptr;  // Whose command is under way; null if it replies by pushes.
   UnixMillis now_ = 0;

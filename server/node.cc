@@ -18,6 +18,7 @@
 #include "server/descriptors.h"
 #include "server/node_services.h"
 #include "server/session.h"
+#include "server/slot_waiters.h"
 #include "server/totals.h"
 
 namespace henge::server {
@@ -75,7 +76,10 @@ Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener
 Node::~Node() {
   http_.reset();  // Nobody looks any more.
   replication_.Stop();
-  if (cluster_ != nullptr) cluster_->relay().Stop();  // Nor do messages come for the workers.
+  if (cluster_ != nullptr) {
+    cluster_->relay().Stop();  // Nor do messages come for the workers.
+    cluster_->state().TellOffset(nullptr);
+  }
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
   acceptor_.Stop();
@@ -103,7 +107,11 @@ absl::Status Node::Start() {
     cluster_ = *std::move(member);
     cluster_->relay().SetLimit(parameters().cluster_link_sendbuf_limit.load());
     between_nodes_.Connect(cluster_->relay());
-    cluster_->state().OnSlotsLost([this](const cluster::SlotSet& slots) { Expel(slots); });
+    cluster_->state().OnSlotsLost([this](const cluster::SlotSet& slots) {
+      Expel(slots);
+      RedirectWaiters(*this, slots);
+    });
+    cluster_->state().TellOffset([this] { return static_cast<uint64_t>(replication_.offset()); });
   }
   RefreshUsedMemory();
   startup_memory_ = UsedMemory();
@@ -222,8 +230,16 @@ void Node::Tick() {
     saver_.Tick(SystemClock().NowMillis());
     replication_.Tick(SystemClock().NowMillis());
   }
+  RedirectWhileDown();
   progress_log_.Tick(*this, SystemClock().NowMillis());
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
+}
+
+void Node::RedirectWhileDown() {
+  if (cluster_ == nullptr) return;
+  const bool down = cluster_->view().health() != cluster::ClusterHealth::kOk;
+  if (down && !cluster_was_down_) RedirectWaiters(*this, cluster::SlotSet().set());
+  cluster_was_down_ = down;
 }
 
 void Node::CheckClients(net::Worker& worker) {

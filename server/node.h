@@ -132,6 +132,8 @@ class Node final : public net::HandlerFactory {
   void LogStart();
   // Shard channels go with their slots.
   void Expel(const pubsub::SlotSet& slots);
+  // Who waits for keys when the cluster goes down is told.
+  void RedirectWhileDown();
   void WarnOfSettings();
   void LogPulse();
   // On the first worker, each 100 ms: samples rates and memory.
@@ -162,6 +164,7 @@ class Node final : public net::HandlerFactory {
   ClientLimits limits_;
   ClientRegistry clients_;
   std::unique_ptr<ClusterMember> cluster_;
+  bool cluster_was_down_ = false;  // The first worker's.
   Journaling journaling_{*this};
   Replication replication_{*this};
   Saver saver_{*this};  // Its thread may rewrite the append-only file: it ends first.

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <string_view>
+
 #include "commands/errors.h"
 
 namespace henge::server {
@@ -23,25 +26,81 @@ int JoinSlots(int queued, int slot) {
   return queued == ClientState::kNoSlot ? slot : ClientState::kManySlots;
 }
 
-// Redis's order: an unowned slot, several slots, a cluster that is down, another node's slot.
+bool ServesSlot(const cluster::ClusterView& view, const SlotRequest& request) {
+  if (request.slot < 0 || view.health() != cluster::ClusterHealth::kOk) return false;
+  const auto slot = static_cast<Slot>(request.slot);
+  if (view.IsSettled(slot)) return true;
+  return request.readonly && !request.writes && view.IsFollowed(slot);
+}
+
+namespace {
+
+std::string RefuseWhileDown(const SlotRequest& request, const DownPolicy& policy) {
+  const bool allowed = request.shard_channels ? policy.shard_channels : policy.reads;
+  if (!allowed) return std::string(errors::kClusterDown);
+  if (request.writes && !request.shard_channels) return std::string(errors::kClusterDownForWrites);
+  return {};
+}
+
+std::string Redirect(std::string_view how, Slot slot, const cluster::Node& to) {
+  return fmt::format("{} {} {}:{}", how, slot, to.host, to.port);
+}
+
+// Whether the mark says that the slot's keys go from this node, which owns it, or come to it.
+bool IsOpenHere(const cluster::Topology& topology, const cluster::SlotMark& mark,
+                const cluster::NodeId& me, bool mine) {
+  if (mine) return !mark.migrating_to.IsZero();
+  const cluster::Group* importer = topology.FindGroup(mark.importing);
+  return importer != nullptr && importer->leader == me;
+}
+
+// What is said of a slot that is on its way from or to this node; nothing: what is said of others.
+std::optional<std::string> JudgeOpen(const cluster::Topology& topology, const SlotRequest& request,
+                                     const cluster::SlotMark& mark, bool mine,
+                                     absl::FunctionRef<KeysHere()> count) {
+  if (request.moves_keys) return "";
+  const KeysHere keys = request.shard_channels ? KeysHere{} : count();
+  if (mine) {
+    if (keys.absent == 0) return "";
+    if (keys.present > 0) return std::string(errors::kTryAgain);
+    const cluster::GroupIndex group = topology.GroupIndexOf(mark.migrating_to);
+    const cluster::NodeIndex to =
+        group == cluster::kNoGroup ? cluster::kNoNode : topology.LeaderIndex(group);
+    if (to == cluster::kNoNode) return std::string(errors::kTryAgain);  // Until somebody leads.
+    return Redirect("ASK", mark.slot, topology.nodes()[to]);
+  }
+  if (!request.asking) return std::nullopt;
+  return keys.several && keys.absent > 0 ? std::string(errors::kTryAgain) : "";
+}
+
+}  // namespace
+
+// Redis's order: an unowned slot, several slots, a cluster that is down, a slot on its way, another
+// node's slot.
 std::string RefuseSlot(const cluster::ClusterView& view, const SlotRequest& request,
-                       const DownPolicy& when_down) {
+                       const DownPolicy& when_down, absl::FunctionRef<KeysHere()> count) {
   const cluster::TopologyPtr topology = view.topology();
-  if (request.first_slot >= 0 &&
-      topology->OwnerOf(static_cast<Slot>(request.first_slot)) == nullptr) {
+  if (request.first_slot >= 0 && !topology->IsAssigned(static_cast<Slot>(request.first_slot))) {
     return std::string(errors::kClusterUnassigned);
   }
   if (request.slot < 0) return std::string(errors::kCrossSlot);
   if (view.health() != cluster::ClusterHealth::kOk) {
-    const bool allowed = request.shard_channels ? when_down.shard_channels : when_down.reads;
-    if (!allowed) return std::string(errors::kClusterDown);
-    if (request.writes) return std::string(errors::kClusterDownForWrites);
+    std::string refusal = RefuseWhileDown(request, when_down);
+    if (!refusal.empty()) return refusal;
   }
   const auto slot = static_cast<Slot>(request.slot);
   const cluster::Node* owner = topology->OwnerOf(slot);
+  const bool mine = owner != nullptr && owner->id == view.my_id();
+  const cluster::SlotMark* mark = topology->MarkOf(slot);
+  if (mark != nullptr && IsOpenHere(*topology, *mark, view.my_id(), mine)) {
+    auto verdict = JudgeOpen(*topology, request, *mark, mine, count);
+    if (verdict) return *std::move(verdict);
+  }
+  if (mine) return {};
+  const bool reads = !request.writes && (request.readonly || request.shard_channels);
+  if (reads && view.IsFollowed(slot)) return {};
   if (owner == nullptr) return std::string(errors::kClusterUnassigned);
-  if (owner->id == view.my_id()) return {};
-  return fmt::format("MOVED {} {}:{}", slot, owner->host, owner->port);
+  return Redirect("MOVED", slot, *owner);
 }
 
 }  // namespace henge::server

@@ -11,7 +11,6 @@
 #include "server/dispatch.h"
 #include "server/node.h"
 #include "server/session.h"
-#include "server/slot_gate.h"
 
 namespace henge::server {
 
@@ -78,39 +77,6 @@ std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared
   return {};
 }
 
-std::string_view Dispatcher::RefuseScriptedBySlot(ScriptRun& run, const Prepared& p,
-                                                  std::span<const store::Key> keys) {
-  const cluster::ClusterView* view = node_.cluster();
-  if (view == nullptr || keys.empty()) return {};
-  const int slot = SlotOf(keys);
-  const bool writes = (p.info->spec->flags & commands::kWrite) != 0;
-  const bool served = slot >= 0 && view->IsMine(static_cast<Slot>(slot)) &&
-                      view->health() == cluster::ClusterHealth::kOk;
-  if (!served) {
-    const bool shard_channels = (p.info->spec->flags & commands::kPubSubCommand) != 0;
-    const Settings& settings = node_.parameters();
-    const std::string refusal = RefuseSlot(*view, {slot, keys.front().slot, writes, shard_channels},
-                                           {settings.cluster_allow_reads_when_down.load(),
-                                            settings.cluster_allow_pubsubshard_when_down.load()});
-    if (refusal == errors::kClusterDownForWrites) {
-      return "ERR Script attempted to execute a write command while the cluster is down and "
-             "readonly";
-    }
-    if (refusal == errors::kClusterDown) {
-      return "ERR Script attempted to execute a command while the cluster is down";
-    }
-    if (!refusal.empty()) {
-      return "ERR Script attempted to access a non local key in a cluster node";
-    }
-  }
-  if (run.allow_cross_slot) return {};
-  if (run.slot >= 0 && run.slot != slot) {
-    return "ERR Script attempted to access keys that do not hash to the same slot";
-  }
-  run.slot = slot;
-  return {};
-}
-
 // Whatever the script did not declare is locked now, if it holds the script token. Without that it
 // has been proven to declare all, and what it says otherwise is refused.
 bool Dispatcher::LockScripted(const Prepared& p, std::span<const store::Key> keys) {
@@ -134,12 +100,12 @@ std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::st
   if (refusal.empty() && (p.info->spec->flags & commands::kWrite) != 0) {
     run.wrote.store(true, std::memory_order_relaxed);
   }
-  if (refusal.empty()) refusal = RefuseScriptedBySlot(run, p, keys);
   if (refusal.empty() && !LockScripted(p, keys)) {
     LogError("A script that was proven to touch only its keys touches another",
              {{"script", run.name}, {"command", p.info->full_name}});
     refusal = "ERR Script attempted to access a key that it did not declare";
   }
+  if (refusal.empty()) refusal = RefuseScriptedBySlot(run, p, keys);
   if (!refusal.empty()) {
     node_.server_stats().errors.Count(refusal.substr(0, refusal.find(' ')));
     if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dispatcher's part in cluster mode: which commands are this node's to answer (slot_gate.h).
+#include <vector>
+
+#include "commands/errors.h"
+#include "commands/scripting/script_run.h"
+#include "server/dispatch.h"
+#include "server/node.h"
+#include "server/session.h"
+
+namespace henge::server {
+
+using commands::ClientState;
+using commands::QueuedCommand;
+
+bool Dispatcher::IsSettled(int slot) const {
+  const cluster::ClusterView& view = *node_.cluster();
+  return slot >= 0 && view.IsSettled(static_cast<Slot>(slot)) &&
+         view.health() == cluster::ClusterHealth::kOk;
+}
+
+std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
+  if (node_.cluster() == nullptr) return {};
+  const ClientState& client = session.state();
+  const bool exec = (p.info->spec->flags & commands::kLocksQueued) != 0;
+  slot_ = exec ? client.queued_slot : SlotOf(KeysOf(p));
+  if (slot_ == ClientState::kNoSlot || IsSettled(slot_)) return {};
+  return RefuseUnsettled(client, p);
+}
+
+std::string_view Dispatcher::RefuseBySlotLocked(Session& session, const Prepared& p) {
+  if (node_.cluster() == nullptr || slot_ == ClientState::kNoSlot || IsSettled(slot_)) return {};
+  return RefuseUnsettled(session.state(), p);
+}
+
+std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Prepared& p) {
+  const commands::CommandSpec& spec = *p.info->spec;
+  const std::span<const store::Key> keys = KeysOf(p);
+  const bool exec = (spec.flags & commands::kLocksQueued) != 0;
+  bool writes = (spec.flags & commands::kWrite) != 0;
+  for (const QueuedCommand& queued : client.queue) {
+    writes = writes || (exec && (queued.spec->flags & commands::kWrite) != 0);
+  }
+  const SlotRequest request = {
+      .slot = slot_,
+      .first_slot = keys.empty() ? slot_ : keys.front().slot,
+      .writes = writes,
+      .shard_channels = (spec.flags & commands::kPubSubCommand) != 0,
+      .asking = client.asking != 0 || (spec.flags & commands::kAsking) != 0,
+      .readonly = client.readonly.load(std::memory_order_relaxed),
+      .moves_keys = spec.moves_keys};
+  const cluster::ClusterView& view = *node_.cluster();
+  if (ServesSlot(view, request)) return {};
+  const Settings& settings = node_.parameters();
+  refusal_ = RefuseSlot(view, request,
+                        {settings.cluster_allow_reads_when_down.load(),
+                         settings.cluster_allow_pubsubshard_when_down.load()},
+                        [&] { return CountHere(client, p); });
+  redirected_ = !refusal_.empty();
+  return refusal_;
+}
+
+KeysHere Dispatcher::CountHere(const ClientState& client, const Prepared& p) {
+  const DbIndex db = client.db.load(std::memory_order_relaxed);
+  const bool exec = (p.info->spec->flags & commands::kLocksQueued) != 0;
+  if (locks_.locked() && !exec) return CountKeys(KeysOf(p), db);
+  if (locks_.locked()) {
+    std::vector<store::Key> keys;
+    std::vector<std::string_view> argv;
+    for (const QueuedCommand& queued : client.queue) {
+      argv.assign(queued.args.begin(), queued.args.end());
+      Prepare(argv, keys);
+    }
+    return CountKeys(keys, db);
+  }
+  // Not known yet, which no error comes of: the call is looked at again when it holds its locks. So
+  // are transactions, and calls that a script that is busy keeps from looking.
+  if (exec) return {};
+  locks_.Add(static_cast<Slot>(slot_));
+  if (!locks_.LockUnlessBusy()) return {};
+  const KeysHere here = CountKeys(KeysOf(p), db);
+  locks_.Unlock();
+  return here;
+}
+
+KeysHere Dispatcher::CountKeys(std::span<const store::Key> keys, DbIndex db) const {
+  KeysHere here;
+  for (const store::Key& key : keys) {
+    here.several = here.several || key.bytes != keys.front().bytes;
+    store::ShardDb* part = node_.store().shard(node_.store().ShardOf(key.slot)).dbs[db].get();
+    const store::Entry* entry =
+        part == nullptr ? nullptr : part->TableOf(key.slot).Find(key.bytes, key.hash);
+    const bool present = entry != nullptr && !entry->ExpiredAt(now_);
+    ++(present ? here.present : here.absent);
+  }
+  return here;
+}
+
+std::string_view Dispatcher::RefuseScriptedBySlot(commands::scripting::ScriptRun& run,
+                                                  const Prepared& p,
+                                                  std::span<const store::Key> keys) {
+  if (node_.cluster() == nullptr || keys.empty()) return {};
+  const int slot = SlotOf(keys);
+  if (!IsSettled(slot)) {
+    const std::string refusal = RefuseScriptedUnsettled(run, p, keys, slot);
+    if (refusal == commands::errors::kClusterDownForWrites) {
+      return "ERR Script attempted to execute a write command while the cluster is down and "
+             "readonly";
+    }
+    if (refusal == commands::errors::kClusterDown) {
+      return "ERR Script attempted to execute a command while the cluster is down";
+    }
+    if (!refusal.empty()) {
+      return "ERR Script attempted to access a non local key in a cluster node";
+    }
+  }
+  if (run.allow_cross_slot) return {};
+  if (run.slot >= 0 && run.slot != slot) {
+    return "ERR Script attempted to access keys that do not hash to the same slot";
+  }
+  run.slot = slot;
+  return {};
+}
+
+// REQUIRES: the keys' shards are locked.
+std::string Dispatcher::RefuseScriptedUnsettled(const commands::scripting::ScriptRun& run,
+                                                const Prepared& p, std::span<const store::Key> keys,
+                                                int slot) {
+  const ClientState& client = run.ctx.client;
+  const uint32_t flags = p.info->spec->flags;
+  const SlotRequest request = {.slot = slot,
+                               .first_slot = keys.front().slot,
+                               .writes = (flags & commands::kWrite) != 0,
+                               .shard_channels = (flags & commands::kPubSubCommand) != 0,
+                               .asking = client.asking != 0 || (flags & commands::kAsking) != 0,
+                               .readonly = client.readonly.load(std::memory_order_relaxed),
+                               .moves_keys = p.info->spec->moves_keys};
+  const cluster::ClusterView& view = *node_.cluster();
+  if (ServesSlot(view, request)) return {};
+  const Settings& settings = node_.parameters();
+  return RefuseSlot(view, request,
+                    {settings.cluster_allow_reads_when_down.load(),
+                     settings.cluster_allow_pubsubshard_when_down.load()},
+                    [&] { return CountKeys(keys, client.db.load(std::memory_order_relaxed)); });
+}
+
+}  // namespace henge::server
