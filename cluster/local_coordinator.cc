@@ -109,8 +109,8 @@ void LocalCoordinator::Unwatch(TopologyWatcher* watcher) {
 }
 
 uint64_t LocalCoordinator::NewRequest() {
-  const std::lock_guard lock(mutex_);
-  return ++requests_;
+  const std::lock_guard lock(consensus_.mutex_);
+  return ++consensus_.requests_;
 }
 
 void LocalCoordinator::Propose(Proposal proposal, ProposalDone done) {
@@ -144,8 +144,13 @@ void LocalCoordinator::Barrier(int64_t /*timeout_ms*/, BarrierDone done) {
 
 void LocalCoordinator::Disconnect(bool silently) {
   const std::lock_guard telling(consensus_.telling_);
-  const std::lock_guard lock(mutex_);
-  link_ = silently ? Link::kSilent : Link::kDown;
+  std::vector<TopologyWatcher*> watchers;
+  {
+    const std::lock_guard lock(mutex_);
+    link_ = silently ? Link::kSilent : Link::kDown;
+    if (std::exchange(leader_, std::nullopt)) watchers = watchers_;
+  }
+  for (TopologyWatcher* watcher : watchers) watcher->OnLeader(std::nullopt);
 }
 
 void LocalCoordinator::Connect() {

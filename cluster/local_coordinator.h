@@ -3,8 +3,9 @@
 // several nodes share a LocalConsensus, each through a LocalCoordinator of its own; and for a node
 // alone.
 //
-// Tests can cut a node off: its proposals and barriers fail as unavailable, or, with `silently`,
-// are kept until it is connected again (their outcome meanwhile: kDeadlineExceeded).
+// Tests can cut a node off: it knows no leader, and its proposals and barriers fail as unavailable,
+// or, with `silently`, are kept until it is connected again (their outcome meanwhile:
+// kDeadlineExceeded).
 #pragma once
 
 #include <cstdint>
@@ -44,6 +45,7 @@ class LocalConsensus {
   mutable std::mutex mutex_;
   TopologyPtr topology_;
   std::optional<NodeId> leader_;
+  uint64_t requests_ = 0;  // Given to any node, so that one that begins anew has new ones.
   std::map<Name, absl::Status> outcomes_;
   std::vector<LocalCoordinator*> nodes_;
 };
@@ -81,7 +83,6 @@ class LocalCoordinator final : public Coordinator {
   Link link_ = Link::kUp;
   TopologyPtr seen_;
   std::optional<NodeId> leader_;
-  uint64_t requests_ = 0;
   std::vector<TopologyWatcher*> watchers_;
   std::vector<Proposal> kept_;
 };

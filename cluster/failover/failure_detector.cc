@@ -11,6 +11,11 @@
 #include "cluster/topology/refusals.h"
 
 namespace henge::cluster {
+namespace {
+
+constexpr size_t kMaxWaiting = 16;  // Beats of one node.
+
+}  // namespace
 
 FailureDetector::FailureDetector(const NodeId& self, TopologyPtr topology, int64_t node_timeout_ms,
                                  int64_t now)
@@ -27,7 +32,9 @@ FailureDetector::FailureDetector(const NodeId& self, TopologyPtr topology, int64
 void FailureDetector::Adopt(TopologyPtr topology, int64_t now) {
   if (topology->version() >= topology_->version()) topology_ = std::move(topology);
   in_office_ = topology_->office().judge == self_ && topology_->office().term == term_;
-  if (!in_office_) waiting_.clear();
+  if (!in_office_) {
+    for (auto& [id, seen] : nodes_) seen.waiting.clear();
+  }
   FollowNodes(now);
   FollowGroups(now);
 }
@@ -92,9 +99,7 @@ void FailureDetector::Hear(const NodeBeat& beat, int64_t now) {
   const auto at = nodes_.find(beat.node);
   if (!in_office_ || at == nodes_.end()) return;
   Seen& seen = at->second;
-  if (seen.ever && beat.incarnation != seen.incarnation) {
-    std::erase_if(waiting_, [&](const Waiting& w) { return w.answer.node == beat.node; });
-  }
+  if (beat.incarnation != seen.incarnation) seen.waiting.clear();
   seen.heard = now;
   seen.ever = true;
   seen.incarnation = beat.incarnation;
@@ -108,40 +113,42 @@ void FailureDetector::Hear(const NodeBeat& beat, int64_t now) {
     Case& of = cases_[group.id];
     if (IsFit(group, of, beat.node)) of.fit_at = now;
   }
-  waiting_.push_back({.ticket = tickets_,
-                      .heard = now,
-                      .answer = {.node = beat.node,
-                                 .incarnation = beat.incarnation,
-                                 .sent_micros = beat.sent_micros,
-                                 .term = term_,
-                                 .lease_micros = lease_}});
+  // While nothing is confirmed the oldest go: they would give the shortest leases.
+  if (seen.waiting.size() >= kMaxWaiting) seen.waiting.erase(seen.waiting.begin());
+  seen.waiting.push_back({.ticket = tickets_,
+                          .heard = now,
+                          .answer = {.node = beat.node,
+                                     .incarnation = beat.incarnation,
+                                     .sent_micros = beat.sent_micros,
+                                     .term = term_,
+                                     .lease_micros = lease_}});
 }
 
 uint64_t FailureDetector::StartConfirm() { return tickets_++; }
 
+BeatAnswer FailureDetector::AnswerTo(const Waiting& waiting) {
+  BeatAnswer answer = waiting.answer;
+  answer.topology_version = topology_->version();
+  for (const GroupIndex led : topology_->GroupsLedBy(topology_->IndexOf(answer.node))) {
+    const Group& group = topology_->groups()[led];
+    Case& of = cases_[group.id];
+    if (!MayLead(group, of, answer.node)) continue;
+    of.lease_out = std::max(of.lease_out, waiting.heard + JudgeWaitMicros(lease_));
+    answer.leases.push_back({.group = group.id, .epoch = group.epoch});
+  }
+  return answer;
+}
+
 std::vector<BeatAnswer> FailureDetector::Confirm(uint64_t ticket) {
   std::vector<BeatAnswer> answers;
   if (!in_office_) return answers;
-  std::vector<Waiting> later;
-  for (Waiting& waiting : waiting_) {
-    if (waiting.ticket > ticket) {
-      later.push_back(std::move(waiting));
-      continue;
-    }
-    BeatAnswer& answer = waiting.answer;
-    answer.topology_version = topology_->version();
-    const NodeIndex index = topology_->IndexOf(answer.node);
-    if (index == kNoNode) continue;
-    for (const GroupIndex led : topology_->GroupsLedBy(index)) {
-      const Group& group = topology_->groups()[led];
-      Case& of = cases_[group.id];
-      if (!MayLead(group, of, answer.node)) continue;
-      of.lease_out = std::max(of.lease_out, waiting.heard + JudgeWaitMicros(lease_));
-      answer.leases.push_back({.group = group.id, .epoch = group.epoch});
-    }
-    answers.push_back(std::move(answer));
+  for (auto& [id, seen] : nodes_) {
+    const auto later =
+        std::find_if(seen.waiting.begin(), seen.waiting.end(),
+                     [ticket](const Waiting& waiting) { return waiting.ticket > ticket; });
+    for (auto at = seen.waiting.begin(); at != later; ++at) answers.push_back(AnswerTo(*at));
+    seen.waiting.erase(seen.waiting.begin(), later);
   }
-  waiting_ = std::move(later);
   return answers;
 }
 

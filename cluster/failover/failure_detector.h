@@ -87,13 +87,19 @@ class FailureDetector {
   const NodeLoad* LoadOf(const NodeId& node) const;  // nullptr if it never told.
 
  private:
+  struct Waiting {
+    uint64_t ticket;
+    int64_t heard;
+    BeatAnswer answer;
+  };
   struct Seen {
     int64_t heard = 0;
     bool ever = false;  // In this term.
     uint64_t incarnation = 0;
-    NodeLoad load;
-    std::map<GroupId, GroupReport> reports;
-    bool marking = false;  // A MarkNode is on its way.
+    NodeLoad load = {};
+    std::map<GroupId, GroupReport> reports = {};
+    bool marking = false;               // A MarkNode is on its way.
+    std::vector<Waiting> waiting = {};  // Beats that have no answer yet, oldest first.
   };
   struct Case {
     int64_t lease_out = 0;           // No lease that was given lasts longer.
@@ -107,11 +113,6 @@ class FailureDetector {
     NodeId forced;  // Zero: nobody.
     Epoch forced_epoch = 0;
   };
-  struct Waiting {
-    uint64_t ticket;
-    int64_t heard;
-    BeatAnswer answer;
-  };
 
   void FollowNodes(int64_t now);
   void FollowGroups(int64_t now);
@@ -119,6 +120,7 @@ class FailureDetector {
   bool IsAccepted(const Case& of, const NodeId& node) const;
   bool MayLead(const Group& group, const Case& of, const NodeId& node) const;
   const GroupReport* ReportOf(const GroupId& group, const NodeId& node) const;
+  BeatAnswer AnswerTo(const Waiting& waiting);
   // Why the group needs another leader; empty if it does not.
   std::string Complaint(const Group& group, const Case& of, int64_t now) const;
   void Judge(const Group& group, int64_t now, std::vector<Judgement>& out);
@@ -136,7 +138,6 @@ class FailureDetector {
   uint64_t tickets_ = 0;
   std::map<NodeId, Seen> nodes_;
   std::map<GroupId, Case> cases_;
-  std::vector<Waiting> waiting_;
   std::vector<GroupId> down_;
 };
 
