@@ -19,7 +19,7 @@ std::string Target(const PeerAddress& peer) {
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> ConnectToBus(const PeerAddress& peer) {
+std::shared_ptr<grpc::Channel> ConnectToBus(const PeerAddress& peer, int max_message_bytes) {
   grpc::ChannelArguments args;
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillis);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMillis);
@@ -27,8 +27,8 @@ std::shared_ptr<grpc::Channel> ConnectToBus(const PeerAddress& peer) {
   args.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kBusKeepaliveMillis);
   args.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kBusKeepaliveMillis);
   args.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  args.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1);  // A client may publish what it likes.
-  args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);            // The bus never goes through http_proxy.
+  args.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, max_message_bytes);
+  args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // The bus never goes through http_proxy.
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(Target(peer), grpc::InsecureChannelCredentials(), args);
 }

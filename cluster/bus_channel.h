@@ -16,7 +16,8 @@ namespace henge::cluster {
 // again after being asked, ends it.
 inline constexpr int kBusKeepaliveMillis = 5000;
 
-// Connects when it is first used, and again by itself.
-std::shared_ptr<grpc::Channel> ConnectToBus(const PeerAddress& peer);
+// Connects when it is first used, and again by itself. Messages from the peer above that size end
+// their call; -1: any size, as for what a client may publish.
+std::shared_ptr<grpc::Channel> ConnectToBus(const PeerAddress& peer, int max_message_bytes = -1);
 
 }  // namespace henge::cluster

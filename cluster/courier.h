@@ -23,13 +23,16 @@ class Courier {
   Courier& operator=(const Courier&) = delete;
 
   void Call(std::function<void()> errand);
+  // Another period from now on. On the thread itself: by a round or an errand.
+  void Pace(std::chrono::milliseconds period);
   // What is not done yet is not done any more. Not on the thread itself; may be called twice.
   void Stop();
 
  private:
   void Run();
 
-  const std::chrono::milliseconds period_;
+  std::chrono::milliseconds period_;                       // The thread's own,
+  std::chrono::steady_clock::time_point next_round_ = {};  // as this.
   const std::function<void()> round_;
   std::mutex mutex_;
   std::condition_variable told_;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests with threads and sockets of loopback: free ports, waiting for a condition, and for an
+// answer. Any thread.
+#pragma once
+
+#include <absl/status/status.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace henge::cluster {
+
+// A socket bound to a port of the kernel's choice.
+inline int BoundSocket(uint16_t* port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  *port = ntohs(address.sin_port);
+  return fd;
+}
+
+inline uint16_t FreePort() {
+  uint16_t port = 0;
+  close(BoundSocket(&port));
+  return port;
+}
+
+inline bool Eventually(const std::function<bool()>& holds) {
+  for (int i = 0; i < 3000; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+class Outcome {
+ public:
+  std::function<void(const absl::Status&)> told() {
+    return [state = state_](const absl::Status& status) {
+      const std::lock_guard lock(state->mutex);
+      state->status = status;
+      state->told.notify_all();
+    };
+  }
+  absl::Status Await() {
+    std::unique_lock lock(state_->mutex);
+    state_->told.wait(lock, [this] { return state_->status.has_value(); });
+    return *state_->status;
+  }
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::condition_variable told;
+    std::optional<absl::Status> status;  // Guarded by mutex.
+  };
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace henge::cluster
