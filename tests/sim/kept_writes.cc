@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/kept_writes.h"
+
+namespace henge::sim {
+
+void KeptWrites::OnAcknowledge(uint32_t write, Concern concern, size_t node, uint64_t life) {
+  ++account_.acknowledged;
+  kept_.emplace(write, Acknowledged{concern, node, life});
+  if (concern == Concern::kInSync) replicated_.insert(write);
+}
+
+void KeptWrites::OnReplicated(uint32_t write) { replicated_.insert(write); }
+
+void KeptWrites::Lose(uint32_t write, const Acknowledged& of, bool live) {
+  if (!live) {
+    ++account_.lost_to_power;
+    return;
+  }
+  lost_.emplace(write, of);
+  ++account_.lost_async;
+  if (replicated_.contains(write)) {
+    verdict_.Violated("kept",
+                      fmt::format("a leader lacks {} write {}, which all in sync had",
+                                  of.concern == Concern::kInSync ? "insync" : "async", write));
+  }
+}
+
+void KeptWrites::OnServes(size_t node, Log log, bool live) {
+  const std::set<uint32_t> has(log.begin(), log.end());
+  for (auto at = kept_.begin(); at != kept_.end();) {
+    if (has.contains(at->first)) {
+      ++at;
+      continue;
+    }
+    Lose(at->first, at->second, live);
+    at = kept_.erase(at);
+  }
+  for (const uint32_t write : on_disks_) {
+    if (has.contains(write)) continue;
+    verdict_.Violated("kept",
+                      fmt::format("node {} lacks write {}, which all disks had", node, write));
+  }
+}
+
+void KeptWrites::OnDrop(size_t node, uint64_t life, Log writes) {
+  for (const uint32_t write : writes) {
+    const auto lost = lost_.find(write);
+    const auto kept = kept_.find(write);
+    const bool known = lost != lost_.end() || kept != kept_.end();
+    if (!known) continue;  // It was never acknowledged.
+    const Acknowledged& of = lost != lost_.end() ? lost->second : kept->second;
+    if (of.node == node && of.life == life) dropped_.insert(write);
+  }
+}
+
+void KeptWrites::OnPower(Log on_disks) { on_disks_.assign(on_disks.begin(), on_disks.end()); }
+
+}  // namespace henge::sim

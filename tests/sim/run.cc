@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/run.h"
+
+#include <algorithm>
+
+#include "tests/sim/mishap.h"
+#include "tests/sim/process.h"
+#include "tests/sim/stream.h"
+
+namespace henge::sim {
+
+using cluster::Group;
+using cluster::TopologyPtr;
+
+namespace {
+
+constexpr int64_t kLookEvery = 100 * kMilli;
+// From the last mishap until all is well: an election, the leases of before, a silence, full syncs.
+constexpr int64_t kHealBound = 12 * kSecond;
+
+// What is not as it should be by now; empty: nothing.
+// `equal`: nothing is under way, so that all have the same.
+std::string GroupAmiss(World& world, const Group& group, bool equal) {
+  const size_t leader = world.IndexOf(group.leader);
+  if (leader >= world.size()) return "a group is not led";
+  const Replica* first = world.machine(leader).process->Find(group.id);
+  if (first == nullptr || !first->MayAcknowledge()) return "a leader may not acknowledge";
+  if (group.in_sync.size() != group.followers.size() + 1) return "a follower is not in sync";
+  for (const auto& id : group.followers) {
+    const Replica* replica = world.machine(world.IndexOf(id)).process->Find(group.id);
+    if (replica == nullptr) return "a follower has no part in its group";
+    if (equal && replica->log() != first->log()) return "a follower has other data";
+    if (replica->data_epoch() != group.epoch) return "a follower is of another epoch";
+    if (!replica->live() || replica->link() == nullptr) return "a follower does not follow";
+  }
+  return {};
+}
+
+std::string Amiss(World& world, bool equal) {
+  const TopologyPtr topology = world.NewestTopology();
+  for (size_t i = 0; i < world.size(); ++i) {
+    if (!world.machine(i).up()) return "a node is down";
+    const Process& process = *world.machine(i).process;
+    if (topology->Find(world.machine(i).id) == nullptr) continue;
+    const TopologyPtr& mine = process.coordinator().topology();
+    if (mine->version() != topology->version()) return "a node has an older topology";
+    if (mine->fingerprint() != topology->fingerprint()) return "a node has another topology";
+  }
+  for (const auto& node : topology->nodes()) {
+    if (node.failed) return "a node is taken for failed";
+  }
+  for (const Group& group : topology->groups()) {
+    if (std::string amiss = GroupAmiss(world, group, equal); !amiss.empty()) return amiss;
+  }
+  return {};
+}
+
+void RunUntil(World& world, int64_t until) {
+  while (world.RunNext(until)) {
+  }
+}
+
+// Clients write until all is well but for what is under way; then they stop, and all are equal.
+int64_t AwaitWell(World& world) {
+  const int64_t from = world.now();
+  std::string amiss = "nothing was looked at";
+  for (int64_t at = from; at < from + kHealBound && world.verdict().sound(); at += kLookEvery) {
+    RunUntil(world, at);
+    amiss = Amiss(world, !world.writing);
+    if (!amiss.empty()) continue;
+    if (!world.writing) return (world.now() - from) / kMilli;
+    world.writing = false;
+  }
+  world.verdict().Violated("convergence", amiss);
+  return -1;
+}
+
+LossAccount Settle(World& world) {
+  const TopologyPtr topology = world.NewestTopology();
+  LossAccount sum;
+  for (auto& [id, kept] : world.all_kept()) {
+    const size_t leader = world.LeaderOf(id);
+    if (leader == world.size()) continue;
+    const auto gone = [&](size_t node, uint64_t life) {
+      const Machine& machine = world.machine(node);
+      return !machine.up() || machine.life != life;
+    };
+    const LossAccount of = kept.Settle(world.machine(leader).process->Find(id)->log(), gone);
+    if (of.acknowledged != of.kept + of.lost_async + of.lost_to_power) {
+      world.verdict().Violated("account", "acknowledged is not kept and lost");
+    }
+    sum.acknowledged += of.acknowledged;
+    sum.kept += of.kept;
+    sum.lost_async += of.lost_async;
+    sum.lost_to_power += of.lost_to_power;
+    sum.dropped += of.dropped;
+    sum.died += of.died;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Outcome RunScenario(const Scenario& scenario, uint64_t seed, Bug bug) {
+  World world(scenario, seed, bug);
+  Outcome outcome;
+  const int64_t until = scenario.chaos_ms * kMilli;
+  // A calm beginning, so that there is something to lose.
+  RunUntil(world, std::min<int64_t>(
+                      until, static_cast<int64_t>(2500 + world.random().Below(2000)) * kMilli));
+  Disturb(world, until);
+  RunUntil(world, until);
+  if (world.verdict().sound()) {
+    Heal(world);
+    outcome.healed_ms = AwaitWell(world);
+  }
+  if (world.verdict().sound()) outcome.account = Settle(world);
+  outcome.violation = world.verdict().text();
+  outcome.trace = world.trace();
+  outcome.steps = world.steps();
+  outcome.counts = world.counts;
+  return outcome;
+}
+
+const Scenario& ScenarioOf(uint64_t seed) { return Scenarios()[seed % Scenarios().size()]; }
+
+Outcome RunSeed(uint64_t seed) { return RunScenario(ScenarioOf(seed), seed); }
+
+int64_t Outage(uint64_t seed, bool judge) {
+  Scenario scenario = Scenarios()[0];
+  World world(scenario, seed, Bug::kNone);
+  RunUntil(world, 8 * kSecond + static_cast<int64_t>(world.random().Below(1000)) * kMilli);
+  const TopologyPtr topology = world.NewestTopology();
+  const Group& group = topology->groups().front();
+  const size_t victim = world.LeaderOf(group.id);
+  if (victim == world.size() || !Amiss(world, false).empty()) return -2;
+  const bool is_judge = world.machine(victim).id == topology->office().judge;
+  if (is_judge != judge) return -3;
+  const int64_t killed = world.now();
+  world.Crash(victim);
+  while (world.LeaderOf(group.id) == world.size() && world.now() < killed + 20 * kSecond) {
+    if (!world.RunNext(killed + 20 * kSecond)) return -1;
+  }
+  return (world.now() - killed) / kMilli;
+}
+
+}  // namespace henge::sim

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run of the simulation: a scenario and a seed give the same run, event by event.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "tests/sim/bugs.h"
+#include "tests/sim/kept_writes.h"
+#include "tests/sim/scenario.h"
+#include "tests/sim/world.h"
+
+namespace henge::sim {
+
+struct Outcome {
+  std::string violation;  // Empty: none.
+  uint64_t trace = 0;     // Of all that happened.
+  uint64_t steps = 0;
+  int64_t healed_ms = 0;  // After the last mishap, until all was well.
+  LossAccount account;
+  World::Counts counts;
+};
+
+// Mishaps, then none until all is well.
+Outcome RunScenario(const Scenario& scenario, uint64_t seed, Bug bug = Bug::kNone);
+// The scenario is the seed's, too.
+Outcome RunSeed(uint64_t seed);
+const Scenario& ScenarioOf(uint64_t seed);
+
+// A calm cluster, whose leader is killed: milliseconds until another may acknowledge. -1: never.
+// `judge`: it is the judge's node, too, so that the coordinator must elect first; else it is not.
+int64_t Outage(uint64_t seed, bool judge);
+
+}  // namespace henge::sim

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/scenario.h"
+
+#include <array>
+
+namespace henge::sim {
+namespace {
+
+constexpr std::array kScenarios = {
+    Scenario{.name = "three nodes, one group"},
+    Scenario{.name = "three nodes on the ring",
+             .by_ring = true,
+             .ring_followers = 2,
+             .mishaps = {.hand_over = 4}},
+    Scenario{.name = "three leaders, three followers",
+             .nodes = 6,
+             .leaders = 3,
+             .chaos_ms = 15'000,
+             .between_ms = 500},
+    Scenario{.name = "five voters",
+             .nodes = 5,
+             .voters = 5,
+             .chaos_ms = 15'000,
+             .between_ms = 500,
+             .mishaps = {.crash = 4, .transfer = 3}},
+    Scenario{.name = "hand-overs under load",
+             .mishaps = {.crash = 1, .hand_over = 12, .force = 4, .shut_down = 3}},
+    Scenario{.name = "power", .mishaps = {.crash = 1, .pause = 1, .power = 4}},
+    Scenario{.name = "slow disks", .mishaps = {.crash = 4, .power = 1, .slow_disk = 6}},
+    Scenario{.name = "planned shutdowns",
+             .nodes = 4,
+             .leaders = 1,
+             .mishaps = {.crash = 0, .weather = 1, .shut_down = 8}},
+};
+
+}  // namespace
+
+std::span<const Scenario> Scenarios() { return kScenarios; }
+
+}  // namespace henge::sim
