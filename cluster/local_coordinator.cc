@@ -142,6 +142,16 @@ void LocalCoordinator::Barrier(int64_t /*timeout_ms*/, BarrierDone done) {
   done(absl::OkStatus());
 }
 
+void LocalCoordinator::Move() {
+  const std::lock_guard telling(consensus_.telling_);
+  std::vector<TopologyWatcher*> watchers;
+  {
+    const std::lock_guard lock(mutex_);
+    watchers = watchers_;
+  }
+  for (TopologyWatcher* watcher : watchers) watcher->OnCluster(self_);
+}
+
 void LocalCoordinator::Disconnect(bool silently) {
   const std::lock_guard telling(consensus_.telling_);
   std::vector<TopologyWatcher*> watchers;

@@ -67,6 +67,8 @@ class LocalCoordinator final : public Coordinator {
   void Propose(Proposal proposal, ProposalDone done) override;
   void Barrier(int64_t timeout_ms, BarrierDone done) override;
 
+  // Tells the watchers that the node belongs to another cluster; what that is, it does not know.
+  void Move();
   void Disconnect(bool silently = false);
   void Connect();
 

@@ -46,7 +46,7 @@ void NodeLife::Start() {
   calls_ = std::make_unique<FailoverCalls>();
   courier_ = std::make_unique<Courier>(RoundFor(options_.node_timeout_ms), [this] { Round(); });
   desk_->Open(courier_.get());
-  desk_->Call([this] { begun_ = true; });
+  desk_->Call([this] { lives_ = true; });
   coordinator_.Watch(this);
 }
 
@@ -66,6 +66,18 @@ void NodeLife::Stop() {
 
 void NodeLife::OnTopology(const TopologyPtr& topology) {
   desk_->Call([this, topology] { Adopt(topology); });
+}
+
+void NodeLife::OnCluster(const NodeId& /*self*/) {
+  desk_->Call([this] {
+    lives_ = false;
+    desk_->Close();
+    seat_.OnLeader(false);
+    link_->Attend(std::nullopt);
+    duty_.Stop();
+    report_.set_in_touch(INT64_MIN);
+    Publish();
+  });
 }
 
 void NodeLife::OnLeader(std::optional<NodeId> leader) {
@@ -112,7 +124,7 @@ bool NodeLife::InTouch() const { return now() - timeout_ < report_.in_touch_micr
 // --- The thread ----------------------------------------------------------------------------------
 
 void NodeLife::Round() {
-  if (!begun_) return;  // Whoever is asked now finds the desk closed.
+  if (!lives_) return;  // Whoever is asked now finds the desk closed.
   Confirm();
   if (now() >= next_petitions_) {
     next_petitions_ = now() + kAgainMicros;

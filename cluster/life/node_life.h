@@ -12,6 +12,9 @@
 // HandOver, FailOver, report: any thread. Start, Stop: the owner's, once each. Stop before the
 // BusServer that has the service: calls that wait for this life would keep it.
 //
+// A life is lived in one cluster, under one id. When the coordinator tells of another cluster this
+// one is over: no lease, no beat, no answer, until it is stopped and another takes its place.
+//
 // The node is a member of one group (placement by hand). In none or several it beats, and leads
 // nobody.
 #pragma once
@@ -71,6 +74,7 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
 
  private:
   void OnTopology(const TopologyPtr& topology) override;
+  void OnCluster(const NodeId& self) override;
   void OnLeader(std::optional<NodeId> leader) override;
   bool OnBeat(NodeBeat beat) override;
   void OnFailover(const FailoverQuestion& question, QuestionPtr answer) override;
@@ -105,7 +109,7 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   GroupDuty duty_;
   TopologyPtr topology_ = Topology::Empty();
   std::optional<NodeId> leader_;  // Of the coordinator: whom to tell.
-  bool begun_ = false;            // The desk is open.
+  bool lives_ = false;            // While the desk is open.
   bool confirmed_ = false;
   bool confirming_ = false;
   int64_t next_confirm_ = INT64_MIN;

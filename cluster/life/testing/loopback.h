@@ -38,6 +38,23 @@ inline uint16_t FreePort() {
   return port;
 }
 
+// At the port; -1 if it is in use.
+inline int ListeningSocket(uint16_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  const int reuse = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&
+      listen(fd, 64) == 0) {
+    return fd;
+  }
+  close(fd);
+  return -1;
+}
+
 inline bool Eventually(const std::function<bool()>& holds) {
   for (int i = 0; i < 3000; ++i) {
     if (holds()) return true;
