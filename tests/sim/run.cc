@@ -126,20 +126,18 @@ const Scenario& ScenarioOf(uint64_t seed) { return Scenarios()[seed % Scenarios(
 
 Outcome RunSeed(uint64_t seed) { return RunScenario(ScenarioOf(seed), seed); }
 
-int64_t Outage(uint64_t seed, bool judge) {
-  Scenario scenario = Scenarios()[0];
-  World world(scenario, seed, Bug::kNone);
+std::optional<int64_t> Outage(uint64_t seed, bool judge) {
+  constexpr int64_t kPatience = 20 * kSecond;
+  World world(Scenarios()[0], seed, Bug::kNone);
   RunUntil(world, 8 * kSecond + static_cast<int64_t>(world.random().Below(1000)) * kMilli);
   const TopologyPtr topology = world.NewestTopology();
   const Group& group = topology->groups().front();
   const size_t victim = world.LeaderOf(group.id);
-  if (victim == world.size() || !Amiss(world, false).empty()) return -2;
-  const bool is_judge = world.machine(victim).id == topology->office().judge;
-  if (is_judge != judge) return -3;
+  if (victim == world.size() || !Amiss(world, false).empty()) return std::nullopt;
+  if ((world.machine(victim).id == topology->office().judge) != judge) return std::nullopt;
   const int64_t killed = world.now();
   world.Crash(victim);
-  while (world.LeaderOf(group.id) == world.size() && world.now() < killed + 20 * kSecond) {
-    if (!world.RunNext(killed + 20 * kSecond)) return -1;
+  while (world.LeaderOf(group.id) == world.size() && world.RunNext(killed + kPatience)) {
   }
   return (world.now() - killed) / kMilli;
 }

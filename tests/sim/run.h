@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "tests/sim/bugs.h"
@@ -27,8 +28,9 @@ Outcome RunScenario(const Scenario& scenario, uint64_t seed, Bug bug = Bug::kNon
 Outcome RunSeed(uint64_t seed);
 const Scenario& ScenarioOf(uint64_t seed);
 
-// A calm cluster, whose leader is killed: milliseconds until another may acknowledge. -1: never.
-// `judge`: it is the judge's node, too, so that the coordinator must elect first; else it is not.
-int64_t Outage(uint64_t seed, bool judge);
+// A calm cluster, whose leader is killed: milliseconds until another may acknowledge. `judge`: the
+// judge's node is the leader's, too, so that the coordinator must elect first; else it is not.
+// Nothing if the seed made it otherwise.
+std::optional<int64_t> Outage(uint64_t seed, bool judge);
 
 }  // namespace henge::sim

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// How long a group has no leader after the last one was killed, in simulated time, at the default
+// node timeout.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "tests/sim/run.h"
+
+namespace henge::sim {
+namespace {
+
+struct Distribution {
+  std::vector<int64_t> ms;
+  int64_t At(size_t percent) const {
+    return ms[std::min(ms.size() * percent / 100, ms.size() - 1)];
+  }
+};
+
+Distribution OutagesOf(bool judge, size_t runs) {
+  Distribution found;
+  for (uint64_t seed = 1; found.ms.size() < runs && seed < 20 * runs; ++seed) {
+    const std::optional<int64_t> outage = Outage(seed, judge);
+    if (outage) found.ms.push_back(*outage);
+  }
+  std::sort(found.ms.begin(), found.ms.end());
+  fmt::print("{} kills of {}: shortest {} ms, median {}, 90 % {}, 99 % {}, longest {}\n",
+             found.ms.size(), judge ? "a leader that judges" : "a leader", found.ms.front(),
+             found.At(50), found.At(90), found.At(99), found.ms.back());
+  return found;
+}
+
+TEST(FailoverTime, IsBoundedWhenALeaderIsKilled) {
+  const Distribution outages = OutagesOf(false, 300);
+  ASSERT_EQ(outages.ms.size(), 300U);
+  EXPECT_LT(outages.At(50), 2000);
+  EXPECT_LT(outages.ms.back(), 3000);
+}
+
+// The coordinator must elect, and who takes office waits out the leases of before.
+TEST(FailoverTime, IsBoundedWhenTheJudgeDiesWithIt) {
+  const Distribution outages = OutagesOf(true, 300);
+  ASSERT_EQ(outages.ms.size(), 300U);
+  EXPECT_LT(outages.At(50), 3500);
+  EXPECT_LT(outages.ms.back(), 6000);
+}
+
+}  // namespace
+}  // namespace henge::sim
