@@ -142,21 +142,25 @@ absl::Status FollowerProtocol::OnAnswer(std::string_view line) {
       Ask(Step::kStream);
       break;
     default:
-      OnStreamAnswer(line);
-      break;
+      return OnStreamAnswer(line);
   }
   return absl::OkStatus();
 }
 
 // A Redis does not understand the question.
-void FollowerProtocol::OnStreamAnswer(std::string_view line) {
+absl::Status FollowerProtocol::OnStreamAnswer(std::string_view line) {
   const std::vector<std::string> words = absl::StrSplit(Absl(line), ' ', absl::SkipEmpty());
   const std::optional<int64_t> port =
       words.size() == 3 && words[0] == "+STREAM" ? ParseInt64(words[1]) : std::nullopt;
-  if (!port || *port <= 0 || *port > 65535) return Ask(Step::kPsync);
+  if (!port || *port <= 0 || *port > 65535) {
+    if (introduction_.stream_only) return absl::UnavailableError("it serves no streams now");
+    Ask(Step::kPsync);
+    return absl::OkStatus();
+  }
   invitation_ = {static_cast<int>(*port), words[2]};
   step_ = Step::kDone;
   phase_ = Phase::kInvited;
+  return absl::OkStatus();
 }
 
 absl::Status FollowerProtocol::OnPsyncAnswer(std::string_view line, Listener& listener) {

@@ -27,7 +27,8 @@ struct FollowerIntroduction {
   std::string history_id;
   int64_t next_offset = -1;
   bool failover = false;      // The other one is asked to lead.
-  bool wants_stream = false;  // If the leader is a Henge, a stream between Henges.
+  bool wants_stream = false;  // If the leader is a Henge, a stream between Henges;
+  bool stream_only = false;   // if it gives none, nothing.
 };
 
 class FollowerProtocol {
@@ -83,7 +84,7 @@ class FollowerProtocol {
   void Ask(Step step);
   absl::Status OnLine(std::string_view line, Listener& listener);
   absl::Status OnAnswer(std::string_view line);
-  void OnStreamAnswer(std::string_view line);
+  absl::Status OnStreamAnswer(std::string_view line);
   absl::Status OnPsyncAnswer(std::string_view line, Listener& listener);
   absl::Status OnPayloadHead(std::string_view line);
   absl::Status TakePayload(std::string_view& bytes, Listener& listener);

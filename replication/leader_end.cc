@@ -27,6 +27,15 @@ Resync ChooseResync(const Holding& holding, std::string_view history_id, int64_t
                                                                                 : Resync::kFull;
 }
 
+int64_t CommonBytes(const Holding& holding, std::string_view history_id, int64_t next_offset) {
+  const History& history = holding.history;
+  const int64_t theirs = next_offset - 1;
+  if (theirs < 0) return -1;
+  if (history_id == history.id()) return std::min(theirs, holding.end);
+  if (history_id != history.second_id() || history.second_offset() < 1) return -1;
+  return std::min({theirs, history.second_offset() - 1, holding.end});
+}
+
 absl::StatusOr<Resync> LeaderEnd::OnHello(const StreamHello& hello, const Holding& holding,
                                           int64_t now_ms) {
   heard_at_ms_ = now_ms;
@@ -41,6 +50,7 @@ absl::StatusOr<Resync> LeaderEnd::OnHello(const StreamHello& hello, const Holdin
   }
   if (absl::Status status = CheckServes(holding.epochs); !status.ok()) return status;
   const Resync resync = ChooseResync(holding, hello.history_id, hello.next_offset);
+  common_ = CommonBytes(holding, hello.history_id, hello.next_offset);
   if (resync == Resync::kFull) {
     OnPlaceLost();
   } else {
@@ -51,7 +61,7 @@ absl::StatusOr<Resync> LeaderEnd::OnHello(const StreamHello& hello, const Holdin
 }
 
 StreamPartial LeaderEnd::Greeting(const Holding& holding) const {
-  return {.history_id = holding.history.id(), .epoch = holding.epochs.data};
+  return {.history_id = holding.history.id(), .epoch = holding.epochs.data, .end = holding.end};
 }
 
 void LeaderEnd::OnPlaceLost() { state_ = State::kAwaitsSnapshot; }
@@ -66,7 +76,7 @@ absl::StatusOr<StreamFull> LeaderEnd::OnSnapshot(std::string_view history_id, in
   }
   state_ = State::kSyncs;
   begin_ = sent_ = offset;
-  return StreamFull{std::string(history_id), offset, snapshot, holding.epochs.data};
+  return StreamFull{std::string(history_id), offset, snapshot, holding.epochs.data, common_};
 }
 
 absl::StatusOr<uint64_t> LeaderEnd::OnRecords(int64_t offset, size_t bytes, const Epochs& epochs) {

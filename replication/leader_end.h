@@ -45,6 +45,10 @@ enum class Resync : uint8_t { kPartial, kFull };
 // The same for either protocol.
 Resync ChooseResync(const Holding& holding, std::string_view history_id, int64_t next_offset);
 
+// How many bytes of the history that the follower names are this one's, too, at most; -1: it is not
+// known here.
+int64_t CommonBytes(const Holding& holding, std::string_view history_id, int64_t next_offset);
+
 class LeaderEnd {
  public:
   enum class State : uint8_t { kNew, kAwaitsSnapshot, kSyncs, kOnline };
@@ -76,7 +80,8 @@ class LeaderEnd {
 
  private:
   State state_ = State::kNew;
-  int64_t begin_ = 0;  // Where records begin.
+  int64_t begin_ = 0;    // Where records begin.
+  int64_t common_ = -1;  // See CommonBytes.
   int64_t sent_ = 0;
   int64_t acknowledged_ = 0;
   int64_t durable_ = 0;

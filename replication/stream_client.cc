@@ -85,6 +85,7 @@ absl::Status StreamClient::Open(const StreamHello& hello) {
   wire.set_rdb_version(static_cast<uint32_t>(hello.rdb_version));
   wire.set_port(static_cast<uint32_t>(hello.port));
   wire.set_address(hello.address);
+  wire.set_node(hello.node);
   return wire_->stream->Write(message) ? absl::OkStatus() : WhyOver();
 }
 
@@ -99,12 +100,14 @@ absl::StatusOr<LeaderSaid> StreamClient::Read() {
   LeaderMessage& message = wire_->message;
   if (!wire_->stream->Read(&message)) return WhyOver();
   if (message.has_partial()) {
-    return StreamPartial{message.partial().history_id(), message.partial().epoch()};
+    const Partial& partial = message.partial();
+    return StreamPartial{partial.history_id(), partial.epoch(),
+                         static_cast<int64_t>(partial.end())};
   }
   if (message.has_full()) {
     const Full& full = message.full();
     return StreamFull{full.history_id(), static_cast<int64_t>(full.offset()), full.snapshot(),
-                      full.epoch()};
+                      full.epoch(), full.has_common() ? static_cast<int64_t>(full.common()) : -1};
   }
   if (message.has_alive()) return StreamAlive{message.alive().epoch()};
   if (!message.has_records()) return Damaged("an unknown word");

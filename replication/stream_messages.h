@@ -25,6 +25,7 @@ struct StreamHello {
   int rdb_version = 0;
   int port = 0;
   std::string address;
+  std::string node;  // In the cluster; empty: there is none.
 };
 
 struct StreamAcknowledgement {
@@ -36,12 +37,14 @@ struct StreamAcknowledgement {
 struct StreamPartial {
   std::string history_id;
   uint64_t epoch = 0;
+  int64_t end = 0;  // Of the leader's history, when it said so.
 };
 struct StreamFull {
   std::string history_id;
   int64_t offset = 0;
   uint64_t snapshot = 0;
   uint64_t epoch = 0;
+  int64_t common = -1;  // How much of the follower's history is the leader's; -1: not known.
 };
 struct StreamRecords {
   int64_t offset = 0;

@@ -41,7 +41,8 @@ class ServedStream final : public FollowerStream {
                        .next_offset = static_cast<int64_t>(wire.next_offset()),
                        .rdb_version = static_cast<int>(wire.rdb_version()),
                        .port = static_cast<int>(wire.port()),
-                       .address = wire.address()};
+                       .address = wire.address(),
+                       .node = wire.node()};
   }
 
   std::optional<StreamAcknowledgement> Read() override {
@@ -58,6 +59,7 @@ class ServedStream final : public FollowerStream {
     LeaderMessage message;
     message.mutable_partial()->set_history_id(partial.history_id);
     message.mutable_partial()->set_epoch(partial.epoch);
+    message.mutable_partial()->set_end(static_cast<uint64_t>(partial.end));
     return stream_.Write(message);
   }
   bool Send(const StreamFull& full) override {
@@ -66,6 +68,7 @@ class ServedStream final : public FollowerStream {
     message.mutable_full()->set_offset(static_cast<uint64_t>(full.offset));
     message.mutable_full()->set_snapshot(full.snapshot);
     message.mutable_full()->set_epoch(full.epoch);
+    if (full.common >= 0) message.mutable_full()->set_common(static_cast<uint64_t>(full.common));
     return stream_.Write(message);
   }
   bool Send(const StreamAlive& alive) override {
