@@ -189,6 +189,7 @@ size_t Connection::Process(std::string_view bytes) {
 
 // Sends until all is sent or the socket is full, which wants_write_ tells. False: it is broken.
 bool Connection::Send() {
+  if (!out_.empty() && !handler_->MaySend()) return false;
   while (!out_.empty()) {
     iovec vectors[kMaxVectors];
     const int count = out_.Vectors(vectors, kMaxVectors);

@@ -63,6 +63,8 @@ class ConnectionHandler {
   // After each round of work on the connection, and whenever replies were left unsent: sizes may be
   // published, limits enforced. Returns false to close.
   virtual bool AfterWork() = 0;
+  // Before replies are sent. False: they must not be, and the connection closes.
+  virtual bool MaySend() { return true; }
   // After replies were sent, as far as the socket took them.
   virtual void AfterFlush() {}
 };

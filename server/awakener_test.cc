@@ -4,9 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <memory>
 #include <mutex>
@@ -17,6 +14,7 @@
 #include "server/config/config.h"
 #include "server/node.h"
 #include "server/session.h"
+#include "server/testing/test_client.h"
 
 namespace henge::server {
 namespace {
@@ -49,45 +47,12 @@ class Units final : public persistence::EffectListener {
 
 std::unique_ptr<Config> TwoWorkers() {
   auto config = std::make_unique<Config>();
-  EXPECT_TRUE(config->LoadText("port 0\nio-threads 2\nsave \"\"\ndbfilename none.rdb\n", "test").ok());
+  EXPECT_TRUE(
+      config->LoadText("port 0\nio-threads 2\nsave \"\"\ndbfilename none.rdb\n", "test").ok());
   return config;
 }
 
-class Client {
- public:
-  Client(Node& node, size_t worker) {
-    int fds[2];
-    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
-    node.workers()[worker]->Adopt(fds[1], "test:0", "test:0", true);
-    fd_ = fds[0];
-  }
-  ~Client() { close(fd_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  // Inline requests.
-  void Send(const std::string& lines) {
-    EXPECT_EQ(send(fd_, lines.data(), lines.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(lines.size()));
-  }
-  // As many bytes as the expected reply has.
-  std::string Read(size_t size) {
-    std::string reply;
-    while (reply.size() < size) {
-      pollfd poller{fd_, POLLIN, 0};
-      if (poll(&poller, 1, 30'000) <= 0) return "no reply";
-      char buffer[4096];
-      const ssize_t n = read(fd_, buffer, std::min(sizeof(buffer), size - reply.size()));
-      if (n <= 0) return "closed";
-      reply.append(buffer, static_cast<size_t>(n));
-    }
-    return reply;
-  }
-  void Expect(const std::string& reply) { EXPECT_EQ(Read(reply.size()), reply); }
-
- private:
-  int fd_ = -1;
-};
+using Client = TestClient;
 
 class AwakenerTest : public ::testing::Test {
  protected:

@@ -91,7 +91,7 @@ std::vector<std::string> BusHosts(const std::vector<std::string>& bind) {
 
 absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
     const ClusterConfig& config, const std::vector<std::string>& bind, int port,
-    cluster::RelayListener& listener) {
+    cluster::RelayListener& listener, BusServices services) {
   auto start = config.nodes.empty() ? Alone(config, port) : Configured(config);
   if (!start.ok()) return start.status();
   std::unique_ptr<ClusterMember> member(new ClusterMember);
@@ -106,9 +106,10 @@ absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
                             .peers = [state = member->state_.get()] { return state->Peers(); }},
       listener);
   member->state_->CountRelay(*member->relay_);
-  auto bus = cluster::BusServer::Start(
-      {.hosts = BusHosts(bind), .port = start->self.bus_port},
-      {cluster::MakePingService(*member->state_), member->relay_->service()});
+  services.push_back(cluster::MakePingService(*member->state_));
+  services.push_back(member->relay_->service());
+  auto bus = cluster::BusServer::Start({.hosts = BusHosts(bind), .port = start->self.bus_port},
+                                       std::move(services));
   if (!bus.ok()) return bus.status();
   member->bus_ = *std::move(bus);
   member->relay_->Start();

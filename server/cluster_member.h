@@ -24,16 +24,22 @@ std::vector<std::string> BusHosts(const std::vector<std::string>& bind);
 
 class ClusterMember {
  public:
+  using BusServices = std::vector<std::shared_ptr<grpc::Service>>;
   // `bind` in Redis's notation, as the client port has it; `port` is the client port. The listener
-  // hears what clients of other nodes publish, and outlives the member.
+  // hears what clients of other nodes publish, and outlives the member. `services`: what else the
+  // bus serves.
   static absl::StatusOr<std::unique_ptr<ClusterMember>> Start(const ClusterConfig& config,
                                                               const std::vector<std::string>& bind,
                                                               int port,
-                                                              cluster::RelayListener& listener);
+                                                              cluster::RelayListener& listener,
+                                                              BusServices services = {});
 
   cluster::ClusterView& view() { return *state_; }
   cluster::ClusterState& state() { return *state_; }
   cluster::Relay& relay() { return *relay_; }
+  int bus_port() const { return bus_->port(); }
+  // No call from another node is under way afterwards, and none comes.
+  void StopServing() { bus_->Stop(); }
 
  private:
   ClusterMember() = default;

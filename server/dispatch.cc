@@ -169,6 +169,7 @@ size_t Dispatcher::ExecuteBatch(Session& session, const net::Batch& batch) {
   if (batch.size() > 1) PrefetchAll(session, batch);
 
   now_ = session.connection().worker().round_time();
+  lease_clock_ = 0;
   last_ticks_ = Ticks();
   session.state().last_interaction.store(now_, std::memory_order_relaxed);
   CountInRound(session.connection().worker(), batch.size());
@@ -395,8 +396,9 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
       return refusal_;
     }
   }
-  if (writes && node_.TooFewReplicas()) return errors::kTooFewReplicas;
   const Replication& replication = node_.replication();
+  if (Has(commands::kWrite, client, *p.info->spec) && Leaseless()) return errors::kClusterDown;
+  if (writes && node_.TooFewReplicas()) return errors::kTooFewReplicas;
   if (replication.refuses_writes() && Has(commands::kWrite, client, *p.info->spec)) {
     return errors::kReadOnlyReplica;
   }
@@ -413,9 +415,25 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   return {};
 }
 
+std::string_view Dispatcher::RefuseLocked(Session& session, const Prepared& p) {
+  if (const auto text = RefuseBySlotLocked(session, p); !text.empty()) return text;
+  if (!node_.replication().refuses_writes()) return {};
+  return Has(commands::kWrite, session.state(), *p.info->spec) ? errors::kReadOnlyReplica : "";
+}
+
+bool Dispatcher::Leaseless() {
+  const Replication& replication = node_.replication();
+  if (!replication.lease().limited() || replication.follows()) return false;
+  // A hand-over keeps who writes waiting, and nobody else writes before that has ended.
+  if (node_.pause().stops_writes.load(std::memory_order_relaxed)) return false;
+  if (lease_clock_ == 0) lease_clock_ = SystemClock().MonotonicMicros();
+  return !replication.lease().Holds(lease_clock_);
+}
+
 bool Dispatcher::Paused(const commands::ClientState& client,
                         const commands::CommandSpec& spec) const {
   const PauseState& pause = node_.pause();
+  if (pause.stops_writes.load(std::memory_order_relaxed) && MayWrite(client, spec)) return true;
   if (pause.until.load(std::memory_order_relaxed) <= now_) return false;
   if (client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica) {
     return false;
@@ -568,7 +586,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
     Refuse(session, p, argv, node_.services().scripting().BusyText());
     return Outcome::kDone;
   }
-  if (const auto text = RefuseBySlotLocked(session, p); !text.empty()) {
+  if (const auto text = RefuseLocked(session, p); !text.empty()) {
     Unlock();
     Refuse(session, p, argv, text);
     return Outcome::kDone;

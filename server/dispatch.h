@@ -111,12 +111,17 @@ class Dispatcher {
   // The same again once the keys' shards are locked: the slot may have come to be on its way, and
   // then it matters which keys are here.
   std::string_view RefuseBySlotLocked(Session& session, const Prepared& p);
-  bool IsSettled(int slot) const;
+  // What may have changed while a call waited for its locks: the slot, or this node's role.
+  std::string_view RefuseLocked(Session& session, const Prepared& p);
+  bool IsSettled(int slot, bool leaseless) const;
   std::string_view RefuseUnsettled(const commands::ClientState& client, const Prepared& p);
   // Locks for the moment what is not locked.
   KeysHere CountHere(const commands::ClientState& client, const Prepared& p);
   KeysHere CountKeys(std::span<const store::Key> keys, DbIndex db) const;
-  // Whether CLIENT PAUSE holds the command back.
+  // Whether this node leads a group, and may not write or answer for it now. By a clock read once
+  // for a batch; see WriteLease.
+  bool Leaseless();
+  // Whether CLIENT PAUSE, or a hand-over, holds the command back.
   bool Paused(const commands::ClientState& client, const commands::CommandSpec& spec) const;
   // Whether memory is short, as far as this command cares.
   bool OutOfMemory(const commands::ClientState& client, const commands::CommandSpec& spec);
@@ -147,8 +152,12 @@ class Dispatcher {
                                   std::span<const std::string_view> argv);
   std::string_view RefuseScriptedBySlot(commands::scripting::ScriptRun& run, const Prepared& p,
                                         std::span<const store::Key> keys);
+  struct ScriptedSlot {
+    int slot;
+    bool leaseless;
+  };
   std::string RefuseScriptedUnsettled(const commands::scripting::ScriptRun& run, const Prepared& p,
-                                      std::span<const store::Key> keys, int slot);
+                                      std::span<const store::Key> keys, const ScriptedSlot& asked);
   bool LockScripted(const Prepared& p, std::span<const store::Key> keys);
   // Whether the call, or what EXEC runs, is a script.
   bool RunsScript(const commands::ClientState& client, uint32_t flags) const;
@@ -199,6 +208,7 @@ class Dispatcher {
   bool out_of_memory_ = false;
   const Session* executing_ = nullptr;  // Whose command is under way; null if it replies by pushes.
   UnixMillis now_ = 0;
+  int64_t lease_clock_ = 0;  // Monotonic microseconds, of this batch; 0: not read yet.
   uint64_t last_ticks_ = 0;
   uint64_t round_ = 0;  // The worker's, in which there were so many commands until now.
   uint64_t in_round_ = 0;

@@ -79,6 +79,7 @@ Node::~Node() {
   if (cluster_ != nullptr) {
     cluster_->relay().Stop();  // Nor do messages come for the workers.
     cluster_->state().TellOffset(nullptr);
+    cluster_->StopServing();
   }
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
@@ -102,9 +103,10 @@ absl::Status Node::Start() {
   }
   if (options_.cluster_enabled) {
     auto member = ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
-                                       between_nodes_);
+                                       between_nodes_, {replication_.StreamService()});
     if (!member.ok()) return member.status();
     cluster_ = *std::move(member);
+    replication_.ServeStreamsAt(cluster_->bus_port());
     cluster_->relay().SetLimit(parameters().cluster_link_sendbuf_limit.load());
     between_nodes_.Connect(cluster_->relay());
     cluster_->state().OnSlotsLost([this](const cluster::SlotSet& slots) {

@@ -53,17 +53,19 @@ struct NodeOptions {
   ClusterConfig cluster;
 };
 
-// What CLIENT PAUSE set; read at the gate.
+// What CLIENT PAUSE set, and a hand-over of the group; read at the gate.
 struct PauseState {
   std::mutex mu;  // Taken to change it.
   std::atomic<UnixMillis> until{0};
   std::atomic<bool> all{false};
+  std::atomic<bool> stops_writes{false};  // The hand-over's: no client ends it.
 
   // Whether a command is not to be run for a client that waits for keys.
   bool Holds(const commands::CommandSpec& spec, UnixMillis now) const {
+    const bool writes = (spec.flags & (commands::kWrite | commands::kMayReplicate)) != 0;
+    if (writes && stops_writes.load(std::memory_order_relaxed)) return true;
     if (until.load(std::memory_order_relaxed) <= now) return false;
-    return all.load(std::memory_order_relaxed) ||
-           (spec.flags & (commands::kWrite | commands::kMayReplicate)) != 0;
+    return writes || all.load(std::memory_order_relaxed);
   }
 };
 

@@ -211,7 +211,17 @@ void Session::CountMemory() {
   node_.client_eviction().Note(more);
 }
 
+bool Session::MaySend() {
+  if (!tells_of_write_) return true;
+  // A clock that was read before may be as old as the thread stood still.
+  if (node_.replication().lease().Holds(SystemClock().MonotonicMicros())) return true;
+  LogVerbose("Closed: what it wrote can't be acknowledged without a lease",
+             {{"id", state_.id}, {"addr", state_.address}});
+  return false;
+}
+
 void Session::AfterFlush() {
+  if (connection_.out().empty()) tells_of_write_ = false;
   state_.output_buffer.store(connection_.out().pending(), std::memory_order_relaxed);
   CountMemory();
 }
@@ -450,11 +460,14 @@ void Session::WaitForUnpause() {
   state_.paused.store(true, std::memory_order_relaxed);
   connection_.Suspend();
   const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
-  const int64_t wait_ms = std::max<int64_t>(1, until - SystemClock().NowMillis());
+  const bool hand_over = node_.pause().stops_writes.load(std::memory_order_relaxed);
+  const int64_t wait_ms =
+      hand_over ? kRoomCheckMs : std::max<int64_t>(1, until - SystemClock().NowMillis());
   StartTimer(wait_ms, &Session::CheckPause);
 }
 
 void Session::HoldReplies(Lsn lsn) {
+  if (node_.replication().lease().limited()) tells_of_write_ = true;
   if (node_.journaling().holds_replies() && !dispatcher_.commits().Passed(lsn)) {
     connection_.HoldOutput();
     held_until_ = lsn;

@@ -33,6 +33,8 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   bool AfterWork() override;
   // The worker's thread. Whether the `timeout` has passed without a byte coming or going.
   bool IdleTooLong(UnixMillis now) const;
+  // With a lease that ends: a reply to a write goes only while that lasts.
+  bool MaySend() override;
   void AfterFlush() override;
 
   // The session whose state() this is.
@@ -140,6 +142,7 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   std::optional<commands::WaitGoal> wait_goal_;
   uint64_t peers_hold_ = 0;  // Counts the times that it waited for the other nodes.
   bool waits_for_peers_ = false;
+  bool tells_of_write_ = false;  // What is in out() may acknowledge one, under a lease.
   bool recheck_after_pause_ = false;
   std::string invalidations_;
   std::string deferred_;  // Pushes that wait for the end of the command under way.

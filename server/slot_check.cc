@@ -13,9 +13,9 @@ namespace henge::server {
 using commands::ClientState;
 using commands::QueuedCommand;
 
-bool Dispatcher::IsSettled(int slot) const {
+bool Dispatcher::IsSettled(int slot, bool leaseless) const {
   const cluster::ClusterView& view = *node_.cluster();
-  return slot >= 0 && view.IsSettled(static_cast<Slot>(slot)) &&
+  return slot >= 0 && view.IsSettled(static_cast<Slot>(slot)) && !leaseless &&
          view.health() == cluster::ClusterHealth::kOk;
 }
 
@@ -24,13 +24,13 @@ std::string_view Dispatcher::RefuseBySlot(Session& session, const Prepared& p) {
   const ClientState& client = session.state();
   const bool exec = (p.info->spec->flags & commands::kLocksQueued) != 0;
   slot_ = exec ? client.queued_slot : SlotOf(KeysOf(p));
-  if (slot_ == ClientState::kNoSlot || IsSettled(slot_)) return {};
+  if (slot_ == ClientState::kNoSlot || IsSettled(slot_, Leaseless())) return {};
   return RefuseUnsettled(client, p);
 }
 
 std::string_view Dispatcher::RefuseBySlotLocked(Session& session, const Prepared& p) {
-  if (node_.cluster() == nullptr || slot_ == ClientState::kNoSlot || IsSettled(slot_)) return {};
-  return RefuseUnsettled(session.state(), p);
+  if (node_.cluster() == nullptr || slot_ == ClientState::kNoSlot) return {};
+  return IsSettled(slot_, Leaseless()) ? "" : RefuseUnsettled(session.state(), p);
 }
 
 std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Prepared& p) {
@@ -48,7 +48,8 @@ std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Pr
       .shard_channels = (spec.flags & commands::kPubSubCommand) != 0,
       .asking = client.asking != 0 || (spec.flags & commands::kAsking) != 0,
       .readonly = client.readonly.load(std::memory_order_relaxed),
-      .moves_keys = spec.moves_keys};
+      .moves_keys = spec.moves_keys,
+      .leaseless = Leaseless()};
   const cluster::ClusterView& view = *node_.cluster();
   if (ServesSlot(view, request)) return {};
   const Settings& settings = node_.parameters();
@@ -101,8 +102,10 @@ std::string_view Dispatcher::RefuseScriptedBySlot(commands::scripting::ScriptRun
                                                   std::span<const store::Key> keys) {
   if (node_.cluster() == nullptr || keys.empty()) return {};
   const int slot = SlotOf(keys);
-  if (!IsSettled(slot)) {
-    const std::string refusal = RefuseScriptedUnsettled(run, p, keys, slot);
+  // One that has written goes on: whether it is acknowledged is another matter.
+  const bool leaseless = !run.wrote.load(std::memory_order_relaxed) && Leaseless();
+  if (!IsSettled(slot, leaseless)) {
+    const std::string refusal = RefuseScriptedUnsettled(run, p, keys, {slot, leaseless});
     if (refusal == commands::errors::kClusterDownForWrites) {
       return "ERR Script attempted to execute a write command while the cluster is down and "
              "readonly";
@@ -125,16 +128,17 @@ std::string_view Dispatcher::RefuseScriptedBySlot(commands::scripting::ScriptRun
 // REQUIRES: the keys' shards are locked.
 std::string Dispatcher::RefuseScriptedUnsettled(const commands::scripting::ScriptRun& run,
                                                 const Prepared& p, std::span<const store::Key> keys,
-                                                int slot) {
+                                                const ScriptedSlot& asked) {
   const ClientState& client = run.ctx.client;
   const uint32_t flags = p.info->spec->flags;
-  const SlotRequest request = {.slot = slot,
+  const SlotRequest request = {.slot = asked.slot,
                                .first_slot = keys.front().slot,
                                .writes = (flags & commands::kWrite) != 0,
                                .shard_channels = (flags & commands::kPubSubCommand) != 0,
                                .asking = client.asking != 0 || (flags & commands::kAsking) != 0,
                                .readonly = client.readonly.load(std::memory_order_relaxed),
-                               .moves_keys = p.info->spec->moves_keys};
+                               .moves_keys = p.info->spec->moves_keys,
+                               .leaseless = asked.leaseless};
   const cluster::ClusterView& view = *node_.cluster();
   if (ServesSlot(view, request)) return {};
   const Settings& settings = node_.parameters();

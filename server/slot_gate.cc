@@ -29,7 +29,7 @@ int JoinSlots(int queued, int slot) {
 bool ServesSlot(const cluster::ClusterView& view, const SlotRequest& request) {
   if (request.slot < 0 || view.health() != cluster::ClusterHealth::kOk) return false;
   const auto slot = static_cast<Slot>(request.slot);
-  if (view.IsSettled(slot)) return true;
+  if (view.IsSettled(slot)) return !request.leaseless;
   return request.readonly && !request.writes && view.IsFollowed(slot);
 }
 
@@ -84,13 +84,13 @@ std::string RefuseSlot(const cluster::ClusterView& view, const SlotRequest& requ
     return std::string(errors::kClusterUnassigned);
   }
   if (request.slot < 0) return std::string(errors::kCrossSlot);
-  if (view.health() != cluster::ClusterHealth::kOk) {
-    std::string refusal = RefuseWhileDown(request, when_down);
-    if (!refusal.empty()) return refusal;
-  }
   const auto slot = static_cast<Slot>(request.slot);
   const cluster::Node* owner = topology->OwnerOf(slot);
   const bool mine = owner != nullptr && owner->id == view.my_id();
+  if (view.health() != cluster::ClusterHealth::kOk || (mine && request.leaseless)) {
+    std::string refusal = RefuseWhileDown(request, when_down);
+    if (!refusal.empty()) return refusal;
+  }
   const cluster::SlotMark* mark = topology->MarkOf(slot);
   if (mark != nullptr && IsOpenHere(*topology, *mark, view.my_id(), mine)) {
     auto verdict = JudgeOpen(*topology, request, *mark, mine, count);

@@ -34,6 +34,7 @@ struct SlotRequest {
   bool asking = false;          // The client was sent here by ASK.
   bool readonly = false;        // The client reads from followers, too.
   bool moves_keys = false;      // MIGRATE: works on what is here.
+  bool leaseless = false;       // This node may not answer for its slots now.
 };
 
 // Of the keys that a request names.

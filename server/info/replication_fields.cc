@@ -89,6 +89,11 @@ void ReplicationFields(Node& node, InfoFields& out) {
     out("repl_backlog_disk_bytes", report.disk_bytes);
   }
   if (report.follows) out("master_link_protocol", report.streams ? "grpc" : "psync");
+  if (node.replication().governed()) {
+    out("repl_epoch", node.replication().epochs().data);
+    out("repl_discarded_bytes", node.replication().discarded_bytes());
+    out("repl_discarded_files", node.replication().discarded_files());
+  }
   if (!node.replication().acknowledgements().holds_replies()) return;
   out("insync_followers", node.replication().acknowledgements().in_sync());
   number = 0;

@@ -107,6 +107,10 @@ void Followers(Node& node, MetricFamilies& out) {
   const Acknowledgements& acknowledgements = node.replication().acknowledgements();
   out.Add("henge_write_concern_insync", acknowledgements.holds_replies() ? 1 : 0);
   out.Add("henge_insync_followers", AsDouble(acknowledgements.in_sync()));
+  out.Add("henge_replication_discarded_bytes_total",
+          AsDouble(node.replication().discarded_bytes()));
+  out.Add("henge_replication_discarded_files_total",
+          AsDouble(node.replication().discarded_files()));
   const Replication::Report report = node.replication().report();
   for (const Replication::FollowerReport& follower : report.followers) {
     const int64_t behind = std::max<int64_t>(0, report.offset - follower.offset);

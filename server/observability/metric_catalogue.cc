@@ -258,6 +258,8 @@ constexpr Metric kMetrics[] = {
     {"henge_cluster_publish_waiting_bytes", kGauge, kBytes, "", "", "Messages that wait to be sent to nodes."},
     {"henge_write_concern_insync", kGauge, kFlag, "", "", "Whether replies to writes wait for followers."},
     {"henge_insync_followers", kGauge, kCount, "", "", "Followers that replies wait for."},
+    {"henge_replication_discarded_bytes_total", kCounter, kBytes, "", "", "Of the history of a leader that lost its place: what its successor never got."},
+    {"henge_replication_discarded_files_total", kCounter, kCount, "", "", "Files in which such writes were kept."},
     {"henge_follower_lag_bytes", kGauge, kBytes, "address, port", "", "What a follower has not acknowledged of the stream."},
     {"henge_log_lines_dropped_total", kCounter, kCount, "", "", "Log lines given up: the queue was full, or writing failed."},
 };

@@ -151,6 +151,7 @@ absl::Status DatasetLoader::LoadAll() {
     status = node_.journaling().Start(std::move(files));
   }
   if (status.ok() && position) node_.replication().Resume(*position, expired);
+  if (status.ok()) node_.replication().NoteLoaded(found);
   return status;
 }
 
@@ -163,7 +164,8 @@ absl::StatusOr<persistence::RdbLoaded> DatasetLoader::LoadRdbFile(const std::str
   auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
   if (!loaded.ok()) return Annotated(path, loaded.status());
   ReportLeftOut(*loaded, progress_);
-  if (absl::Status status = LoadLibraries(node_, *loaded, nullptr, true); !status.ok()) return status;
+  if (absl::Status status = LoadLibraries(node_, *loaded, nullptr, true); !status.ok())
+    return status;
   return loaded;
 }
 

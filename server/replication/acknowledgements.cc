@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "server/node.h"
 #include "server/session.h"
@@ -36,13 +37,15 @@ void Acknowledgements::Acknowledge(ClientId follower, Lsn lsn, Lsn durable) {
       reached.push_back(waiter.client);
       return true;
     });
+    const auto node = nodes_.find(follower);
+    if (node != nodes_.end()) counted_.Acknowledge(node->second, lsn);
     if (insync()) {
-      if (set_.Acknowledge(follower, lsn)) {
+      if (!governed_ && set_.Acknowledge(follower, lsn)) {
         LogNotice("A follower is in sync", {{"client", follower}, {"in_sync", set_.size()}});
       }
       Publish();
       // What was asked for has come, and who waits now came behind it.
-      if (wanted_ > set_.committed() && asked_ <= lsn) Ask();
+      if (wanted_ > Committed() && asked_ <= lsn) Ask();
     }
   }
   for (const ClientId client : reached) node_.clients().RunOn(client, CheckWait);
@@ -51,6 +54,10 @@ void Acknowledgements::Acknowledge(ClientId follower, Lsn lsn, Lsn durable) {
 void Acknowledgements::Leave(ClientId follower) {
   const std::lock_guard lock(mu_);
   followers_.erase(follower);
+  if (const auto node = nodes_.find(follower); node != nodes_.end()) {
+    counted_.Leave(node->second);
+    nodes_.erase(node);
+  }
   if (set_.Leave(follower)) {
     LogWarning("A follower that was in sync is gone", {{"in_sync", set_.size()}});
   }
@@ -59,12 +66,48 @@ void Acknowledgements::Leave(ClientId follower) {
 
 bool Acknowledgements::InSync(ClientId follower) const {
   const std::lock_guard lock(mu_);
-  return set_.Has(follower);
+  if (!governed_) return set_.Has(follower);
+  const auto node = nodes_.find(follower);
+  return node != nodes_.end() && counted_.Counts(node->second);
 }
 
 size_t Acknowledgements::in_sync() const {
   const std::lock_guard lock(mu_);
-  return set_.size();
+  return governed_ ? counted_.size() : set_.size();
+}
+
+void Acknowledgements::Govern() {
+  const std::lock_guard lock(mu_);
+  governed_ = true;
+}
+
+void Acknowledgements::Name(ClientId follower, const std::string& node) {
+  const std::lock_guard lock(mu_);
+  std::erase_if(nodes_, [&](const auto& named) { return named.second == node; });
+  counted_.Leave(node);
+  nodes_[follower] = node;
+}
+
+void Acknowledgements::Count(std::span<const std::string> nodes) {
+  const std::lock_guard lock(mu_);
+  counted_.Count(nodes);
+  if (insync()) Publish();
+}
+
+std::vector<std::string> Acknowledgements::ReviewFit() {
+  std::vector<std::string> fit;
+  const std::lock_guard lock(mu_);
+  counted_.Review(SystemClock().NowMillis(), node_.journaling().journal().end());
+  for (const auto& [follower, node] : nodes_) {
+    if (counted_.Fit(node)) fit.push_back(node);
+  }
+  if (insync()) Publish();
+  return fit;
+}
+
+void Acknowledgements::SetQuiet(bool quiet) {
+  const std::lock_guard lock(mu_);
+  quiet_ = quiet;
 }
 
 int64_t Acknowledgements::Count(Lsn lsn, bool durable) const {
@@ -98,7 +141,7 @@ void Acknowledgements::Want(Lsn lsn) {
   const std::lock_guard lock(mu_);
   if (!insync()) return;
   wanted_ = std::max(wanted_, lsn);
-  const Lsn committed = set_.committed();
+  const Lsn committed = Committed();
   if (wanted_ > committed && asked_ <= committed) Ask();
 }
 
@@ -108,7 +151,8 @@ void Acknowledgements::AskNow() {
 }
 
 void Acknowledgements::Ask() {
-  if (follows_ || followers_.empty()) return;
+  if (follows_ || quiet_ || followers_.empty()) return;
+  if (governed_ && nodes_.size() >= followers_.size()) return;  // All speak without being asked.
   persistence::Journal& journal = node_.journaling().journal();
   asked_ = journal.AppendControl(kGetAck);
   node_.journaling().WakeReaders();
@@ -116,15 +160,17 @@ void Acknowledgements::Ask() {
 
 bool Acknowledgements::AppendControl(std::span<const std::string_view> words) {
   const std::lock_guard lock(mu_);
-  if (follows_ || !node_.journaling().replicating()) return false;
+  if (follows_ || quiet_ || !node_.journaling().replicating()) return false;
   node_.journaling().journal().AppendControl(words);
   node_.journaling().WakeReaders();
   return true;
 }
 
 void Acknowledgements::Publish() {
-  too_few_.store(insync() && !set_.enough(), std::memory_order_relaxed);
-  node_.journaling().gate().Reset(CommitMark::kReplicated, set_.committed());
+  const auto least = static_cast<size_t>(node_.parameters().insync_followers_min.load());
+  const bool enough = governed_ ? counted_.size() >= least : set_.enough();
+  too_few_.store(insync() && !enough, std::memory_order_relaxed);
+  node_.journaling().gate().Reset(CommitMark::kReplicated, Committed());
 }
 
 void Acknowledgements::ApplyParameters() {
@@ -134,6 +180,7 @@ void Acknowledgements::ApplyParameters() {
   const replication::InSync::Rules rules{
       .max_lag_ms = settings.insync_max_lag.load(),
       .least = static_cast<size_t>(settings.insync_followers_min.load())};
+  counted_.SetMaxLag(rules.max_lag_ms);
   const bool on = wanted_by_setting_ && !follows_;
   if (on && !insync()) {
     const Lsn end = node_.journaling().journal().end();
@@ -171,15 +218,20 @@ void Acknowledgements::BeginLeading() {
   {
     const std::lock_guard lock(mu_);
     follows_ = false;
-    node_.journaling().gate().Reset(CommitMark::kReplicated, CommitGate::kEverything);
+    counted_.Begin();
+    // What a governed leader held back before it followed stays so until it is dropped.
+    if (!governed_) {
+      node_.journaling().gate().Reset(CommitMark::kReplicated, CommitGate::kEverything);
+    }
   }
   ApplyParameters();
 }
 
 void Acknowledgements::Tick(UnixMillis now) {
   const std::lock_guard lock(mu_);
-  if (!insync()) return;
   const Lsn end = node_.journaling().journal().end();
+  if (governed_) counted_.Sample(now, end);
+  if (!insync()) return;
   if (const size_t left = set_.Tick(now, end); left > 0) {
     LogWarning("Followers lag behind and are no longer in sync",
                {{"followers", left}, {"in_sync", set_.size()}});

@@ -58,6 +58,8 @@ class FollowerFeed {
   int port() const { return traits_.port; }
   // As what CLIENT LIST shows it, if it is no client's connection; else null.
   virtual const commands::ClientState* client() const { return nullptr; }
+  // Its node's name in the cluster; empty: it said none.
+  virtual std::string_view node() const { return {}; }
   // Whether it never acknowledges.
   virtual bool plain() const { return false; }
   State state() const { return state_.load(std::memory_order_relaxed); }

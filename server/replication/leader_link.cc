@@ -25,6 +25,7 @@ namespace {
 
 constexpr int64_t kStalledMs = 20;
 constexpr int64_t kRetryMs = 1000;
+constexpr int64_t kRetryStreamMs = 100;
 constexpr int64_t kLoadingMs = 20;
 constexpr int64_t kDurableMs = 5;
 // For so long Redis's protocol is spoken where streams did not work.
@@ -36,8 +37,13 @@ UnixMillis Now() { return SystemClock().NowMillis(); }
 
 }  // namespace
 
-LeaderLink::LeaderLink(Node& node, uint64_t number, std::string host, int port, bool failover)
-    : node_(node), number_(number), host_(std::move(host)), port_(port), failover_(failover) {
+LeaderLink::LeaderLink(Node& node, uint64_t number, std::string host, int port, const Terms& terms)
+    : node_(node),
+      number_(number),
+      host_(std::move(host)),
+      port_(port),
+      failover_(terms.failover),
+      streams_only_(terms.streams_only) {
   status_.down_since.store(Now());
 }
 
@@ -81,7 +87,7 @@ void LeaderLink::Run() {
     if (stop_.load()) break;
     LogWarning(was_up ? "Connection with master lost" : "Can't follow the master",
                {{"master", host_}, {"port", port_}, {"why", Std(status.message())}});
-    bell_.Wait(kRetryMs);
+    bell_.Wait(streams_only_ ? kRetryStreamMs : kRetryMs);
   }
   ended_.store(true, std::memory_order_release);
 }
@@ -105,7 +111,9 @@ absl::Status LeaderLink::Follow() {
   const auto announced = static_cast<int>(settings.replica_announce_port.load());
   me.port = announced != 0 ? announced : node_.options().listen.port;
   me.address = settings.replica_announce_ip.load();
-  me.wants_stream = settings.repl_grpc.load() && Now() >= no_stream_until_ && !failover_;
+  me.stream_only = streams_only_;
+  me.wants_stream =
+      streams_only_ || (settings.repl_grpc.load() && Now() >= no_stream_until_ && !failover_);
   me.failover = failover_;
   node_.replication().Introduce(me);
   history_id_ = me.history_id;
@@ -124,17 +132,20 @@ absl::Status LeaderLink::Follow() {
 absl::Status LeaderLink::FollowStream(const replication::FollowerProtocol::Invitation& invitation) {
   replication::FollowerIntroduction me;
   node_.replication().Introduce(me);
+  const auto [group, node] = node_.replication().names();
   const Settings& settings = node_.parameters();
   const auto announced = static_cast<int>(settings.replica_announce_port.load());
   status_.streams.store(true);
   StreamLink stream(node_, number_, host_, invitation.port,
                     {.token = invitation.token,
+                     .group = group,
                      .epoch = node_.replication().epochs().newest,
                      .history_id = me.history_id,
                      .next_offset = me.next_offset,
                      .rdb_version = persistence::kRdbNewestVersion,
                      .port = announced != 0 ? announced : node_.options().listen.port,
-                     .address = settings.replica_announce_ip.load()},
+                     .address = settings.replica_announce_ip.load(),
+                     .node = node},
                     status_);
   {
     const std::lock_guard lock(mu_);

@@ -33,8 +33,12 @@ class Node;
 
 class LeaderLink final : private replication::FollowerProtocol::Listener {
  public:
-  // `failover`: it is a follower that is asked to lead.
-  LeaderLink(Node& node, uint64_t number, std::string host, int port, bool failover);
+  struct Terms {
+    bool failover = false;  // It is a follower that is asked to lead.
+    // Of a group that a control plane governs: by streams alone, and again soon after one broke.
+    bool streams_only = false;
+  };
+  LeaderLink(Node& node, uint64_t number, std::string host, int port, const Terms& terms);
   ~LeaderLink() override;  // Stops.
   LeaderLink(const LeaderLink&) = delete;
   LeaderLink& operator=(const LeaderLink&) = delete;
@@ -95,6 +99,7 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   int64_t durable_wanted_ = -1;  // Not on the disk when it was asked for.
   bool sends_ack_ = false;       // The link is up.
   bool failover_;                // Not yet accepted.
+  const bool streams_only_;
   std::string history_id_;
   int64_t offset_ = 0;
   std::unique_ptr<TemporaryFile> file_;  // Of the payload.

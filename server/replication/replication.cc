@@ -53,6 +53,9 @@ Replication::~Replication() { Stop(); }
 
 absl::Status Replication::Prepare() {
   const bool follower = LeaderOf(node_.parameters()).has_value();
+  if (follower && node_.options().cluster_enabled) {
+    return absl::InvalidArgumentError("replicaof directive not allowed in cluster mode");
+  }
   const ReplicationRole role = node_.parameters().replication_role.load();
   if (role == ReplicationRole::kFollower && !follower) {
     return absl::InvalidArgumentError(
@@ -62,7 +65,7 @@ absl::Status Replication::Prepare() {
     return absl::InvalidArgumentError(
         "replication-role is leader, but replicaof (replication.leader) names one to follow");
   }
-  node_.store().settings().keep_expired.store(follower);
+  node_.store().settings().keep_expired.store(follower || governed());
   return absl::OkStatus();
 }
 
@@ -77,7 +80,9 @@ void Replication::Resume(const SavedPosition& position,
     history_begin_.store(end);
     // What a leader had acknowledged behind that may be lost: it goes on under another name.
     if (!follower) history_.Branch(position.offset);
-    own_name_ = !follower;
+    own_name_ = unique_name_ = !follower;
+    epoch_.store(position.epoch);
+    LearnEpoch(position.epoch);
     alone_since_ = SystemClock().NowMillis();
   }
   node_.journaling().SetReplicating(true);
@@ -87,7 +92,7 @@ void Replication::Resume(const SavedPosition& position,
   }
   LogNotice("The data goes on in its replication history",
             {{"history", position.history_id}, {"offset", position.offset}});
-  if (!follower) JournalExpired(expired);
+  if (!follower && !governed()) JournalExpired(expired);
 }
 
 void Replication::JournalExpired(std::span<const persistence::ExpiredKey> keys) {
@@ -141,34 +146,35 @@ bool Replication::Follow(std::string_view host, int port) {
   const std::lock_guard lock(mu_);
   if (link_ != nullptr && link_->host() == host && link_->port() == port) return false;
   if (stopped_) return true;
-  BeginFollowing(host, port, /*failover=*/false);
+  BeginFollowing(host, port, {});
   trusted_link_.store(link_number_.load());
   return true;
 }
 
-void Replication::BeginFollowing(std::string_view host, int port, bool failover) {
+void Replication::BeginFollowing(std::string_view host, int port, const LeaderLink::Terms& terms) {
   StopLink();
   if (!follows()) EndWaits();
   const uint64_t number = link_number_.load() + 1;
-  link_ = std::make_shared<LeaderLink>(node_, number, std::string(host), port, failover);
+  link_ = std::make_shared<LeaderLink>(node_, number, std::string(host), port, terms);
   link_number_.store(number);
   trusted_link_.store(0);
   follows_.store(true);
   acknowledgements_.BeginFollowing();
   node_.store().settings().keep_expired.store(true);
   UpdateRefusals();
-  node_.config().NoteLeader(fmt::format("{} {}", host, port));
+  if (!governed()) node_.config().NoteLeader(fmt::format("{} {}", host, port));
   LogNotice("Following a master", {{"host", host}, {"port", port}});
   link_->Start();
 }
 
 void Replication::FollowNobody() {
   const std::lock_guard lock(mu_);
-  if (!follows()) return;
+  if (!follows() || governed()) return;
   StopLink();
   link_number_.fetch_add(1);
   node_.journaling().journal().Cut();
   history_.Branch(offset());
+  unique_name_ = true;
   DropFollowers();  // They ask again, and hear the new name.
   follows_.store(false);
   own_keys_.Clear();
@@ -207,11 +213,14 @@ void Replication::DropFollowers() {
 
 void Replication::UpdateRefusals() {
   const Settings& settings = node_.parameters();
-  refuses_writes_.store(follows() && settings.replica_read_only.load());
+  const bool still = IsStill();
+  refuses_writes_.store(governed() ? part() != GroupPart::kLeads
+                                   : follows() && settings.replica_read_only.load());
   refuses_reads_.store(follows() && !settings.replica_serve_stale_data.load() &&
                        (link_ == nullptr || !link_->up()));
-  node_.store().settings().leave_eviction.store(follows() &&
-                                                settings.replica_ignore_maxmemory.load());
+  node_.store().settings().leave_eviction.store(
+      still || (follows() && settings.replica_ignore_maxmemory.load()));
+  if (governed()) node_.store().settings().keep_expired.store(still);
 }
 
 // Good ones are online and were heard of lately.
@@ -291,14 +300,15 @@ void Replication::Tick(UnixMillis now) {
     if (link_ != nullptr) link_->CheckTimeout(now);
     BreakUnfit(now);
     const int64_t period_ms = settings.repl_ping_replica_period.load() * 1000;
-    const bool quiet = failover_.state() != Failover::State::kNone || node_.shutdown().under_way();
+    const bool quiet =
+        failover_.state() != Failover::State::kNone || node_.shutdown().under_way() || IsStill();
     if (!feeds_.empty() && !follows() && !quiet && now - pinged_at_ >= period_ms) {
       pinged_at_ = now;
       ping = node_.journaling().replicating();
     }
     const int64_t ttl_ms = settings.repl_backlog_ttl.load() * 1000;
-    forget = feeds_.empty() && !follows() && node_.journaling().replicating() && ttl_ms > 0 &&
-             alone_since_ != 0 && now - alone_since_ > ttl_ms;
+    forget = feeds_.empty() && !follows() && !governed() && node_.journaling().replicating() &&
+             ttl_ms > 0 && alone_since_ != 0 && now - alone_since_ > ttl_ms;
   }
   if (ping) acknowledgements_.AppendControl(kPing);
   acknowledgements_.Tick(now);
@@ -401,7 +411,8 @@ Replication::Report Replication::report() const {
   for (const auto& feed : feeds_) {
     report.followers.push_back({feed->id(), feed->address(), feed->port(), feed->state(),
                                 feed->acknowledged(), (now - feed->heard_at()) / 1000,
-                                feed->plain(), acknowledgements_.InSync(feed->id())});
+                                feed->plain(), acknowledgements_.InSync(feed->id()),
+                                std::string(feed->node())});
   }
   if (link_ != nullptr) {
     report.leader_host = link_->host();

@@ -33,11 +33,13 @@
 #include "server/replication/backlog_spill.h"
 #include "server/replication/failover.h"
 #include "server/replication/follower_feed.h"
+#include "server/replication/group_part.h"
 #include "server/replication/leader_link.h"
 #include "server/replication/own_keys.h"
 #include "server/replication/saved_position.h"
 #include "server/replication/stream_leader.h"
 #include "server/replication/sync_source.h"
+#include "server/replication/write_lease.h"
 
 namespace henge::server {
 
@@ -94,6 +96,37 @@ class Replication final : public commands::ReplicationService {
   // The worker's thread, or the stream's: a follower's connection is closed.
   void OnClosed(ClientId id);
 
+  // --- In a group that a control plane governs (ReplicatedGroup)
+  // From here on it does; until it has spoken this node is nobody's. `node`: this node's name.
+  // REQUIRES: nobody is served yet, nothing is loaded.
+  void Govern(std::string node);
+  bool governed() const { return part() != GroupPart::kFree; }
+  GroupPart part() const { return part_.load(std::memory_order_relaxed); }
+  // This node's data is the group's from here on, under that epoch. REQUIRES, of the three: every
+  // shard is locked.
+  void LeadIn(const GroupTerm& term);
+  // Follows that leader by a stream; it waits for one of that epoch.
+  void FollowIn(const GroupTerm& term, const std::string& host, int port);
+  // Follows nobody, and is written to by nobody.
+  void Fence();
+  WriteLease& lease() { return lease_; }
+  const WriteLease& lease() const { return lease_; }
+  HeldData held() const { return held_.load(); }
+  // What was on disk is in the store: something, or nothing.
+  void NoteLoaded(bool found);
+  // The data is all that the group has. Of a link: what its leader had when that was asked.
+  void NoteLive();
+  void NoteLive(uint64_t link);
+  // While a hand-over is under way: nothing is appended but what clients write.
+  void SetQuiet(bool quiet);
+  uint64_t discarded_bytes() const { return discarded_bytes_.load(); }
+  uint64_t discarded_files() const { return discarded_files_.load(); }
+  // The group's, and this node's.
+  std::pair<std::string, std::string> names() const;
+  // The service by which followers come, for the cluster's bus; and where that listens.
+  std::shared_ptr<grpc::Service> StreamService() { return streams_.Service(); }
+  void ServeStreamsAt(int port) { streams_.ServeAt(port); }
+
   // --- As a leader
   // -------------------------------------------------------------------------------- The snapshot
   // that a follower may join: one that is there, or is made now.
@@ -145,9 +178,10 @@ class Replication final : public commands::ReplicationService {
   // What was applied, and what is selected behind it. REQUIRES: the gate of moments is held.
   void Journal(std::string_view bytes, std::span<const persistence::Journal::EncodedRecord> records,
                DbIndex db);
-  // The link's thread, as the rest. All data is replaced by the file's.
+  // The link's thread, as the rest. All data is replaced by the file's. `common`: so much of what
+  // was here is in the leader's history, too; -1: that is not known.
   absl::Status Load(uint64_t link, const std::string& path, std::string_view history_id,
-                    int64_t offset);
+                    int64_t offset, int64_t common = -1);
   // The data is what a leader of that epoch says it is.
   void AdoptEpoch(uint64_t link, uint64_t epoch);
   // False: it is not followed any more.
@@ -173,6 +207,7 @@ class Replication final : public commands::ReplicationService {
     int64_t lag_seconds = 0;
     bool plain = false;
     bool in_sync = false;
+    std::string node;  // Its name in the cluster, if it said one.
   };
   struct Report {
     bool follows = false;
@@ -218,7 +253,14 @@ class Replication final : public commands::ReplicationService {
   // Of what a follower can still get.
   Lsn KeptFrom() const;
   std::string RefuseFollowers() const;
-  void BeginFollowing(std::string_view host, int port, bool failover);
+  absl::Status CheckName(const replication::StreamHello& hello) const;
+  void BreakOthersOf(const std::string& node);
+  void BeginFollowing(std::string_view host, int port, const LeaderLink::Terms& terms);
+  // Whether only a leader's stream, if anything, may change what is here. REQUIRES: the mutex.
+  bool IsStill() const;
+  void RenameIfKnown();
+  std::optional<DiscardedTail> TailBehind(int64_t common) const;
+  void KeepDiscarded(int64_t common);
   // Whether the file, of a leader that is not known, would leave this node without its data.
   bool WouldEmpty(uint64_t link, const std::string& path, std::string_view history_id) const;
   void TellLag();
@@ -247,6 +289,11 @@ class Replication final : public commands::ReplicationService {
   std::atomic<DbIndex> stream_db_{0};  // Changes with the gate of moments held.
   std::atomic<uint64_t> epoch_{0};     // Of the leader whose data this is.
   std::atomic<uint64_t> newest_epoch_{0};
+  WriteLease lease_;
+  std::atomic<GroupPart> part_{GroupPart::kFree};
+  std::atomic<HeldData> held_{HeldData::kLoading};
+  std::atomic<uint64_t> discarded_bytes_{0};
+  std::atomic<uint64_t> discarded_files_{0};
   std::atomic<uint64_t> link_number_{0};
   std::atomic<uint64_t> trusted_link_{0};  // Made by hand, and not up yet: whatever it has goes.
   std::atomic<uint64_t> full_syncs_{0};
@@ -261,7 +308,11 @@ class Replication final : public commands::ReplicationService {
 
   mutable std::mutex mu_;  // Of all below.
   replication::History history_;
-  bool own_name_ = false;  // Given after a restart: no other node knows it yet.
+  bool own_name_ = false;    // Given after a restart: no other node knows it yet.
+  bool unique_name_ = true;  // Only this node's writes were ever told under it.
+  bool quiet_ = false;
+  std::string group_;  // Empty: the node's only one.
+  std::string node_name_;
   std::shared_ptr<LeaderLink> link_;
   std::vector<std::shared_ptr<LeaderLink>> old_links_;  // About to end.
   std::vector<std::shared_ptr<FollowerFeed>> feeds_;

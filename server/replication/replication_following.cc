@@ -57,6 +57,7 @@ void Replication::Journal(std::string_view bytes,
 bool Replication::WouldEmpty(uint64_t link, const std::string& path,
                              std::string_view history_id) const {
   if (trusted_link_.load() == link || node_.parameters().allow_empty_leader.load()) return false;
+  if (governed()) return false;  // Whose data is the group's was decided.
   {
     const std::lock_guard lock(mu_);
     if (history_id == history_.id() || history_id == history_.second_id()) return false;
@@ -67,7 +68,7 @@ bool Replication::WouldEmpty(uint64_t link, const std::string& path,
 }
 
 absl::Status Replication::Load(uint64_t link, const std::string& path, std::string_view history_id,
-                               int64_t offset) {
+                               int64_t offset, int64_t common) {
   const std::lock_guard only_one(load_mu_);
   const absl::Status stale = absl::CancelledError("it is not followed any more");
   if (!IsCurrent(link)) return stale;
@@ -76,6 +77,8 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
         "the leader has no data and a history that is not this one's: it is not followed, as all "
         "would be lost here (allow-empty-leader yes, or REPLICAOF by hand, would)");
   }
+  KeepDiscarded(common);
+  held_.store(HeldData::kNothing);
   const bool append_only = node_.journaling().enabled();
   if (append_only) {
     node_.journaling().TurnOff();
@@ -92,10 +95,12 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
     const Lsn end = node_.journaling().journal().Cut();
     // Without the data, or with a part, this is no history that anybody knows.
     own_name_ = false;
+    unique_name_ = !current;
     history_.Adopt(current ? std::string(history_id) : RandomHex(replication::History::kIdDigits));
     if (current) shift_.store(offset - static_cast<int64_t>(end));
     history_begin_.store(end);
-    node_.journaling().SetReplicating(current);
+    // Who leads a group meanwhile goes on, with what there is.
+    node_.journaling().SetReplicating(current || part() == GroupPart::kLeads);
     spill_.Wake();
     DropFollowers();
     DbIndex db = 0;
@@ -137,6 +142,7 @@ bool Replication::Continue(uint64_t link, std::string_view history_id) {
   uint64_t trusted = link;
   trusted_link_.compare_exchange_strong(trusted, 0);
   own_name_ = false;
+  unique_name_ = false;
   if (history_id != history_.id()) {
     history_.Rename(history_id, offset());
     DropFollowers();  // They ask again, and hear the new name.

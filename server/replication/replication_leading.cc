@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "cluster/node_id.h"
 #include "server/node.h"
 #include "server/replication/psync_feed.h"
 #include "server/replication/replication.h"
@@ -36,6 +37,11 @@ std::string HostOf(std::string_view address) {
 
 std::string Replication::RefuseFollowers() const {
   const std::lock_guard lock(mu_);
+  if (governed()) {
+    // Before the judge has said so it is not known whether this is what the group had.
+    const bool serves = part() == GroupPart::kLeads && held() == HeldData::kLive && !stopped_;
+    return serves ? "" : "NOMASTERLINK Can't SYNC while not the leader of a group";
+  }
   if (!follows() || (link_ != nullptr && link_->up())) return {};
   return "NOMASTERLINK Can't SYNC while not connected with my master";
 }
@@ -97,6 +103,7 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
       node_, node_.clients().NextId(), traits,
       hello.address.empty() ? HostOf(stream.peer()) : hello.address, stream);
   absl::Status status;
+  if (absl::Status known = CheckName(hello); !known.ok()) return known;
   {
     const std::lock_guard lock(mu_);
     const auto resync = feed->OnHello(hello, HoldingLocked());
@@ -106,7 +113,9 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
       if (!partial && !hello.history_id.empty()) {
         NotePartialRefused({true, hello.history_id, hello.next_offset});
       }
+      BreakOthersOf(hello.node);
       AddFollower(feed, partial);
+      if (governed()) acknowledgements_.Name(feed->id(), hello.node);
     }
   }
   LearnEpoch(hello.epoch);
@@ -116,6 +125,26 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
       "Connection with replica lost",
       {{"replica", feed->address()}, {"port", feed->port()}, {"why", Std(status.message())}});
   return status;
+}
+
+// A follower of a governed group says its node's name, which is not this one's.
+absl::Status Replication::CheckName(const replication::StreamHello& hello) const {
+  const auto [group, node] = names();
+  if (hello.group != group) return absl::NotFoundError("there is no such replica group here");
+  if (!governed()) return absl::OkStatus();
+  if (!cluster::NodeId::Parse(hello.node) || hello.node == node) {
+    return absl::InvalidArgumentError("a follower in a cluster says its node's id");
+  }
+  return absl::OkStatus();
+}
+
+// A node's new stream takes the place of one that is not known to be broken yet. REQUIRES: the
+// mutex.
+void Replication::BreakOthersOf(const std::string& node) {
+  if (node.empty()) return;
+  for (const auto& feed : feeds_) {
+    if (feed->node() == node) feed->Break();
+  }
 }
 
 absl::Status Replication::SendSnapshot(ClientId follower,
@@ -243,6 +272,7 @@ std::string Replication::LeadFromHere(std::string_view history_id) {
   store::LockSet locks(node_.store());
   locks.AddAll();
   locks.Lock();
+  if (governed()) return "ERR PSYNC FAILOVER is not allowed in cluster mode.";
   if (!follows()) return "ERR PSYNC FAILOVER can't be sent to a master.";
   {
     const std::lock_guard lock(mu_);
@@ -259,7 +289,7 @@ bool Replication::FollowAfterFailover(const std::string& host, int port, bool fo
     return feed->address() == host && feed->port() == port && feed->acknowledged() == offset();
   });
   if (follows() || stopped_ || !(ready || force)) return false;
-  BeginFollowing(host, port, /*failover=*/true);
+  BeginFollowing(host, port, {.failover = true});
   return true;
 }
 
@@ -340,9 +370,14 @@ std::vector<std::pair<std::string, std::string>> Replication::PositionFields() {
   if (!follows()) node_.journaling().journal().Cut();
   const DbIndex db = follows() ? stream_db() : 0;
   const std::lock_guard lock(mu_);
-  return {{"repl-stream-db", std::to_string(db)},
-          {"repl-id", history_.id()},
-          {"repl-offset", std::to_string(offset())}};
+  std::vector<std::pair<std::string, std::string>> fields = {
+      {"repl-stream-db", std::to_string(db)},
+      {"repl-id", history_.id()},
+      {"repl-offset", std::to_string(offset())}};
+  if (const uint64_t epoch = epoch_.load(); epoch != 0) {
+    fields.emplace_back("repl-epoch", std::to_string(epoch));
+  }
+  return fields;
 }
 
 }  // namespace henge::server

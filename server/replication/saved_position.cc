@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/replication/saved_position.h"
 
+#include <absl/strings/str_split.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/numbers.h"
+#include "base/strings.h"
 #include "replication/history.h"
 
 namespace henge::server {
@@ -22,6 +25,9 @@ std::optional<SavedPosition> ReadPosition(
   for (const auto& [name, value] : fields) {
     if (name == "repl-id") position.history_id = value;
     if (name == "repl-offset") offset = ParseInt64(value);
+    if (name == "repl-epoch") {
+      position.epoch = static_cast<uint64_t>(std::max<int64_t>(0, ParseInt64(value).value_or(0)));
+    }
     if (name == "repl-stream-db") {
       position.db = static_cast<DbIndex>(std::max<int64_t>(0, ParseInt64(value).value_or(0)));
     }
@@ -34,21 +40,21 @@ std::optional<SavedPosition> ReadPosition(
 }
 
 std::string FormatPosition(const SavedPosition& position) {
-  return fmt::format("{}{}:{}:{}\r\n", kPosition, position.history_id, position.offset,
-                     position.db);
+  const std::string epoch = position.epoch == 0 ? "" : fmt::format(":{}", position.epoch);
+  return fmt::format("{}{}:{}:{}{}\r\n", kPosition, position.history_id, position.offset,
+                     position.db, epoch);
 }
 
 std::optional<SavedPosition> ParsePosition(std::string_view annotation) {
   if (!annotation.starts_with(kPosition)) return std::nullopt;
   annotation.remove_prefix(kPosition.size());
   while (annotation.ends_with('\n') || annotation.ends_with('\r')) annotation.remove_suffix(1);
-  const size_t first = annotation.find(':');
-  const size_t second = annotation.rfind(':');
-  if (first == std::string_view::npos || first == second) return std::nullopt;
-  return ReadPosition(
-      {{"repl-id", std::string(annotation.substr(0, first))},
-       {"repl-offset", std::string(annotation.substr(first + 1, second - first - 1))},
-       {"repl-stream-db", std::string(annotation.substr(second + 1))}});
+  const std::vector<std::string> parts = absl::StrSplit(Absl(annotation), ':');
+  if (parts.size() < 3 || parts.size() > 4) return std::nullopt;
+  return ReadPosition({{"repl-id", parts[0]},
+                       {"repl-offset", parts[1]},
+                       {"repl-stream-db", parts[2]},
+                       {"repl-epoch", parts.size() > 3 ? parts[3] : "0"}});
 }
 
 }  // namespace henge::server

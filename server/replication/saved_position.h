@@ -17,7 +17,8 @@ namespace henge::server {
 struct SavedPosition {
   std::string history_id;
   int64_t offset = 0;
-  DbIndex db = 0;  // That the leader's stream had selected.
+  DbIndex db = 0;      // That the leader's stream had selected.
+  uint64_t epoch = 0;  // Of the leader whose data it is, in a cluster.
 };
 
 // Of an RDB file's fields; nothing if they do not tell.

@@ -41,6 +41,7 @@ void StreamFeed::Break() {
 absl::StatusOr<replication::Resync> StreamFeed::OnHello(const replication::StreamHello& hello,
                                                         const replication::Holding& holding) {
   const std::lock_guard lock(mu_);
+  node_name_ = hello.node;
   auto resync = end_.OnHello(hello, holding, SystemClock().NowMillis());
   if (!resync.ok() || *resync == replication::Resync::kFull) return resync;
   if (!TakePlace(node_.replication().LsnOfOffset(hello.next_offset - 1))) {

@@ -25,6 +25,7 @@ class StreamFeed final : public FollowerFeed {
   void Stop() override;
   void Break() override;
   const commands::ClientState* client() const override { return &client_; }
+  std::string_view node() const override { return node_name_; }
   absl::Status SayAlive() override;
   bool IsSilent(UnixMillis now, int64_t timeout_ms) const override;
 
@@ -37,6 +38,7 @@ class StreamFeed final : public FollowerFeed {
   absl::Status SendJournal(Lsn lsn, std::string_view bytes) override;
 
   commands::ClientState client_;
+  std::string node_name_;                // Fixed by OnHello.
   mutable std::mutex mu_;                // Of all below.
   replication::FollowerStream* stream_;  // Null: the call is over.
   std::shared_ptr<SyncSource> source_;

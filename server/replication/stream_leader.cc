@@ -21,21 +21,22 @@ constexpr int kMostPort = 65'535;
 }  // namespace
 
 std::optional<StreamLeader::Invitation> StreamLeader::Invite() {
-  if (!node_.parameters().repl_grpc.load()) return std::nullopt;
+  const Replication& replication = node_.replication();
+  if (!node_.parameters().repl_grpc.load() && !replication.governed()) return std::nullopt;
   const std::lock_guard lock(mu_);
   if (stopped_ || !Listens()) return std::nullopt;
   const UnixMillis now = SystemClock().NowMillis();
   absl::erase_if(tokens_, [&](const auto& entry) {
     return !entry.second.used && now - entry.second.given > kTokenMs;
   });
-  Invitation invitation{server_->port(), RandomHex(kTokenDigits)};
+  Invitation invitation{bus_port_ != 0 ? bus_port_ : server_->port(), RandomHex(kTokenDigits)};
   tokens_[invitation.token].given = now;
   return invitation;
 }
 
 // REQUIRES: the mutex.
 bool StreamLeader::Listens() {
-  if (server_ != nullptr) return true;
+  if (server_ != nullptr || bus_port_ != 0) return true;
   int port = static_cast<int>(node_.parameters().repl_grpc_port.load());
   if (port == 0) port = node_.options().listen.port + kPortsAbove;
   if (port > kMostPort || port == refused_port_) return false;
@@ -72,7 +73,6 @@ bool StreamLeader::Knows(std::string_view token, bool used) {
 
 absl::Status StreamLeader::OnFollow(const replication::StreamHello& hello,
                                     replication::FollowerStream& stream) {
-  if (!hello.group.empty()) return absl::NotFoundError("there is no such replica group here");
   if (!Knows(hello.token, /*used=*/false)) {
     LogWarning("A stream was asked for with a token that is not ours", {{"peer", stream.peer()}});
     return absl::PermissionDeniedError("the token is not known");

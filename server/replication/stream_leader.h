@@ -33,6 +33,11 @@ class StreamLeader final : public replication::StreamHandler {
   std::optional<Invitation> Invite();
   void Stop();
 
+  // Where there is a bus the service is one of its: none is started here. `port`: of the bus.
+  // Before anybody is served.
+  std::shared_ptr<grpc::Service> Service() { return replication::MakeStreamService(*this); }
+  void ServeAt(int port) { bus_port_ = port; }
+
  private:
   absl::Status OnFollow(const replication::StreamHello& hello,
                         replication::FollowerStream& stream) override;
@@ -50,6 +55,7 @@ class StreamLeader final : public replication::StreamHandler {
   };
   StringMap<Token> tokens_;
   std::unique_ptr<cluster::BusServer> server_;
+  int bus_port_ = 0;      // 0: there is no bus.
   int refused_port_ = 0;  // It could not listen there.
   bool stopped_ = false;
 };

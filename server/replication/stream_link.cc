@@ -114,6 +114,8 @@ absl::Status StreamLink::OnFirst(const replication::LeaderSaid& said) {
     LogNotice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
               {{"history", partial->history_id}});
     AdoptEpoch();
+    live_from_ = partial->end;
+    CheckLive();
     GoUp();
     return absl::OkStatus();
   }
@@ -156,8 +158,15 @@ absl::Status StreamLink::OnRecords(const StreamRecords& records) {
   }
   if (absl::Status status = intake_.Take(records.data); !status.ok()) return status;
   AdoptEpoch();
+  CheckLive();
   NotifyApplied();
   return absl::OkStatus();
+}
+
+void StreamLink::CheckLive() {
+  if (live_from_ < 0 || node_.replication().offset() < live_from_) return;
+  live_from_ = -1;
+  node_.replication().NoteLive(link_);
 }
 
 void StreamLink::GoUp() {
@@ -233,7 +242,8 @@ absl::Status StreamLink::LoadSnapshot() {
   if (!status.ok()) return status;
   LogNotice("MASTER <-> REPLICA sync: Loading DB in memory",
             {{"bytes", status_.payload_bytes.load()}});
-  status = node_.replication().Load(link_, file.path(), full_.history_id, full_.offset);
+  status =
+      node_.replication().Load(link_, file.path(), full_.history_id, full_.offset, full_.common);
   if (!status.ok()) return status;
   AdoptEpoch();
   const std::lock_guard lock(mu_);
@@ -258,6 +268,7 @@ absl::Status StreamLink::DrainSpool() {
     if (!status.ok()) return status;
   }
   LogNotice("MASTER <-> REPLICA sync: Finished with success", {{"records_meanwhile", drained}});
+  node_.replication().NoteLive(link_);
   GoUp();
   return absl::OkStatus();
 }

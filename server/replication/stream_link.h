@@ -50,6 +50,8 @@ class StreamLink {
   template <typename Said>
   auto Hear(Said said) -> decltype(said());
   void AdoptEpoch();
+  // Whether the data is all of the leader's by now, as it was when this node asked.
+  void CheckLive();
   void Acknowledge();  // On its thread.
   void NotifyApplied();
   void FetchSnapshot();  // On its thread.
@@ -66,6 +68,7 @@ class StreamLink {
   const replication::StreamHello hello_;
   bool answered_ = false;
   replication::StreamFull full_;
+  int64_t live_from_ = -1;  // What that is; -1: it is told otherwise.
   std::thread snapshot_;
 
   std::mutex mu_;  // Of all below; held while something goes to the spool.

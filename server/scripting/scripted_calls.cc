@@ -64,6 +64,10 @@ std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared
     return errors::kReadOnlyReplica;
   }
   if ((flags & commands::kWrite) != 0 && !run.wrote.load(std::memory_order_relaxed)) {
+    if (Leaseless()) {
+      return "ERR Script attempted to execute a write command while the cluster is down and "
+             "readonly";
+    }
     if (node_.saver().refuses_writes()) return errors::kCannotSave;
     if (!node_.journaling().healthy()) {
       refusal_ = "MISCONF Errors writing to the AOF file: " + node_.journaling().error_reason();
@@ -106,6 +110,9 @@ std::string_view Dispatcher::RunScripted(ScriptRun& run, std::span<const std::st
     refusal = "ERR Script attempted to access a key that it did not declare";
   }
   if (refusal.empty()) refusal = RefuseScriptedBySlot(run, p, keys);
+  // The role may have changed while it waited for the locks.
+  const bool writes = refusal.empty() && (p.info->spec->flags & commands::kWrite) != 0;
+  if (writes && node_.replication().refuses_writes()) refusal = errors::kReadOnlyReplica;
   if (!refusal.empty()) {
     node_.server_stats().errors.Count(refusal.substr(0, refusal.find(' ')));
     if (p.info != nullptr) stats_.by_command[static_cast<size_t>(p.info->index)].rejected.Add();

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/cluster/replicated_group.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/memory.h"
+#include "server/node.h"
+
+namespace henge::server {
+
+using cluster::DataState;
+using cluster::NodeId;
+
+namespace {
+
+constexpr auto kLoadingPause = std::chrono::milliseconds(5);
+
+DataState StateOf(HeldData held) {
+  switch (held) {
+    case HeldData::kLoading:
+      return DataState::kLoading;
+    case HeldData::kRecovered:
+      return DataState::kRecovered;
+    case HeldData::kLive:
+      return DataState::kLive;
+    default:
+      return DataState::kNothing;
+  }
+}
+
+}  // namespace
+
+ReplicatedGroup::ReplicatedGroup(Node& node, const NodeId& self) : node_(node) {
+  node_.replication().Govern(self.str());
+  thread_ = std::thread([this] { Run(); });
+}
+
+ReplicatedGroup::~ReplicatedGroup() { Stop(); }
+
+void ReplicatedGroup::Stop() {
+  {
+    const std::lock_guard lock(mu_);
+    stop_ = true;
+    lease_ = INT64_MIN;
+    node_.replication().lease().Set(INT64_MIN);
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+// --- Words ---------------------------------------------------------------------------------------
+
+void ReplicatedGroup::Lead(const cluster::GroupId& group, Epoch epoch) {
+  SayRole({.kind = Kind::kLead, .term = {group.str(), epoch}});
+}
+
+void ReplicatedGroup::Follow(const cluster::GroupId& group, Epoch epoch,
+                             const LeaderAddress& leader) {
+  SayRole({.kind = Kind::kFollow, .term = {group.str(), epoch}, .leader = leader});
+}
+
+void ReplicatedGroup::Leave() { SayRole({.kind = Kind::kLeave}); }
+
+void ReplicatedGroup::SayRole(Word word) {
+  const std::lock_guard lock(mu_);
+  const bool again = role_ && role_->kind == word.kind && role_->term.group == word.term.group &&
+                     role_->term.epoch == word.term.epoch && role_->leader == word.leader;
+  if (again) return;
+  // Whatever role it is, a lease that was given before is not for it.
+  lease_ = INT64_MIN;
+  node_.replication().lease().Set(INT64_MIN);
+  role_ = word;
+  words_.push_back(std::move(word));
+  changed_.notify_all();
+}
+
+void ReplicatedGroup::SetLease(int64_t until_micros) {
+  const std::lock_guard lock(mu_);
+  if (!role_ || role_->kind != Kind::kLead) return;
+  lease_ = until_micros;
+  if (words_.empty()) node_.replication().lease().Set(lease_);
+}
+
+void ReplicatedGroup::BecomeLive() {
+  const std::lock_guard lock(mu_);
+  if (!role_ || role_->kind != Kind::kLead) return;
+  Word word{.kind = Kind::kLive};
+  words_.empty() ? Mark(word) : words_.push_back(std::move(word));
+}
+
+void ReplicatedGroup::CountInSync(std::span<const NodeId> followers) {
+  Word word{.kind = Kind::kCount};
+  for (const NodeId& node : followers) word.counted.push_back(node.str());
+  const std::lock_guard lock(mu_);
+  // Behind words that wait nothing is acknowledged before they are carried out, this one, too.
+  words_.empty() ? Mark(word) : words_.push_back(std::move(word));
+}
+
+// --- The thread ----------------------------------------------------------------------------------
+
+void ReplicatedGroup::Run() {
+  const ThreadMemory memory;
+  std::unique_lock lock(mu_);
+  while (true) {
+    changed_.wait(lock, [this] { return stop_ || !words_.empty(); });
+    while (!stop_ && node_.replication().held() == HeldData::kLoading) {
+      changed_.wait_for(lock, kLoadingPause);
+    }
+    if (stop_) return;
+    const Word word = words_.front();
+    lock.unlock();
+    CarryOut(word);
+    lock.lock();
+    words_.pop_front();
+    if (words_.empty()) node_.replication().lease().Set(lease_);
+  }
+}
+
+void ReplicatedGroup::CarryOut(const Word& word) {
+  const bool role = word.kind != Kind::kLive && word.kind != Kind::kCount;
+  role ? ChangeRole(word) : Mark(word);
+}
+
+void ReplicatedGroup::Mark(const Word& word) {
+  Replication& replication = node_.replication();
+  if (word.kind == Kind::kLive) {
+    replication.NoteLive();
+  } else {
+    replication.acknowledgements().Count(word.counted);
+  }
+}
+
+void ReplicatedGroup::ChangeRole(const Word& word) {
+  Replication& replication = node_.replication();
+  {
+    store::LockSet locks(node_.store());
+    locks.AddAll();
+    locks.Lock();
+    if (word.kind == Kind::kLead) replication.LeadIn(word.term);
+    if (word.kind == Kind::kFollow) {
+      replication.FollowIn(word.term, word.leader.host, word.leader.port);
+    }
+    if (word.kind == Kind::kLeave) replication.Fence();
+  }
+  EndStop();  // Who was kept waiting by a hand-over hears of the new leader.
+}
+
+// --- As a leader ---------------------------------------------------------------------------------
+
+std::vector<cluster::GroupHost::Follower> ReplicatedGroup::Followers() {
+  Replication& replication = node_.replication();
+  const std::vector<std::string> fit = replication.acknowledgements().ReviewFit();
+  std::vector<Follower> followers;
+  for (const Replication::FollowerReport& one : replication.report().followers) {
+    const auto node = NodeId::Parse(one.node);
+    if (!node) continue;
+    const bool online = one.state == FollowerFeed::State::kOnline;
+    const bool is_fit = std::find(fit.begin(), fit.end(), one.node) != fit.end();
+    followers.push_back({*node, static_cast<uint64_t>(one.offset), online && is_fit});
+  }
+  return followers;
+}
+
+void ReplicatedGroup::StopWrites() {
+  node_.pause().stops_writes.store(true);
+  node_.replication().SetQuiet(true);
+  busy_ = std::make_shared<std::atomic<int>>(static_cast<int>(node_.workers().size()));
+  for (const auto& worker : node_.workers()) {
+    // Between two rounds: the writes of the last are over, those of the next meet the gate.
+    worker->Post([busy = busy_] { busy->fetch_sub(1); });
+  }
+}
+
+std::optional<uint64_t> ReplicatedGroup::StoppedAt() {
+  if (busy_ == nullptr || busy_->load() > 0) return std::nullopt;
+  return static_cast<uint64_t>(node_.replication().offset());
+}
+
+void ReplicatedGroup::ResumeWrites() {
+  busy_ = nullptr;
+  EndStop();
+}
+
+void ReplicatedGroup::EndStop() {
+  if (!node_.pause().stops_writes.exchange(false)) return;
+  node_.replication().SetQuiet(false);
+}
+
+// --- For the beat --------------------------------------------------------------------------------
+
+cluster::GroupReport ReplicatedGroup::Report() {
+  const Replication& replication = node_.replication();
+  cluster::GroupReport report;
+  report.data = StateOf(replication.held());
+  report.epoch = replication.epochs().data;
+  const bool has_history = node_.journaling().replicating();
+  report.offset = has_history ? static_cast<uint64_t>(replication.offset()) : 0;
+  return report;
+}
+
+cluster::NodeLoad ReplicatedGroup::Load() {
+  cluster::NodeLoad load;
+  for (DbIndex db = 0; db < node_.store().databases(); ++db) {
+    load.keys += node_.store().KeyCount(db);
+  }
+  load.memory_bytes = UsedMemory();
+  const uint64_t operations = SumOver(node_, &ExecutionStats::commands);
+  load.operations = operations - std::exchange(operations_, operations);
+  return load;
+}
+
+}  // namespace henge::server
