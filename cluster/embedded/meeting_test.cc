@@ -5,6 +5,7 @@
 #include <future>
 
 #include "cluster/embedded/testing/test_cluster.h"
+#include "persistence/simulated_disk.h"
 
 namespace henge::cluster {
 namespace {
@@ -134,6 +135,53 @@ TEST_F(EmbeddedMeeting, MembersComeBackAfterThePowerFailed) {
     ASSERT_TRUE(TestCluster::Barrier(cluster_.node(i).coordinator()).ok());
     EXPECT_EQ(cluster_.node(i).topology()->nodes().size(), 4u);
     EXPECT_EQ(cluster_.node(i).topology()->epoch(), 1u);
+  }
+}
+
+TEST_F(EmbeddedMeeting, ItGoesOnAfterARestart) {
+  TestNode& a = cluster_.Add();
+  TestNode& b = cluster_.Add();
+  b.Start();
+  absl::Status ended;
+  b.coordinator().Meet("127.0.0.1", a.bus_port(),
+                       [&](const absl::Status& status) { ended = status; });
+  // In the order of calls: it has begun by then.
+  ASSERT_TRUE(Propose(b, BumpEpoch{b.id()}).ok());
+  b.Stop();
+  EXPECT_EQ(ended.code(), absl::StatusCode::kAborted);
+  a.Start();
+  b.Start();
+  EXPECT_TRUE(Together(2));
+}
+
+// Wherever the power fails while it joins, it comes back in the old cluster or in the new one, and
+// can be brought into it; what it owned is its own.
+TEST_F(EmbeddedMeeting, APowerFailureOnTheWayLosesNothing) {
+  TestNode& a = cluster_.Add();
+  a.Start();
+  for (uint64_t operations = 0; operations < 30; operations += 2) {
+    persistence::SimulatedDisk disk(operations);
+    TestNode& b = cluster_.Add();
+    b.files = &disk;
+    b.options.meeting_patience = std::chrono::milliseconds(300);
+    b.Start();
+    const NodeId id = b.id();
+    const auto slot = static_cast<Slot>(operations);
+    ASSERT_TRUE(Propose(b, AddSlots{id, {slot}}).ok());
+    disk.SetPowerFailsAfter(operations);
+    (void)TestCluster::Meet(b, a);
+    b.Stop();
+    disk.Crash();
+    b.options.meeting_patience = std::chrono::seconds(30);
+    b.Start();
+    ASSERT_EQ(b.id(), id);
+    const absl::Status met = TestCluster::Meet(b, a);
+    ASSERT_TRUE(met.ok()) << met << " after " << operations;
+    ASSERT_TRUE(TestCluster::Barrier(b.coordinator()).ok()) << operations;
+    EXPECT_EQ(b.topology()->OwnerOf(slot)->id, id);
+    EXPECT_NE(b.topology()->Find(a.id()), nullptr);
+    ASSERT_TRUE(Propose(a, ResetNode{id}).ok()) << operations;
+    b.Stop();
   }
 }
 

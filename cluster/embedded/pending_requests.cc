@@ -115,6 +115,17 @@ absl::Status PendingRequests::Depart(Request& request) {
   return absl::OkStatus();
 }
 
+// It does not go after all.
+void PendingRequests::LetVote(const NodeId& node) {
+  if (stay_ == nullptr) return;
+  const TopologyPtr topology = stay_->agreed().topology();
+  const Node* known = topology->Find(node);
+  if (known == nullptr || !known->no_vote) return;
+  Node voting = *known;
+  voting.no_vote = false;
+  Propose({.change = UpdateNode{std::move(voting)}}, EntropySeed() | 1, [](const absl::Status&) {});
+}
+
 void PendingRequests::OnAnswer(uint64_t key, const absl::Status& status) {
   const auto at = requests_.find(key);
   if (at == requests_.end()) return;
@@ -150,7 +161,9 @@ void PendingRequests::OnRound() {
 void PendingRequests::Finish(uint64_t key, const absl::Status& status) {
   const auto at = requests_.find(key);
   const ProposalDone done = std::move(at->second.done);
+  const NodeId departing = at->second.departing;
   requests_.erase(at);
+  if (!departing.IsZero() && !status.ok()) LetVote(departing);
   tell_();
   done(status);
 }

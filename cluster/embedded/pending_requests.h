@@ -57,6 +57,7 @@ class PendingRequests {
   void OnAnswer(uint64_t key, const absl::Status& status);
   void Finish(uint64_t key, const absl::Status& status);
   absl::Status Depart(Request& request);
+  void LetVote(const NodeId& node);
 
   const Post post_;
   const std::function<void()> tell_;

@@ -72,7 +72,7 @@ TestNode::TestNode(int number, std::string directory) {
 }
 
 void TestNode::Start() {
-  auto started = EmbeddedCoordinator::Start(options);
+  auto started = EmbeddedCoordinator::Start(options, *files);
   ASSERT_TRUE(started.ok()) << started.status();
   coordinator_ = *std::move(started);
   auto server = BusServer::Start({.port = bus_port()}, coordinator_->services());

@@ -44,6 +44,7 @@ class TestNode {
   ~TestNode() { Stop(); }
 
   EmbeddedOptions options;  // As of the next Start.
+  persistence::FileSystem* files = &persistence::PosixFileSystem();
 
   void Start();
   void Stop();  // As a crash, as far as the others can tell.
