@@ -263,7 +263,7 @@ void GrpcTransport::Start(std::function<void(Message)> receive, std::function<vo
   receivers_->lost = std::move(lost);
   receivers_->learn = [this](PeerId peer, std::string address) {
     const std::lock_guard addresses(mutex_);
-    addresses_.try_emplace(peer, std::move(address));
+    addresses_.insert_or_assign(peer, std::move(address));
   };
 }
 
@@ -286,7 +286,9 @@ void GrpcTransport::Stop() {
 void GrpcTransport::Members(const Membership& members) {
   const std::lock_guard lock(mutex_);
   for (const Member& member : members.members()) {
-    if (member.id != own_ && !member.address.empty()) addresses_[member.id] = member.address;
+    if (member.id == own_ || member.address.empty()) continue;
+    if (std::exchange(told_[member.id], member.address) != member.address)
+      addresses_[member.id] = member.address;
   }
 }
 

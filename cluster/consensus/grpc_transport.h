@@ -4,8 +4,9 @@
 // sends again.
 //
 // Addresses come from the membership, "host:bus port", and from streams that peers open, so that a
-// node can answer those it does not know as members yet. A link outlives its peer's membership: who
-// is removed must be told.
+// node can answer those it does not know as members yet, and those that have moved: what a peer
+// says of itself holds until the membership has something new. A link outlives its peer's
+// membership: who is removed must be told.
 //
 // Send, Members: one thread at a time. The receivers are called on gRPC's threads, between Start
 // and the return of Stop.
@@ -65,6 +66,7 @@ class GrpcTransport final : public Transport {
   std::mutex mutex_;
   bool stopped_ = false;                           // Guarded by mutex_.
   std::map<PeerId, std::string> addresses_;        // Guarded by mutex_.
+  std::map<PeerId, std::string> told_;             // By the membership, last. Guarded by mutex_.
   std::map<PeerId, std::shared_ptr<Link>> links_;  // Guarded by mutex_.
 };
 

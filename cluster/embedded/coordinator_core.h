@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cluster/courier.h"
@@ -52,6 +53,18 @@ class EmbeddedCoordinator::Core final : private EntryHandler {
   using JoinRequest = henge::coordinator::JoinRequest;
   using JoinReply = henge::coordinator::JoinReply;
 
+  // An answer on its way to the courier's thread; given if it never gets there.
+  class Owed {
+   public:
+    explicit Owed(Done done) : done_(std::move(done)) {}
+    ~Owed() {
+      if (done_) done_(absl::DeadlineExceededError("the node stops"));
+    }
+    Done Take() { return std::exchange(done_, nullptr); }
+
+   private:
+    Done done_;
+  };
   // Another node, to be met.
   struct Meeting {
     std::string host;

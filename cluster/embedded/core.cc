@@ -146,11 +146,12 @@ absl::Status EmbeddedCoordinator::Core::BeginStay() {
                      " is gone: remove the whole directory to come back as a new member"));
   }
   StayOptions options{.known = identity_.known};
-  const Node* self = identity_.first->Find(identity_.node);
-  options.own = {.peer = identity_.peer,
-                 .node = identity_.node,
-                 .host = self == nullptr ? "" : self->host,
-                 .bus_port = options_.self.bus_port};
+  const std::string& announced = options_.self.host;
+  options.own = {
+      .peer = identity_.peer,
+      .node = identity_.node,
+      .host = announced.empty() ? identity_.first->Find(identity_.node)->host : announced,
+      .bus_port = options_.self.bus_port};
   options.driver.raft.id = identity_.peer;
   options.driver.raft.seed = EntropySeed();
   options.driver.raft.election_ticks = options_.election_ticks;
@@ -252,20 +253,21 @@ void EmbeddedCoordinator::Core::FollowCluster() {
 }
 
 void EmbeddedCoordinator::Core::Propose(Proposal proposal, ProposalDone done) {
-  Post([this, proposal = std::move(proposal), done = std::move(done)]() mutable {
+  const auto owed = std::make_shared<Owed>(std::move(done));
+  Post([this, proposal = std::move(proposal), owed]() mutable {
     const uint64_t number = proposal.request != 0 ? proposal.request : NewRequest();
-    requests_->Propose(std::move(proposal), number, std::move(done));
+    requests_->Propose(std::move(proposal), number, owed->Take());
   });
 }
 
 void EmbeddedCoordinator::Core::Barrier(int64_t timeout_ms, BarrierDone done) {
-  Post([this, timeout_ms, done = std::move(done)]() mutable {
-    requests_->Barrier(timeout_ms, std::move(done));
-  });
+  const auto owed = std::make_shared<Owed>(std::move(done));
+  Post([this, timeout_ms, owed] { requests_->Barrier(timeout_ms, owed->Take()); });
 }
 
 void EmbeddedCoordinator::Core::Reset(bool hard, Done done) {
-  Post([this, hard, done = std::move(done)]() mutable { DoReset(hard, std::move(done)); });
+  const auto owed = std::make_shared<Owed>(std::move(done));
+  Post([this, hard, owed] { DoReset(hard, owed->Take()); });
 }
 
 // With the others' consent if they answer, so that they need not find out that it is gone.

@@ -19,6 +19,7 @@ namespace {
 
 namespace wire = henge::coordinator;
 
+constexpr int kMaxAdmissions = 64;
 constexpr int64_t kStepPatienceMs = 4000;
 constexpr std::chrono::seconds kComePatience{8};
 
@@ -60,6 +61,7 @@ std::optional<EmbeddedCoordinator::Core::JoinReply> EmbeddedCoordinator::Core::A
 void EmbeddedCoordinator::Core::OnJoin(const JoinRequest& request, const std::string& from,
                                        AnswerWith<JoinReply> answer) {
   if (const auto now = AnswerAtOnce(request.cluster())) return answer(*now);
+  if (admissions_ >= kMaxAdmissions) return answer(Reply(JoinReply::LATER));
   WireReader reader;
   auto admission = std::make_shared<Admission>();
   admission->request = request;

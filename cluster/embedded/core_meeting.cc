@@ -36,10 +36,11 @@ absl::Status Verdict(const wire::JoinReply& reply) {
 }  // namespace
 
 void EmbeddedCoordinator::Core::Meet(const std::string& host, uint16_t bus_port, Done done) {
-  Post([this, host, bus_port, done = std::move(done)]() mutable {
+  const auto owed = std::make_shared<Owed>(std::move(done));
+  Post([this, host, bus_port, owed] {
     StartMeeting({.host = host,
                   .bus_port = bus_port,
-                  .done = std::move(done),
+                  .done = owed->Take(),
                   .deadline = Clock::now() + options_.meeting_patience});
   });
 }

@@ -20,7 +20,8 @@ using Kind = consensus::MembershipChange::Kind;
 
 constexpr std::chrono::milliseconds kUpkeepAgain{100};
 constexpr std::chrono::seconds kAnnounceAgain{1};
-constexpr std::chrono::seconds kStrangerPatience{30};  // Longer than an admission takes.
+constexpr std::chrono::seconds kStrangerPatience{30};          // Longer than an admission takes.
+constexpr std::chrono::milliseconds kCandidatePatience{2000};  // For who might vote but does not.
 constexpr std::chrono::seconds kLonelyPatience{3};
 constexpr std::chrono::seconds kWhereaboutsPatience{5};
 
@@ -67,7 +68,9 @@ std::set<NodeId> EmbeddedCoordinator::Core::LostPeers() const {
   for (const KnownPeer& peer : FromMembers(stay_->driver().status().members)) {
     if (peer.peer == identity_.peer) continue;
     const Clock::time_point heard = std::max(since, stay_->routes().LastHeard(peer.peer));
-    if (Clock::now() - heard >= options_.voter_patience) lost.insert(peer.node);
+    const auto patience = peer.voter ? options_.voter_patience
+                                     : std::min(options_.voter_patience, kCandidatePatience);
+    if (Clock::now() - heard >= patience) lost.insert(peer.node);
   }
   return lost;
 }
@@ -146,7 +149,7 @@ void EmbeddedCoordinator::Core::Announce() {
   // Marks that were put on it while it ran stay.
   wanted.no_vote = wanted.no_vote || known->no_vote;
   wanted.leaving = wanted.leaving || known->leaving;
-  if (wanted == *known || wanted.host.empty()) return;
+  if (wanted == *known) return;
   announce_again_ = Clock::now() + kAnnounceAgain;
   requests_->Propose({.change = UpdateNode{std::move(wanted)}}, NewRequest(),
                      [](const absl::Status&) {});

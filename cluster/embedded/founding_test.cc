@@ -43,6 +43,26 @@ TEST_F(EmbeddedFounding, ALoneNodeComesBackAsItself) {
   }
 }
 
+TEST_F(EmbeddedFounding, ANodeAnnouncesWhatIsNewOfIt) {
+  cluster_.StartTogether(3);
+  TestNode& moved = cluster_.node(2);
+  ASSERT_TRUE(Propose(moved, BumpEpoch{moved.id()}).ok());
+  moved.Stop();
+  moved.options.self.bus_port = TestNode(9, "").bus_port();
+  moved.options.self.zone = "z";
+  moved.Start();
+  EXPECT_TRUE(cluster_.All([&](const Topology& t) {
+    const Node* node = t.Find(moved.id());
+    return node->bus_port == moved.bus_port() && node->zone == "z";
+  }));
+  TestNode& lone = cluster_.Add();
+  lone.Start();
+  lone.Stop();
+  lone.options.self.port = 6543;
+  lone.Start();
+  EXPECT_TRUE(TestCluster::Until([&] { return lone.topology()->nodes()[0].port == 6543; }));
+}
+
 TEST_F(EmbeddedFounding, ThoseWhoListTheSameMembersFoundOneCluster) {
   cluster_.StartTogether(3);
   const uint64_t first = cluster_.node(0).topology()->fingerprint();

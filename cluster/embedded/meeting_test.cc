@@ -142,11 +142,12 @@ TEST_F(EmbeddedMeeting, ItGoesOnAfterARestart) {
   TestNode& a = cluster_.Add();
   TestNode& b = cluster_.Add();
   b.Start();
+  ASSERT_TRUE(Propose(b, BumpEpoch{b.id()}).ok());
   absl::Status ended;
   b.coordinator().Meet("127.0.0.1", a.bus_port(),
                        [&](const absl::Status& status) { ended = status; });
   // In the order of calls: it has begun by then.
-  ASSERT_TRUE(Propose(b, BumpEpoch{b.id()}).ok());
+  ASSERT_TRUE(TestCluster::Barrier(b.coordinator()).ok());
   b.Stop();
   EXPECT_EQ(ended.code(), absl::StatusCode::kAborted);
   a.Start();

@@ -37,7 +37,8 @@ struct AddNode {
 struct RemoveNode {
   NodeId id;
 };
-// Announces other addresses, priority, zone, weight or wishes. Config epoch and failed stay.
+// Announces other addresses, priority, zone, weight or wishes. Config epoch and failed stay. Only a
+// node that has no host may go on without one.
 struct UpdateNode {
   Node node;
 };

@@ -117,6 +117,17 @@ TEST_F(ChangeTest, AnnouncesWithoutTouchingEpochsOrJudgements) {
   EXPECT_EQ(Refusal(UpdateNode{moved}), Code::kInvalidArgument);
 }
 
+TEST_F(ChangeTest, WhoHasNoHostMayGoOnWithoutOne) {
+  Node lone{.id = Id(0), .port = 7000};
+  const TopologyPtr alone = *Topology::ByHand({lone});
+  lone.port = 7005;
+  const auto moved = Apply(*alone, UpdateNode{lone});
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_EQ((*moved)->nodes()[0].port, 7005);
+  lone.port = 0;
+  EXPECT_EQ(Apply(*alone, UpdateNode{lone}).status().code(), Code::kInvalidArgument);
+}
+
 TEST_F(ChangeTest, FollowsByHandInOneGroupOnly) {
   EXPECT_EQ(Refusal(AddFollower{GroupOf(1), Id(0)}), Code::kFailedPrecondition);  // Owns slots.
   EXPECT_EQ(Refusal(AddFollower{GroupOf(1), Id(1)}), Code::kFailedPrecondition);  // Leads it.

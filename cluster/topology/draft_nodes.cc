@@ -98,8 +98,10 @@ absl::Status Draft::operator()(const ResetNode& change) {
 absl::Status Draft::operator()(const UpdateNode& change) {
   const auto index = Known(change.node.id);
   if (!index.ok()) return index.status();
-  if (absl::Status status = NeedAddress(change.node); !status.ok()) return status;
   Node& node = parts_.nodes[*index];
+  // One that was founded alone may go on without a host.
+  const bool hostless = node.host.empty() && change.node.host.empty() && change.node.port != 0;
+  if (absl::Status status = NeedAddress(change.node); !hostless && !status.ok()) return status;
   const Epoch config_epoch = node.config_epoch;
   const bool failed = node.failed;
   node = change.node;
