@@ -112,6 +112,22 @@ TEST_F(DetectorTest, GivesNothingWhenAnotherIsInOffice) {
   EXPECT_FALSE(Pass(5000, {1, 2}));
 }
 
+// A process that took office again for its node: what its last life judged is refused, and the
+// leases that it gave are waited out.
+TEST_F(DetectorTest, IsNotBoundByAJudgementOfItsLastLife) {
+  EXPECT_FALSE(Pass(2000, {0, 1, 2, 3}));
+  const auto on_its_way = Pass(5000, {1, 2, 3});
+  ASSERT_TRUE(on_its_way);
+  Do(TakeOffice{Id(3), 2, LeaseMsFor(1500)});
+  judge_ = std::make_unique<FailureDetector>(Id(3), topology_, 1500, now_);
+  Beat(0);
+  EXPECT_EQ(Leases(), 1u);  // It was heard again in time.
+  EXPECT_TRUE(absl::IsAborted(Apply(*topology_, *on_its_way).status()));
+  const int64_t began = now_;
+  EXPECT_TRUE(Pass(5000, {1, 2, 3}));
+  EXPECT_GE(now_ - began, LeaseMsFor(1500) * kMs);
+}
+
 TEST_F(DetectorTest, WaitsForLeasesOfEarlierTerms) {
   Do(TakeOffice{Id(2), 2, 60'000});
   Do(TakeOffice{Id(3), 3, LeaseMsFor(1500)});
