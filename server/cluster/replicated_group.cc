@@ -5,7 +5,10 @@
 #include <chrono>
 #include <utility>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/strings.h"
+#include "server/cluster/position_file.h"
 #include "server/node.h"
 
 namespace henge::server {
@@ -16,6 +19,7 @@ using cluster::NodeId;
 namespace {
 
 constexpr auto kLoadingPause = std::chrono::milliseconds(5);
+constexpr auto kBetweenNotes = std::chrono::milliseconds(500);
 
 DataState StateOf(HeldData held) {
   switch (held) {
@@ -104,7 +108,12 @@ void ReplicatedGroup::Run() {
   const ThreadMemory memory;
   std::unique_lock lock(mu_);
   while (true) {
-    changed_.wait(lock, [this] { return stop_ || !words_.empty(); });
+    const auto called = [this] { return stop_ || !words_.empty(); };
+    while (!changed_.wait_for(lock, kBetweenNotes, called)) {
+      lock.unlock();
+      NotePosition();
+      lock.lock();
+    }
     while (!stop_ && node_.replication().held() == HeldData::kLoading) {
       changed_.wait_for(lock, kLoadingPause);
     }
@@ -112,9 +121,24 @@ void ReplicatedGroup::Run() {
     const Word word = words_.front();
     lock.unlock();
     CarryOut(word);
+    NotePosition();
     lock.lock();
     words_.pop_front();
     if (words_.empty()) node_.replication().lease().Set(lease_);
+  }
+}
+
+void ReplicatedGroup::NotePosition() {
+  const std::optional<SavedPosition> position = node_.replication().DurablePosition();
+  if (!position || (noted_.offset == position->offset && noted_.epoch == position->epoch &&
+                    noted_.history_id == position->history_id)) {
+    return;
+  }
+  noted_ = *position;
+  const std::string path = PositionFileIn(node_.parameters().appenddirname.load());
+  if (const absl::Status status = WritePositionFile(path, *position); !status.ok()) {
+    LogWarning("How far the append-only file goes can't be noted",
+               {{"error", Std(status.message())}});
   }
 }
 
@@ -196,7 +220,11 @@ cluster::GroupReport ReplicatedGroup::Report() {
   report.data = StateOf(replication.held());
   report.epoch = replication.epochs().data;
   const bool has_history = node_.journaling().replicating();
-  report.offset = has_history ? static_cast<uint64_t>(replication.offset()) : 0;
+  int64_t offset = has_history ? replication.offset() : 0;
+  if (report.data == DataState::kRecovered) {
+    offset = std::max(offset, replication.recovered_at_least());
+  }
+  report.offset = static_cast<uint64_t>(offset);
   return report;
 }
 

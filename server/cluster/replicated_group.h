@@ -27,6 +27,7 @@
 
 #include "cluster/failover/group_host.h"
 #include "server/replication/group_part.h"
+#include "server/replication/saved_position.h"
 
 namespace henge::server {
 
@@ -67,10 +68,13 @@ class ReplicatedGroup final : public cluster::GroupHost {
   void ChangeRole(const Word& word);
   void Mark(const Word& word);
   void EndStop();
+  void NotePosition();  // The thread's. See position_file.h.
 
   Node& node_;
   uint64_t operations_ = 0;                 // The caller's, as the next: when it last asked.
   std::shared_ptr<std::atomic<int>> busy_;  // Workers that may be behind the gate with a write.
+
+  SavedPosition noted_;  // The thread's: what was noted last.
 
   std::mutex mu_;  // Of all below.
   std::condition_variable changed_;

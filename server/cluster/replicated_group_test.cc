@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "server/cluster/position_file.h"
 #include "server/config/config.h"
 #include "server/node.h"
 #include "server/testing/test_client.h"
@@ -383,6 +384,28 @@ TEST_F(ReplicatedGroupTest, TheEpochOutlivesARestart) {
     b.Follow(a, 8);
     ASSERT_TRUE(b.AwaitAll(a));
   }
+}
+
+// What a crash leaves is what is on the disk meanwhile.
+TEST_F(ReplicatedGroupTest, AfterACrashItKnowsItsEpochAndAPlaceItHasReached) {
+  const std::string settings = "appendonly yes\nappendfsync always\nshutdown-timeout 0";
+  Member a(5, settings);
+  a.LeadAlone(7);
+  ASSERT_EQ(a.Ask("SET k 1"), "+OK");
+  const uint64_t offset = a.group().Report().offset;
+  ASSERT_TRUE(Await([&] {
+    const auto noted = ReadPositionFile(PositionFileIn("aof-5"));
+    return noted && noted->epoch == 7 && static_cast<uint64_t>(noted->offset) == offset;
+  }));
+  std::filesystem::copy("aof-5", "aof-6", std::filesystem::copy_options::recursive);
+  Member b(6, settings);
+  ASSERT_TRUE(Await([&] { return b.group().Report().data == DataState::kRecovered; }));
+  EXPECT_EQ(b.Get("k"), "1");
+  EXPECT_EQ(b.group().Report().epoch, 7u);
+  EXPECT_EQ(b.group().Report().offset, offset);
+  b.Follow(a, 7);  // From the beginning: where it stands is not known exactly.
+  ASSERT_TRUE(b.AwaitAll(a));
+  EXPECT_EQ(a.replication().full_syncs(), 1u);
 }
 
 TEST_F(ReplicatedGroupTest, AFollowerGoesOnAfterARestart) {

@@ -12,6 +12,7 @@
 #include "commands/scripting/library_registry.h"
 #include "commands/scripting/script_host.h"
 #include "persistence/file.h"
+#include "server/cluster/position_file.h"
 #include "server/node.h"
 #include "server/persistence/aof_loader.h"
 #include "store/unheard.h"
@@ -151,6 +152,10 @@ absl::Status DatasetLoader::LoadAll() {
     status = node_.journaling().Start(std::move(files));
   }
   if (status.ok() && position) node_.replication().Resume(*position, expired);
+  if (status.ok() && append_only && !position && node_.replication().governed()) {
+    const auto least = ReadPositionFile(PositionFileIn(settings.appenddirname.load()));
+    if (least && found) node_.replication().NoteAtLeast(*least);
+  }
   if (status.ok()) node_.replication().NoteLoaded(found);
   return status;
 }

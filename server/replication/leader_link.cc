@@ -85,8 +85,13 @@ void LeaderLink::Run() {
     status_.state.store(LinkStatus::State::kConnect);
     if (was_up) status_.down_since.store(Now());
     if (stop_.load()) break;
-    LogWarning(was_up ? "Connection with master lost" : "Can't follow the master",
-               {{"master", host_}, {"port", port_}, {"why", Std(status.message())}});
+    // A member of a cluster asks ten times a second.
+    const std::string why(Std(status.message()));
+    if (was_up || !streams_only_ || why != last_why_) {
+      LogWarning(was_up ? "Connection with master lost" : "Can't follow the master",
+                 {{"master", host_}, {"port", port_}, {"why", why}});
+    }
+    last_why_ = why;
     bell_.Wait(streams_only_ ? kRetryStreamMs : kRetryMs);
   }
   ended_.store(true, std::memory_order_release);
@@ -98,7 +103,9 @@ void LeaderLink::CloseSocket() {
 }
 
 absl::Status LeaderLink::Follow() {
-  LogNotice("Connecting to MASTER", {{"host", host_}, {"port", port_}});
+  if (last_why_.empty() || !streams_only_) {
+    LogNotice("Connecting to MASTER", {{"host", host_}, {"port", port_}});
+  }
   status_.state.store(LinkStatus::State::kConnecting);
   if (broken_.exchange(false)) bell_.Wait(0);  // Heard.
   if (stop_.load()) return absl::CancelledError("it is not followed any more");

@@ -103,6 +103,7 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   std::string history_id_;
   int64_t offset_ = 0;
   std::unique_ptr<TemporaryFile> file_;  // Of the payload.
+  std::string last_why_;                 // The last connection ended, or did not come about.
   UnixMillis no_stream_until_ = 0;       // It did not work lately.
   std::thread thread_;
 };

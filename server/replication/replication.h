@@ -114,6 +114,11 @@ class Replication final : public commands::ReplicationService {
   HeldData held() const { return held_.load(); }
   // What was on disk is in the store: something, or nothing.
   void NoteLoaded(bool found);
+  // After a crash: what was on disk goes at least so far, under that epoch or a later one.
+  void NoteAtLeast(const SavedPosition& position);
+  // How far what is on disk goes at least; nothing: there is no append-only file.
+  std::optional<SavedPosition> DurablePosition() const;
+  int64_t recovered_at_least() const { return recovered_at_least_.load(); }
   // The data is all that the group has. Of a link: what its leader had when that was asked.
   void NoteLive();
   void NoteLive(uint64_t link);
@@ -292,6 +297,7 @@ class Replication final : public commands::ReplicationService {
   WriteLease lease_;
   std::atomic<GroupPart> part_{GroupPart::kFree};
   std::atomic<HeldData> held_{HeldData::kLoading};
+  std::atomic<int64_t> recovered_at_least_{0};
   std::atomic<uint64_t> discarded_bytes_{0};
   std::atomic<uint64_t> discarded_files_{0};
   std::atomic<uint64_t> link_number_{0};

@@ -37,6 +37,26 @@ void Replication::NoteLoaded(bool found) {
   held_.store(found ? HeldData::kRecovered : HeldData::kNothing);
 }
 
+void Replication::NoteAtLeast(const SavedPosition& position) {
+  epoch_.store(position.epoch);
+  LearnEpoch(position.epoch);
+  recovered_at_least_.store(position.offset);
+  const Lsn end = node_.journaling().journal().end();
+  shift_.store(position.offset - static_cast<int64_t>(end));  // Offsets do not go back.
+  LogNotice("The append-only file was not closed: it goes at least so far in its history",
+            {{"epoch", position.epoch}, {"offset", position.offset}});
+}
+
+std::optional<SavedPosition> Replication::DurablePosition() const {
+  if (node_.journaling().is_beginning()) return std::nullopt;  // What would be loaded is older.
+  const std::lock_guard lock(mu_);
+  if (!node_.journaling().enabled() || !node_.journaling().replicating()) return std::nullopt;
+  return SavedPosition{.history_id = history_.id(),
+                       .offset = std::max<int64_t>(0, AppliedOffsets().second),
+                       .db = stream_db(),
+                       .epoch = epoch_.load()};
+}
+
 void Replication::NoteLive() { held_.store(HeldData::kLive); }
 
 void Replication::NoteLive(uint64_t link) {
