@@ -234,6 +234,20 @@ TEST_F(ReplicatedGroupTest, ServesNoOtherGroupsFollowers) {
   ASSERT_TRUE(b.AwaitAll(a));
 }
 
+TEST_F(ReplicatedGroupTest, AnotherGroupMayBeInALowerEpoch) {
+  Member a(1), b(2);
+  a.LeadAlone(3);
+  ASSERT_EQ(a.Ask("SET k 1"), "+OK");
+  b.group().Lead(GroupId::FromName("other"), 9);
+  b.group().BecomeLive();
+  ASSERT_TRUE(Await([&] { return b.group().Report().data == DataState::kLive; }));
+  EXPECT_EQ(b.group().Report().epoch, 9u);
+  b.Follow(a, 3);
+  ASSERT_TRUE(b.AwaitAll(a));
+  EXPECT_EQ(b.group().Report().epoch, 3u);
+  EXPECT_EQ(b.Get("k"), "1");
+}
+
 TEST_F(ReplicatedGroupTest, KeepsWhatTheNewLeaderLacksInAFile) {
   Member a(1), b(2);
   a.LeadAlone(1);

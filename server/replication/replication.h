@@ -202,6 +202,8 @@ class Replication final : public commands::ReplicationService {
   replication::Epochs epochs() const { return {epoch_.load(), newest_epoch_.load()}; }
   // Somebody knows of it. Who has data of an older one serves no followers any more.
   void LearnEpoch(uint64_t epoch);
+  // The leader of that link, if it is still followed.
+  void LearnEpoch(uint64_t link, uint64_t epoch);
 
   struct FollowerReport {
     ClientId id = 0;
@@ -264,6 +266,8 @@ class Replication final : public commands::ReplicationService {
   // Whether only a leader's stream, if anything, may change what is here. REQUIRES: the mutex.
   bool IsStill() const;
   void RenameIfKnown();
+  // Epochs, and what a node has of the data, are its group's.
+  void EnterGroup(const GroupTerm& term);
   std::optional<DiscardedTail> TailBehind(int64_t common) const;
   void KeepDiscarded(int64_t common);
   // Whether the file, of a leader that is not known, would leave this node without its data.

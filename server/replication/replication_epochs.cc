@@ -92,6 +92,20 @@ void Replication::RenameIfKnown() {
   unique_name_ = true;
 }
 
+// A group of which nothing is known here yet may be in a lower epoch than the one before.
+void Replication::EnterGroup(const GroupTerm& term) {
+  const bool unknown = group_.empty();  // After the start; the disk does not tell.
+  if (group_ != term.group && (!unknown || epoch_.load() > term.epoch)) {
+    epoch_.store(0);
+    newest_epoch_.store(0);
+    held_.store(HeldData::kNothing);
+  } else if (unknown) {
+    newest_epoch_.store(epoch_.load());
+  }
+  group_ = term.group;
+  LearnEpoch(term.epoch);
+}
+
 void Replication::LeadIn(const GroupTerm& term) {
   const std::lock_guard lock(mu_);
   const bool again = part() == GroupPart::kLeads && epoch_.load() == term.epoch;
@@ -100,8 +114,7 @@ void Replication::LeadIn(const GroupTerm& term) {
   link_number_.fetch_add(1);
   node_.journaling().journal().Cut();
   RenameIfKnown();
-  group_ = term.group;
-  LearnEpoch(term.epoch);
+  EnterGroup(term);
   epoch_.store(term.epoch);
   DropFollowers();  // They ask again, and hear the new name and epoch.
   follows_.store(false);
@@ -120,9 +133,8 @@ void Replication::FollowIn(const GroupTerm& term, const std::string& host, int p
   if (stopped_) return;
   const bool same = part() == GroupPart::kFollows && group_ == term.group && link_ != nullptr &&
                     link_->host() == host && link_->port() == port;
-  LearnEpoch(term.epoch);
+  EnterGroup(term);
   if (same) return;  // A stream of an older epoch ends by itself.
-  group_ = term.group;
   quiet_ = false;
   part_.store(GroupPart::kFollows);
   DropFollowers();

@@ -128,9 +128,15 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
 }
 
 void Replication::AdoptEpoch(uint64_t link, uint64_t epoch) {
-  LearnEpoch(epoch);
   const std::lock_guard lock(mu_);
-  if (IsCurrent(link)) epoch_.store(std::max(epoch_.load(), epoch));
+  if (!IsCurrent(link)) return;
+  LearnEpoch(epoch);
+  epoch_.store(std::max(epoch_.load(), epoch));
+}
+
+void Replication::LearnEpoch(uint64_t link, uint64_t epoch) {
+  const std::lock_guard lock(mu_);
+  if (IsCurrent(link)) LearnEpoch(epoch);
 }
 
 bool Replication::Continue(uint64_t link, std::string_view history_id) {

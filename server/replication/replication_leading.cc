@@ -103,9 +103,10 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
       node_, node_.clients().NextId(), traits,
       hello.address.empty() ? HostOf(stream.peer()) : hello.address, stream);
   absl::Status status;
-  if (absl::Status known = CheckName(hello); !known.ok()) return known;
   {
     const std::lock_guard lock(mu_);
+    if (absl::Status known = CheckName(hello); !known.ok()) return known;
+    LearnEpoch(hello.epoch);
     const auto resync = feed->OnHello(hello, HoldingLocked());
     status = resync.status();
     if (resync.ok()) {
@@ -118,7 +119,6 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
       if (governed()) acknowledgements_.Name(feed->id(), hello.node);
     }
   }
-  LearnEpoch(hello.epoch);
   if (status.ok()) status = feed->Serve();
   OnClosed(feed->id());
   LogWarning(
@@ -127,12 +127,12 @@ absl::Status Replication::ServeStream(const replication::StreamHello& hello,
   return status;
 }
 
-// A follower of a governed group says its node's name, which is not this one's.
+// A follower of a governed group says its node's name, which is not this one's. REQUIRES: the
+// mutex.
 absl::Status Replication::CheckName(const replication::StreamHello& hello) const {
-  const auto [group, node] = names();
-  if (hello.group != group) return absl::NotFoundError("there is no such replica group here");
+  if (hello.group != group_) return absl::NotFoundError("there is no such replica group here");
   if (!governed()) return absl::OkStatus();
-  if (!cluster::NodeId::Parse(hello.node) || hello.node == node) {
+  if (!cluster::NodeId::Parse(hello.node) || hello.node == node_name_) {
     return absl::InvalidArgumentError("a follower in a cluster says its node's id");
   }
   return absl::OkStatus();

@@ -61,7 +61,7 @@ auto StreamLink::Hear(Said said) -> decltype(said()) {
   end_.Learn(replication.epochs().newest);
   auto heard = said();
   if (end_.newest_epoch() > replication.epochs().newest) {
-    replication.LearnEpoch(end_.newest_epoch());
+    replication.LearnEpoch(link_, end_.newest_epoch());
   }
   return heard;
 }
