@@ -569,10 +569,58 @@ bool Dispatcher::WaitsForSnapshot(Session& session, const Prepared& p,
     store::Entry* entry = part->TableOf(keys[i].slot).Find(keys[i].bytes, keys[i].hash);
     if (entry == nullptr || !shard.snapshot->IsHeld(shard, *entry)) continue;
     if (!exec && !ChangesKey(*p.info->spec, argv, i)) continue;
-    shard.snapshot->Await(shard, *part, *entry, session.WaitForSnapshot());
+    shard.snapshot->Await(shard, *part, *entry, session.HoldBack());
     return true;
   }
   return false;
+}
+
+std::vector<store::Key> Dispatcher::QueuedKeys(const commands::ClientState& client) {
+  std::vector<store::Key> keys;
+  std::vector<std::string_view> argv;
+  for (const QueuedCommand& queued : client.queue) {
+    argv.assign(queued.args.begin(), queued.args.end());
+    Prepare(argv, keys);
+  }
+  return keys;
+}
+
+bool Dispatcher::WaitsForMove(Session& session, const Prepared& p) {
+  KeyMover& mover = node_.key_mover();
+  const commands::CommandSpec& spec = *p.info->spec;
+  if (!mover.active() || (spec.flags & commands::kReadonly) != 0) return false;
+  const commands::ClientState& client = session.state();
+  const DbIndex db = client.db.load(std::memory_order_relaxed);
+  const bool exec = (spec.flags & commands::kLocksQueued) != 0;
+  const std::vector<store::Key> queued = exec ? QueuedKeys(client) : std::vector<store::Key>();
+  for (const store::Key& key : exec ? std::span<const store::Key>(queued) : KeysOf(p)) {
+    if (!mover.IsMoving(db, key.bytes)) continue;
+    mover.Await(db, key.bytes, session.HoldBack());
+    return true;
+  }
+  return false;
+}
+
+Lsn Dispatcher::RunUnderLocks(
+    std::span<const store::Key> keys, DbIndex db,
+    absl::FunctionRef<std::vector<std::string_view>(store::Keyspace&)> fn) {
+  now_ = SystemClock().NowMillis();
+  for (const store::Key& key : keys) locks_.Add(key.slot);
+  locks_.Lock();
+  awakener_.CompleteLocks(db, keys, kForeseenByExec);
+  store::Keyspace keyspace(node_.store(), locks_, effects_, db, now_);
+  effects_.OpenUnit();
+  const std::vector<std::string_view> words = fn(keyspace);
+  if (!words.empty()) {
+    effects_.EndCall({.db = db, .argv = words, .keys = keys},
+                     commands::CallEffects(effects_.wanted()));
+  }
+  effects_.CloseUnit();
+  const Lsn lsn = effects_.last_lsn();
+  if (!effects_.ready().empty()) awakener_.Serve(now_);
+  Unlock();
+  ServeWaiters();
+  return lsn;
 }
 
 Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
@@ -591,7 +639,7 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
     Refuse(session, p, argv, text);
     return Outcome::kDone;
   }
-  if (WaitsForSnapshot(session, p, argv)) {
+  if (WaitsForSnapshot(session, p, argv) || WaitsForMove(session, p)) {
     Unlock();
     return Outcome::kHold;
   }

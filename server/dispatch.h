@@ -67,6 +67,10 @@ class Dispatcher {
   persistence::CommitQueue& followers_commits() { return followers_commits_; }
   // The worker's thread: sends what may go now.
   void ReleaseReplies();
+  // The worker's thread, outside of commands: runs `fn` with the keys' shards locked. What it
+  // changed is told as the command that it returns, in views that outlive the call. The LSN behind.
+  Lsn RunUnderLocks(std::span<const store::Key> keys, DbIndex db,
+                    absl::FunctionRef<std::vector<std::string_view>(store::Keyspace&)> fn);
   // After mutations outside of commands: serves who waits for what they made ready.
   void ServeWaiters();
 
@@ -147,6 +151,10 @@ class Dispatcher {
   // if so, the session waits until that is done.
   bool WaitsForSnapshot(Session& session, const Prepared& p,
                         std::span<const std::string_view> argv);
+  // The same for a key that MIGRATE has sent and not deleted yet.
+  bool WaitsForMove(Session& session, const Prepared& p);
+  // All that a client's queued commands name.
+  std::vector<store::Key> QueuedKeys(const commands::ClientState& client);
   // Of a call that a script makes.
   std::string_view RefuseScripted(const commands::scripting::ScriptRun& run, const Prepared& p,
                                   std::span<const std::string_view> argv);

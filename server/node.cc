@@ -83,6 +83,7 @@ Node::~Node() {
   }
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
+  key_mover_.Stop();
   acceptor_.Stop();
   // A rewrite under way is given up, or the snapshots' thread would end when that has. What the
   // journal says to workers they must still be there to hear.

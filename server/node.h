@@ -26,6 +26,7 @@
 #include "server/config/config.h"
 #include "server/dispatch.h"
 #include "server/latency_monitor.h"
+#include "server/migrate/key_mover.h"
 #include "server/monitors.h"
 #include "server/observability/http_endpoint.h"
 #include "server/persistence/dataset_loader.h"
@@ -125,6 +126,7 @@ class Node final : public net::HandlerFactory {
   DatasetLoader& loader() { return loader_; }
   Shutdown& shutdown() { return shutdown_; }
   Replication& replication() { return replication_; }
+  KeyMover& key_mover() { return key_mover_; }
   // Who hears effects, if anybody; it changes while all shards are locked.
   std::atomic<persistence::EffectListener*>& effect_listener() { return effect_listener_; }
 
@@ -169,6 +171,7 @@ class Node final : public net::HandlerFactory {
   bool cluster_was_down_ = false;  // The first worker's.
   Journaling journaling_{*this};
   Replication replication_{*this};
+  KeyMover key_mover_{*this};
   Saver saver_{*this};  // Its thread may rewrite the append-only file: it ends first.
   std::vector<std::unique_ptr<net::Worker>> workers_;
   std::vector<std::unique_ptr<Dispatcher>> dispatchers_;

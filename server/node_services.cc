@@ -401,8 +401,8 @@ class NodeServices final : public commands::Services {
     session.BlockOnKeys(std::move(call));
   }
 
-  void MoveKeys(commands::CommandContext& ctx, commands::KeyMove) override {
-    ctx.reply.Error("ERR MIGRATE is not here yet");
+  void MoveKeys(commands::CommandContext& ctx, commands::KeyMove move) override {
+    node_.key_mover().Move(ctx, std::move(move));
   }
 
  private:

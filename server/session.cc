@@ -558,7 +558,7 @@ void Session::WaitForRoom() {
   StartTimer(kRoomCheckMs, &Session::CheckPause);
 }
 
-std::function<void()> Session::WaitForSnapshot() {
+std::function<void()> Session::HoldBack() {
   state_.paused.store(true, std::memory_order_relaxed);
   connection_.Suspend();
   return [&node = node_, &worker = connection_.worker(), client = state_.id] {

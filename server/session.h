@@ -104,7 +104,7 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   void HoldUntilPeersKnow();
   void OnPeersKnow(uint64_t hold);
   // Holds the connection back until what it returns is called, by any thread.
-  std::function<void()> WaitForSnapshot();
+  std::function<void()> HoldBack();
 
  private:
   // Says what the client takes to whoever adds it up.

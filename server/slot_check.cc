@@ -65,15 +65,7 @@ KeysHere Dispatcher::CountHere(const ClientState& client, const Prepared& p) {
   const DbIndex db = client.db.load(std::memory_order_relaxed);
   const bool exec = (p.info->spec->flags & commands::kLocksQueued) != 0;
   if (locks_.locked() && !exec) return CountKeys(KeysOf(p), db);
-  if (locks_.locked()) {
-    std::vector<store::Key> keys;
-    std::vector<std::string_view> argv;
-    for (const QueuedCommand& queued : client.queue) {
-      argv.assign(queued.args.begin(), queued.args.end());
-      Prepare(argv, keys);
-    }
-    return CountKeys(keys, db);
-  }
+  if (locks_.locked()) return CountKeys(QueuedKeys(client), db);
   // Not known yet, which no error comes of: the call is looked at again when it holds its locks. So
   // are transactions, and calls that a script that is busy keeps from looking.
   if (exec) return {};

@@ -28,6 +28,13 @@ constexpr CommandSpec RestoreRow(std::string_view name, std::string_view since, 
   };
 }
 
+constexpr KeySpec MigrateKeys() {
+  KeySpec spec = keys::AfterKeyword("KEYS", -2, kRW | kAccess | kDelete | kIncomplete);
+  spec.last = -1;
+  return spec;
+}
+constexpr KeySpec kMigrateKeys = MigrateKeys();
+
 constexpr std::array kCommands = {
     CommandSpec{
         .name = "dump",
@@ -40,6 +47,26 @@ constexpr std::array kCommands = {
         .tips = "nondeterministic_output",
         .keys = {keys::One(1, kRO | kAccess)},
         .handler = Dump,
+    },
+    CommandSpec{
+        .name = "migrate",
+        .arity = -6,
+        .flags = kWrite,
+        .categories = kCatKeyspace | kCatDangerous,
+        .since = "2.6.0",
+        .history = "3.0.0 COPY and REPLACE; 3.0.6 KEYS; 4.0.7 AUTH; 6.0.0 AUTH2",
+        .complexity = "O(N) for values of N elements together, here and at the target.",
+        .summary = "Moves keys to another server.",
+        .syntax =
+            "host port#integer <key-selector: key | empty-string='\"\"'> destination-db#integer "
+            "timeout#integer [COPY@3.0.0] [REPLACE@3.0.0] "
+            "[authentication: AUTH@4.0.7 auth=password | <auth2@6.0.0: AUTH2 username password>] "
+            "[KEYS@3.0.6 keys=key#key:1 [key ...]]",
+        .tips = "nondeterministic_output",
+        .keys = {keys::One(3, kRW | kAccess | kDelete), kMigrateKeys},
+        .refine_keys = RefineMigrateKeys,
+        .moves_keys = true,
+        .handler = Migrate,
     },
     RestoreRow("restore", "2.6.0", Group::kGeneric, 0, "Makes a key of a payload from DUMP."),
     RestoreRow("restore-asking", "3.0.0", Group::kServer, kAsking | kSysCmd,

@@ -3,6 +3,12 @@
 // commands.cc.
 #pragma once
 
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "commands/command_spec.h"
+
 namespace henge::commands {
 
 struct CommandContext;
@@ -10,5 +16,7 @@ class ArgReader;
 
 void Dump(CommandContext& ctx, ArgReader& args);
 void Restore(CommandContext& ctx, ArgReader& args);
+void Migrate(CommandContext& ctx, ArgReader& args);
+void RefineMigrateKeys(std::span<const std::string_view> argv, std::vector<KeyPosition>& found);
 
 }  // namespace henge::commands

@@ -13,9 +13,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/types.h"
+#include "commands/services.h"
+#include "store/keyspace.h"
 
 namespace henge::commands {
 
@@ -33,7 +36,11 @@ struct KeyMove {
     std::string payload;
     UnixMillis expiry = kNoExpiry;  // Absolute.
   };
-  std::vector<Key> keys;  // Those that are here; not empty.
+  std::vector<Key> keys;  // Those that are here, each once; not empty.
 };
+
+// A key as it is now, if it is here. REQUIRES: its shard is locked.
+std::optional<KeyMove::Key> TakeForMove(store::Keyspace& keyspace, std::string_view name,
+                                        const CommandSettings& settings);
 
 }  // namespace henge::commands

@@ -52,7 +52,7 @@ void KeyFields(Node& node, InfoFields& out, const Totals& totals) {
   out("pubsubshard_channels", exchange.Names(pubsub::Kind::kShardChannel));
   out("latest_fork_usec", 0);
   out("total_forks", node.saver().report().jobs);
-  out("migrate_cached_sockets", 0);
+  out("migrate_cached_sockets", node.key_mover().targets());
   out("slave_expires_tracked_keys", 0);
   out("active_defrag_hits", 0);
   out("active_defrag_misses", 0);
