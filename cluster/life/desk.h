@@ -20,20 +20,32 @@ namespace henge::cluster {
 
 class Desk {
  public:
+  // Whoever does the errands, in the order in which they are given: a courier, unless time is
+  // simulated. It must not do them within the call.
+  using Taker = std::function<void(std::function<void()>)>;
+
   void Open(Courier* courier) {
     const std::lock_guard lock(mutex_);
     courier_ = courier;
+    taker_ = nullptr;
+    if (courier == nullptr) return;
+    taker_ = [courier](std::function<void()> errand) { courier->Call(std::move(errand)); };
+  }
+  void Open(Taker taker) {
+    const std::lock_guard lock(mutex_);
+    courier_ = nullptr;
+    taker_ = std::move(taker);
   }
   // For good. When it has returned, the courier is not called any more.
   void Close() {
     closed_->store(true);
-    Open(nullptr);
+    Open(static_cast<Courier*>(nullptr));
   }
 
   void Call(std::function<void()> errand) {
     const std::lock_guard lock(mutex_);
-    if (courier_ == nullptr) return;
-    courier_->Call([closed = closed_, errand = std::move(errand)] {
+    if (taker_ == nullptr) return;
+    taker_([closed = closed_, errand = std::move(errand)] {
       if (!closed->load()) errand();
     });
   }
@@ -46,7 +58,8 @@ class Desk {
  private:
   const std::shared_ptr<std::atomic<bool>> closed_ = std::make_shared<std::atomic<bool>>(false);
   std::mutex mutex_;
-  Courier* courier_ = nullptr;  // Guarded by mutex_.
+  Taker taker_;                 // Guarded by mutex_,
+  Courier* courier_ = nullptr;  // as this.
 };
 
 }  // namespace henge::cluster

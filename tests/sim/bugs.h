@@ -13,8 +13,9 @@ enum class Bug : uint8_t {
   kNoOfficeWait,        // A new judge forgets the leases of the terms before.
   kNoBarrier,           // Leases without asking whether still in office.
   kWildClocks,          // Clocks are off by far more than the margin.
-  kKeepsTerm,           // A judge that has restarted goes on in its old term.
+  kTermUnchecked,       // A judgement of an earlier term is applied.
   kJoiningNotCounted,   // An acknowledgement does not wait for who is proposed to be in sync.
+  kJoinsLacking,        // Who lacks something of what was acknowledged is proposed to be in sync.
   kInSyncUnchecked,     // The in-sync set changes whatever its proposer saw.
   kBelievesOldLeaders,  // Followers do not look at epochs.
   kFollowsUnconfirmed,  // A process believes the topology that its disk had.

@@ -11,6 +11,8 @@
 namespace henge::sim {
 namespace {
 
+constexpr size_t kRuns = kSanitized ? 20 : 300;
+
 struct Distribution {
   std::vector<int64_t> ms;
   int64_t At(size_t percent) const {
@@ -32,16 +34,16 @@ Distribution OutagesOf(bool judge, size_t runs) {
 }
 
 TEST(FailoverTime, IsBoundedWhenALeaderIsKilled) {
-  const Distribution outages = OutagesOf(false, 300);
-  ASSERT_EQ(outages.ms.size(), 300U);
+  const Distribution outages = OutagesOf(false, kRuns);
+  ASSERT_EQ(outages.ms.size(), kRuns);
   EXPECT_LT(outages.At(50), 2000);
   EXPECT_LT(outages.ms.back(), 3000);
 }
 
 // The coordinator must elect, and who takes office waits out the leases of before.
 TEST(FailoverTime, IsBoundedWhenTheJudgeDiesWithIt) {
-  const Distribution outages = OutagesOf(true, 300);
-  ASSERT_EQ(outages.ms.size(), 300U);
+  const Distribution outages = OutagesOf(true, kRuns);
+  ASSERT_EQ(outages.ms.size(), kRuns);
   EXPECT_LT(outages.At(50), 3500);
   EXPECT_LT(outages.ms.back(), 6000);
 }

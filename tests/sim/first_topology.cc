@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace henge::sim {
@@ -25,7 +25,9 @@ Node NodeOf(int machine) {
 
 namespace {
 
-TopologyPtr ByHand(const Scenario& scenario, std::vector<Node> nodes) {
+TopologyPtr ByHand(const Scenario& scenario) {
+  std::vector<Node> nodes;
+  for (int i = 0; i < scenario.nodes; ++i) nodes.push_back(NodeOf(i));
   cluster::TopologyParts parts{.version = 1, .epoch = 1, .nodes = nodes};
   for (int i = 0; i < scenario.leaders; ++i) {
     parts.groups.push_back({.id = GroupId::FromName("g" + std::to_string(i)),
@@ -48,15 +50,10 @@ TopologyPtr ByHand(const Scenario& scenario, std::vector<Node> nodes) {
 }  // namespace
 
 TopologyPtr FirstTopology(const Scenario& scenario) {
-  static std::map<std::tuple<int, int, bool, int>, TopologyPtr> made;
-  TopologyPtr& topology =
-      made[std::tuple(scenario.nodes, scenario.leaders, scenario.by_ring, scenario.ring_followers)];
-  if (topology != nullptr) return topology;
-  std::vector<Node> nodes;
-  for (int i = 0; i < scenario.nodes; ++i) nodes.push_back(NodeOf(i));
-  if (!scenario.by_ring) return topology = ByHand(scenario, std::move(nodes));
-  const auto followers = static_cast<uint32_t>(scenario.ring_followers);
-  return topology = *Topology::FromMembers(std::move(nodes), followers);
+  static std::map<std::pair<int, int>, TopologyPtr> made;
+  TopologyPtr& topology = made[std::pair(scenario.nodes, scenario.leaders)];
+  if (topology == nullptr) topology = ByHand(scenario);
+  return topology;
 }
 
 consensus::Membership FirstMembers(const Scenario& scenario) {

@@ -25,8 +25,22 @@ void KeptWrites::Lose(uint32_t write, const Acknowledged& of, bool live) {
   }
 }
 
+// One who had more of an async leader's writes than the one that rose first may rise next.
+void KeptWrites::FindAgain(const std::set<uint32_t>& has) {
+  for (auto at = lost_.begin(); at != lost_.end();) {
+    if (!has.contains(at->first)) {
+      ++at;
+      continue;
+    }
+    --account_.lost_async;
+    kept_.insert(*at);
+    at = lost_.erase(at);
+  }
+}
+
 void KeptWrites::OnServes(size_t node, Log log, bool live) {
   const std::set<uint32_t> has(log.begin(), log.end());
+  FindAgain(has);
   for (auto at = kept_.begin(); at != kept_.end();) {
     if (has.contains(at->first)) {
       ++at;

@@ -5,8 +5,9 @@
 //   lost with live data = dropped by the leader that stepped down + died with its process
 //
 //   insync    with each later leader that had live data when it rose
-//   async     may be lost unless every follower in sync had it
-//   either    may be lost when nobody in sync had live data any more: power. But then not what was
+//   async     may be lost unless every follower in sync had it; it may come back, with one who had
+//   it either    may be lost when nobody in sync had live data any more: power. But then not what
+//   was
 //             on the disks of all of the in-sync when the last of them went (OnPower).
 // One thread.
 #pragma once
@@ -63,6 +64,7 @@ class KeptWrites {
     uint64_t life;
   };
   void Lose(uint32_t write, const Acknowledged& of, bool live);
+  void FindAgain(const std::set<uint32_t>& has);
 
   Verdict& verdict_;
   std::map<uint32_t, Acknowledged> kept_;

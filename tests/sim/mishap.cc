@@ -75,7 +75,7 @@ void HandOverSome(World& world) {
   const Group* group = SomeGroup(world, topology);
   if (group == nullptr) return;
   const size_t leader = world.LeaderOf(group->id);
-  if (leader < world.size()) world.machine(leader).process->HandOver(group->id);
+  if (leader < world.size()) world.machine(leader).process->HandOver();
 }
 
 void ForceSome(World& world) {
@@ -84,8 +84,7 @@ void ForceSome(World& world) {
   const size_t judge = world.IndexOf(topology->office().judge);
   if (group == nullptr || judge == world.size() || !world.machine(judge).up()) return;
   const auto& members = group->in_sync;
-  world.machine(judge).process->seat().Force(group->id,
-                                             members[world.random().Below(members.size())]);
+  world.machine(judge).process->Force(group->id, members[world.random().Below(members.size())]);
 }
 
 void ShutDownSome(World& world) {

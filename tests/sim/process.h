@@ -1,79 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
-// Process: one life of a node, from its start to its crash: coordinator, judge's seat, and its part
-// in each group. It follows and leads by a topology that a barrier has confirmed since it began,
-// and by none before. One thread.
+// Process: one life of a node, from its start to its crash. It drives the real parts of a node's
+// life (cluster/life/) as NodeLife does, over the simulated clock and network: coordinator, judge's
+// seat, its duty in its group. One thread.
 #pragma once
 
-#include <map>
 #include <memory>
+#include <optional>
 
-#include "cluster/failover/handover.h"
-#include "tests/sim/judge_seat.h"
+#include "base/clock.h"
+#include "cluster/life/desk.h"
+#include "cluster/life/group_duty.h"
+#include "cluster/life/judge_seat.h"
+#include "cluster/life/petitions.h"
+#include "tests/sim/host.h"
 #include "tests/sim/raft_coordinator.h"
-#include "tests/sim/replica.h"
 #include "tests/sim/world.h"
 
 namespace henge::sim {
+
+// The machine's clock.
+class LocalClock final : public Clock {
+ public:
+  LocalClock(const World& world, size_t machine) : world_(world), machine_(machine) {}
+  UnixMillis NowMillis() const override { return MonotonicMicros() / kMilli; }
+  int64_t NowMicros() const override { return MonotonicMicros(); }
+  int64_t MonotonicMicros() const override { return world_.Local(machine_) + ahead_; }
+  void Jump(int64_t micros) { ahead_ += micros; }  // For Bug::kNoOfficeWait.
+
+ private:
+  const World& world_;
+  const size_t machine_;
+  int64_t ahead_ = 0;
+};
 
 class Process final : public cluster::TopologyWatcher {
  public:
   Process(World& world, size_t self);
   void Begin();
+  // The others hear of it, or do not.
   void End(bool tell);
 
-  Replica* Find(const cluster::GroupId& group);  // nullptr if it has no part in it.
-  const std::map<cluster::GroupId, std::unique_ptr<Replica>>& replicas() const { return replicas_; }
+  // nullptr if it has no part in that group.
+  Replica* Find(const cluster::GroupId& group);
+  const Replica* Find(const cluster::GroupId& group) const;
   RaftCoordinator& coordinator() { return coordinator_; }
   const RaftCoordinator& coordinator() const { return coordinator_; }
-  JudgeSeat& seat() { return seat_; }
 
-  void TakeAnswer(const cluster::BeatAnswer& answer);
-  // CLUSTER FAILOVER: some follower in sync is to lead. False: not now.
-  bool HandOver(const cluster::GroupId& group);
-  // Hands over what it leads, if it can, and ends.
-  void ShutDown();
-  // What it would like to change in the topology, whatever comes of it.
-  void Propose(const cluster::Change& change);
+  void HearBeat(const cluster::NodeBeat& beat);
+  void TakeAnswer(cluster::BeatAnswer answer);
+  void HandOver();  // CLUSTER FAILOVER: some follower in sync is to lead, if this node leads.
+  void Force(const cluster::GroupId& group, const cluster::NodeId& to);  // At the judge.
+  void ShutDown();  // Hands over what it leads, if it can, and ends.
 
   void OnTopology(const cluster::TopologyPtr& topology) override;
-  void OnLeader(std::optional<cluster::NodeId> /*leader*/) override {}
+  void OnLeader(std::optional<cluster::NodeId> leader) override;
 
  private:
-  struct HandingOver {
-    HandingOver(cluster::LeaseHolder& lease, bool keeps_lease)
-        : decoy(lease), machine(keeps_lease ? decoy : lease) {}
-    cluster::LeaseHolder decoy;  // Surrendered in the lease's place, for Bug::kKeepsLease.
-    cluster::Handover machine;
-    cluster::GroupId group;
-    uint64_t request = 0;
-  };
-
   void Tick();
-  void AskWhetherConfirmed();
-  void AdoptGroups();
+  void Confirm();
+  void Adopt();
   void Beat();
   void Write();
-  void ReviewInSync(Replica& replica);
-  void ReviewFollower(Replica& replica, const cluster::NodeId& follower);
-  size_t OneOf(const cluster::NodeId& follower) const;
-  void ProposeInSync(const cluster::GroupId& group, uint64_t request,
-                     const cluster::SetInSync& change, const cluster::NodeId& joiner);
-  void TickHandOver();
-  void ProposeHandOver();
-  void OnHandOver(cluster::Handover::Action action);
   void TickShutDown();
+  void SendAnswer(const cluster::BeatAnswer& answer);
 
   World& world_;
   const size_t self_;
   const cluster::NodeId id_;
+  LocalClock clock_;
+  LocalClock seat_clock_;
   RaftCoordinator coordinator_;
-  JudgeSeat seat_;
-  std::map<cluster::GroupId, std::unique_ptr<Replica>> replicas_;
-  std::map<std::pair<cluster::GroupId, cluster::NodeId>, int64_t> kept_up_;  // When it last did.
+  const std::shared_ptr<cluster::Desk> desk_;
+  cluster::Petitions petitions_;
+  Host host_;
+  cluster::JudgeSeat seat_;
+  cluster::GroupDuty duty_;
+  uint64_t topology_version_ = 0;
   bool confirmed_ = false;
-  bool asking_ = false;
+  bool confirming_ = false;
+  uint64_t sat_term_ = 0;
   int64_t ticks_ = 0;
-  std::unique_ptr<HandingOver> handing_over_;
+  int64_t last_sent_ = 0;
   int64_t shut_down_by_ = 0;
 };
 

@@ -29,6 +29,8 @@ consensus::RaftOptions OptionsOf(World& world, size_t self) {
   options.id = PeerOf(self);
   options.seed = world.random().Next();
   options.heartbeat_ticks = 2;
+  // Or else it would step down before its leases could do harm.
+  options.check_quorum = !world.has(Bug::kNoBarrier);
   return options;
 }
 
@@ -94,6 +96,9 @@ void RaftCoordinator::ProposeNow(Asked& asked) {
 }
 
 void RaftCoordinator::Barrier(int64_t timeout_ms, cluster::BarrierDone done) {
+  if (lax_) {
+    return world_.OnProcess(self_, world_.now(), [done] { done(absl::OkStatus()); });
+  }
   const uint64_t context = ++contexts_;
   const auto at =
       reading_.emplace(context, Reading{std::move(done), ticks_ + TicksOf(timeout_ms), 0, 0});
@@ -207,6 +212,21 @@ void RaftCoordinator::Send(const Message& message) {
   });
 }
 
+void RaftCoordinator::Loosen(cluster::Change& change) const {
+  if (auto* promote = std::get_if<cluster::Promote>(&change);
+      promote != nullptr && world_.has(Bug::kTermUnchecked)) {
+    promote->term = topology_->office().term;
+  }
+  auto* set = std::get_if<cluster::SetInSync>(&change);
+  if (set == nullptr || !world_.has(Bug::kInSyncUnchecked)) return;
+  const cluster::Group* group = topology_->FindGroup(set->group);
+  if (group == nullptr) return;
+  set->expected_epoch = group->epoch;
+  set->expected_revision = group->revision;
+  if (group->leader.IsZero() || std::ranges::count(set->members, group->leader) > 0) return;
+  set->members.push_back(group->leader);
+}
+
 void RaftCoordinator::Apply(const consensus::Committed& committed) {
   if (committed.entry.kind != consensus::EntryKind::kCommand) return;
   consensus::ByteReader in(committed.entry.data);
@@ -219,20 +239,17 @@ void RaftCoordinator::Apply(const consensus::Committed& committed) {
   if (!of.known.contains(request)) {
     auto change = cluster::ParseChange(bytes);
     if (!change.ok()) return world_.verdict().Violated("coordinator", "a change can't be read");
-    if (auto* set = std::get_if<cluster::SetInSync>(&change->change);
-        set != nullptr && world_.has(Bug::kInSyncUnchecked)) {
-      if (const cluster::Group* group = topology_->FindGroup(set->group)) {
-        set->expected_epoch = group->epoch;
-        set->expected_revision = group->revision;
-        if (!group->leader.IsZero()) set->members.push_back(group->leader);
-        std::sort(set->members.begin(), set->members.end());
-        set->members.erase(std::unique(set->members.begin(), set->members.end()),
-                           set->members.end());
-      }
-    }
+    Loosen(change->change);
     const auto next = world_.documents().Apply(topology_, bytes, *change);
     of.known[request] = next.status().code();
-    if (next.ok()) Adopt(*next);
+    if (next.ok()) {
+      const auto* promote = std::get_if<cluster::Promote>(&change->change);
+      if (promote != nullptr && (*next)->version() > world_.NewestVersion()) {
+        ++world_.counts.promotions;
+        world_.Moment(world_.OneIn(2) ? self_ : world_.IndexOf(promote->to));
+      }
+      Adopt(*next);
+    }
   }
   if (settled > of.settled) {
     of.settled = settled;

@@ -46,6 +46,9 @@ class RaftCoordinator final : public cluster::Coordinator {
   void Transfer(consensus::PeerId to);
   void ChangeMembership(const consensus::MembershipChange& change);
 
+  // Barriers end at once, whatever they would have shown; for Bug::kNoBarrier.
+  void set_lax(bool lax) { lax_ = lax; }
+
   const consensus::Raft& raft() const { return raft_; }
   const std::map<uint64_t, Outcomes>& outcomes() const { return outcomes_; }
   // What is being written; a crash leaves any part of it.
@@ -69,6 +72,7 @@ class RaftCoordinator final : public cluster::Coordinator {
   void EndWrite();
   void Send(const consensus::Message& message);
   void Apply(const consensus::Committed& committed);
+  void Loosen(cluster::Change& change) const;  // As the planted bug has it.
   void Install(const consensus::Snapshot& snapshot);
   void Adopt(cluster::TopologyPtr topology);
   void Compact();
@@ -90,6 +94,7 @@ class RaftCoordinator final : public cluster::Coordinator {
   std::map<uint64_t, Outcomes> outcomes_;
   uint64_t compact_after_;
 
+  bool lax_ = false;
   int64_t ticks_ = 0;
   uint64_t requests_ = 0;
   std::set<uint64_t> unsettled_;  // May be asked again: their outcome was not told yet.

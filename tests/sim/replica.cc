@@ -14,7 +14,7 @@ using cluster::NodeId;
 
 namespace {
 
-constexpr int64_t kMaxLag = 300 * kMilli;
+constexpr int64_t kMaxLagMs = 300;
 constexpr int64_t kBacklog = 60;  // Writes.
 
 }  // namespace
@@ -31,93 +31,80 @@ Replica::Replica(World& world, size_t self, const cluster::GroupId& group)
     newest_epoch_ = disk->second.newest_epoch;
   }
   kept_from_ = synced_ = end();
-  world_.After(self_, static_cast<int64_t>(world.random().Below(400)) * kMilli, [=, this] {
-    state_ = found ? DataState::kRecovered : DataState::kNothing;
-    if (!group_.id.IsZero()) Adopt(cluster::Group(group_));
-  });
+  gate_.SetMaxLag(kMaxLagMs);
+  world_.After(self_, static_cast<int64_t>(world.random().Below(400)) * kMilli,
+               [=, this] { state_ = found ? DataState::kRecovered : DataState::kNothing; });
 }
 
 Replica::~Replica() = default;
 
 // --- What this node is ---------------------------------------------------------------------------
 
-void Replica::Adopt(const cluster::Group& group) {
-  group_ = group;
-  Learn(group.epoch);
-  std::erase_if(joining_, [&](const NodeId& id) { return group.IsInSync(id); });
-  if (state_ == DataState::kLoading) return;
-  if (group.leader == world_.machine(self_).id) {
-    TakeLead(group.epoch);
-  } else {
-    Follow(world_.IndexOf(group.leader));
-  }
-  Release();
+void Replica::Lead(Epoch epoch) {
+  part_ = Part::kLeads;
+  epoch_ = epoch;
+  Assume();
 }
 
-void Replica::TakeLead(Epoch epoch) {
-  if (lease_.leading() && lease_.epoch() == epoch) return;
-  if (link_ != nullptr) std::shared_ptr(link_)->CloseFollower();
-  CloseStreams();
-  lease_.Lead(epoch);
-  stopped_ = false;
-  joining_.clear();
+void Replica::Follow(Epoch epoch, size_t leader) {
+  part_ = Part::kFollows;
+  epoch_ = epoch;
+  leader_ = leader;
+  Assume();
+}
+
+void Replica::Leave() {
+  part_ = Part::kNone;
+  Assume();
+}
+
+void Replica::Assume() {
+  Learn(epoch_);
+  lease_until_ = INT64_MIN;
+  stopped_ = keeps_lease_ = false;
   pending_.clear();
-  samples_.clear();
-  replicated_to_ = 0;
-  if (!live()) return;  // A lease will say that what there is counts.
+  CloseStreams();
+  gate_.Begin();
+  counted_ = 0;
+  const bool stays = part_ == Part::kFollows && link_ != nullptr && link_->leader() == leader_;
+  if (link_ != nullptr && !stays) std::shared_ptr(link_)->CloseFollower();
+  if (part_ != Part::kLeads || !live()) return;  // Else a lease will say that what there is counts.
   history_.Branch(end());
-  data_epoch_ = epoch;
+  data_epoch_ = epoch_;
   led_from_ = std::min(led_from_, log_.size());
-}
-
-void Replica::Follow(size_t leader) {
-  if (lease_.leading()) {
-    lease_.Follow();
-    CloseStreams();
-    pending_.clear();
-    joining_.clear();
-    stopped_ = false;
-  }
-  if (link_ != nullptr && link_->leader() != leader) std::shared_ptr(link_)->CloseFollower();
 }
 
 void Replica::BecomeLive() {
+  if (live() || state_ == DataState::kLoading) return;
   state_ = DataState::kLive;
+  revived_epoch_ = epoch_;
   history_.Branch(end());
-  data_epoch_ = lease_.epoch();
+  data_epoch_ = epoch_;
   led_from_ = std::min(led_from_, log_.size());
 }
 
-bool Replica::MayAcknowledge() const { return lease_.MayAcknowledge(world_.Local(self_)); }
-
-void Replica::Grant(Epoch epoch, int64_t sent_micros, int64_t lease_micros) {
-  if (!lease_.leading() || lease_.epoch() != epoch || state_ == DataState::kLoading) return;
-  lease_.Grant(epoch, sent_micros, lease_micros);
-  const bool was_live = live();
-  if (!was_live) {
-    BecomeLive();
-    revived_epoch_ = epoch;
-  }
-  if (!MayAcknowledge()) return;  // It came too late.
-  world_.one_leader().OnGrant(self_, epoch, world_.CountLeaders(id_, self_));
-  if (std::exchange(served_epoch_, epoch) != epoch) OnServes();
+void Replica::SetLease(int64_t until) {
+  if (keeps_lease_) return;
+  const bool had = MayAcknowledge();
+  lease_until_ = leads() ? until : INT64_MIN;
+  if (!MayAcknowledge()) return;
+  if (!had) world_.one_leader().OnGrant(self_, epoch_, world_.CountLeaders(id_, self_));
+  if (std::exchange(served_epoch_, epoch_) != epoch_) OnServes();
+  Release();
 }
 
 void Replica::OnServes() {
-  const Epoch epoch = lease_.epoch();
-  const bool was_live = revived_epoch_ != epoch;
-  world_.Trace(epoch << 8 | self_);
-  world_.Tell("{}: node {} serves in epoch {}, {} writes, live {}", Name(), self_, epoch,
+  const bool was_live = revived_epoch_ != epoch_;
+  world_.Trace(epoch_ << 8 | self_);
+  world_.Tell("{}: node {} serves in epoch {}, {} writes, live {}", Name(), self_, epoch_,
               log_.size(), was_live);
   if (!was_live) ++world_.counts.revivals;
   world_.kept(id_).OnServes(self_, log_, was_live);
 }
 
 cluster::GroupReport Replica::Report() const {
-  return {.group = id_,
-          .epoch = lease_.leading() ? lease_.epoch() : data_epoch_,
-          .offset = log_.size(),
-          .data = state_};
+  return {
+      .group = id_, .epoch = leads() ? epoch_ : data_epoch_, .offset = log_.size(), .data = state_};
 }
 
 void Replica::Tick() {
@@ -126,13 +113,11 @@ void Replica::Tick() {
     const auto link = link_;
     link->Acknowledge();
     link->CheckSilence(false);
-  } else if (!lease_.leading() && !group_.leader.IsZero() && now >= connect_at_ &&
-             state_ != DataState::kLoading) {
-    Connect(world_.IndexOf(group_.leader));
+  } else if (part_ == Part::kFollows && now >= connect_at_ && state_ != DataState::kLoading) {
+    Connect();
   }
-  if (lease_.leading()) {
-    samples_.push_back({now, end()});
-    while (samples_.size() > 1 && samples_[1].at <= now - kMaxLag) samples_.pop_front();
+  if (leads()) {
+    gate_.Sample(now / kMilli, static_cast<Lsn>(end()));
     for (const auto& stream : streams()) {
       stream->Pump();
       stream->CheckSilence(true);
@@ -146,13 +131,13 @@ void Replica::Tick() {
   }
 }
 
-void Replica::Connect(size_t leader) {
+void Replica::Connect() {
   connect_at_ = world_.Local(self_) + static_cast<int64_t>(world_.random().Below(200)) * kMilli;
-  const bool reached = world_.Open(self_, leader) && world_.Open(leader, self_);
-  if (!reached || !world_.machine(leader).up()) return;
+  const bool reached = world_.Open(self_, leader_) && world_.Open(leader_, self_);
+  if (!reached || !world_.machine(leader_).up()) return;
   const replication::StreamHello hello{
       .epoch = newest_epoch_, .history_id = history_.id(), .next_offset = end() + 1};
-  link_ = std::make_shared<Stream>(world_, id_, self_, leader, hello);
+  link_ = std::make_shared<Stream>(world_, id_, self_, leader_, hello);
   link_->Begin(hello);
 }
 
@@ -178,13 +163,11 @@ replication::Holding Replica::Holding() const {
           .epochs = {data_epoch_, newest_epoch_}};
 }
 
-bool Replica::Serves() const {
-  return lease_.leading() && (live() || world_.has(Bug::kServesBeforeLive));
-}
+bool Replica::Serves() const { return leads() && (live() || world_.has(Bug::kServesBeforeLive)); }
 
 void Replica::Write(Concern concern) {
   const bool careless = world_.has(Bug::kNoLeaseForAsync) && concern == Concern::kAsync;
-  if (!lease_.leading() || !live() || stopped_ || (!MayAcknowledge() && !careless)) return;
+  if (!leads() || !live() || stopped_ || (!MayAcknowledge() && !careless)) return;
   const uint32_t write = world_.NextWrite();
   log_.push_back(write);
   pending_.push_back({end(), write, concern});
@@ -194,29 +177,43 @@ void Replica::Write(Concern concern) {
 }
 
 void Replica::Acknowledge(uint32_t write, Concern concern) {
-  world_.one_leader().OnAcknowledge(id_, lease_.epoch(), self_, MayAcknowledge());
+  world_.one_leader().OnAcknowledge(id_, epoch_, self_, MayAcknowledge());
   world_.kept(id_).OnAcknowledge(write, concern, self_, world_.machine(self_).life);
 }
 
-bool Replica::Counts(const NodeId& follower) const {
-  if (group_.IsInSync(follower)) return true;
-  return joining_.contains(follower) && !world_.has(Bug::kJoiningNotCounted);
+void Replica::StopWrites() {
+  stopped_ = true;
+  if (world_.has(Bug::kKeepsLease)) std::swap(stopped_, keeps_lease_);
 }
 
-int64_t Replica::ReplicatedTo() const {
-  int64_t least = end();
-  for (const NodeId& follower : group_.followers) {
-    if (!Counts(follower)) continue;
-    const auto at = streams_.find(world_.IndexOf(follower));
-    least = std::min(least, at == streams_.end() ? 0 : at->second->leader_end().acknowledged());
+void Replica::ResumeWrites() { stopped_ = keeps_lease_ = false; }
+
+void Replica::Count(std::vector<size_t> followers) {
+  if (world_.has(Bug::kJoiningNotCounted)) {
+    const cluster::TopologyPtr topology = world_.machine(self_).process->coordinator().topology();
+    const cluster::Group* group = topology->FindGroup(id_);
+    std::erase_if(followers, [&](size_t i) { return !group->IsInSync(world_.machine(i).id); });
   }
-  return least;
+  if (followers.size() > counted_) {
+    world_.Moment(world_.OneIn(2) ? self_ : followers.back());
+  }
+  counted_ = followers.size();
+  std::vector<std::string> names;
+  for (const size_t follower : followers) names.push_back(std::to_string(follower));
+  gate_.Count(names);
+  Release();
+}
+
+void Replica::OnAcknowledged(const Stream& stream) {
+  gate_.Acknowledge(std::to_string(stream.follower()),
+                    static_cast<Lsn>(stream.leader_end().acknowledged()));
+  Release();
 }
 
 void Replica::Release() {
-  if (!lease_.leading()) return;
-  replicated_to_ = std::max(replicated_to_, ReplicatedTo());
-  while (!pending_.empty() && pending_.front().offset <= replicated_to_) {
+  if (!leads()) return;
+  const Lsn committed = gate_.committed();
+  while (!pending_.empty() && static_cast<Lsn>(pending_.front().offset) <= committed) {
     const Pending pending = pending_.front();
     pending_.pop_front();
     if (pending.concern == Concern::kAsync) {
@@ -227,14 +224,19 @@ void Replica::Release() {
   }
 }
 
-Replica::Standing Replica::StandingOf(size_t follower) const {
-  const auto at = streams_.find(follower);
-  if (at == streams_.end() || !at->second->online()) return {.lags = true};
-  const int64_t has = at->second->leader_end().acknowledged();
-  return {.online = true,
-          .acknowledged = has,
-          .lags = !samples_.empty() && has < samples_.front().end,
-          .caught_up = has >= replicated_to_ && has + 2 >= end()};
+std::vector<cluster::GroupHost::Follower> Replica::Followers() {
+  std::vector<cluster::GroupHost::Follower> followers;
+  gate_.Review(world_.Local(self_) / kMilli, static_cast<Lsn>(end()));
+  Release();
+  for (const auto& [follower, stream] : streams_) {
+    const int64_t has = stream->leader_end().acknowledged();
+    const bool fit =
+        world_.has(Bug::kJoinsLacking) ? has + 10 >= end() : gate_.Fit(std::to_string(follower));
+    followers.push_back({.node = world_.machine(follower).id,
+                         .offset = static_cast<uint64_t>(has),
+                         .fit = stream->online() && fit});
+  }
+  return followers;
 }
 
 std::vector<std::shared_ptr<Stream>> Replica::streams() const {
@@ -252,7 +254,9 @@ void Replica::Attach(size_t follower, std::shared_ptr<Stream> stream) {
 
 void Replica::Detach(const Stream* stream) {
   const auto at = streams_.find(stream->follower());
-  if (at != streams_.end() && at->second.get() == stream) streams_.erase(at);
+  if (at == streams_.end() || at->second.get() != stream) return;
+  gate_.Leave(std::to_string(stream->follower()));
+  streams_.erase(at);
 }
 
 void Replica::CloseStreams() {
@@ -279,10 +283,11 @@ void Replica::Believe(Epoch epoch) {
   Learn(epoch);
 }
 
-void Replica::Load(std::string_view history_id, const std::vector<uint32_t>& log, Epoch epoch) {
+void Replica::Load(std::string_view history_id, const std::vector<uint32_t>& log, Epoch epoch,
+                   int64_t common) {
   world_.Tell("{}: node {} loads {} writes of epoch {} in place of {}", Name(), self_, log.size(),
               epoch, log_.size());
-  DropTail(log);
+  DropTail(log, common);
   history_.Adopt(history_id);
   log_ = log;
   Believe(epoch);
@@ -292,24 +297,22 @@ void Replica::Load(std::string_view history_id, const std::vector<uint32_t>& log
   state_ = DataState::kNothing;  // Until it has what its leader had when it asked.
 }
 
-void Replica::DropTail(const std::vector<uint32_t>& next) {
-  const size_t from = std::exchange(led_from_, SIZE_MAX);
-  if (from == SIZE_MAX || world_.has(Bug::kDiscardsSilently)) return;
+void Replica::DropTail(const std::vector<uint32_t>& next, int64_t said) {
   size_t common = 0;
   while (common < log_.size() && common < next.size() && log_[common] == next[common]) ++common;
-  const std::span dropped = std::span(log_).subspan(common);
-  world_.kept(id_).OnDrop(self_, world_.machine(self_).life, dropped);
+  if (said >= 0 && static_cast<int64_t>(common) > said) {
+    world_.verdict().Violated("account", fmt::format("a leader says that node {} has {} writes of "
+                                                     "its own history, and it has {}",
+                                                     self_, said, common));
+  }
+  const size_t from = std::exchange(led_from_, SIZE_MAX);
+  if (from == SIZE_MAX || world_.has(Bug::kDiscardsSilently)) return;
+  world_.kept(id_).OnDrop(self_, world_.machine(self_).life, std::span(log_).subspan(common));
 }
 
 void Replica::Append(std::span<const uint32_t> writes, Epoch epoch) {
   log_.insert(log_.end(), writes.begin(), writes.end());
   Believe(epoch);
-}
-
-void Replica::Leave() {
-  lease_.Follow();
-  if (link_ != nullptr) std::shared_ptr(link_)->CloseFollower();
-  CloseStreams();
 }
 
 void Replica::End(bool tell) {

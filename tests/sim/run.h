@@ -22,6 +22,13 @@ struct Outcome {
   World::Counts counts;
 };
 
+// Sanitizers make a run ten times as long: tests do less then.
+#ifdef HENGE_SANITIZED
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 // Mishaps, then none until all is well.
 Outcome RunScenario(const Scenario& scenario, uint64_t seed, Bug bug = Bug::kNone);
 // The scenario is the seed's, too.

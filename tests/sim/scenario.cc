@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/scenario.h"
 
+#include <algorithm>
 #include <array>
 
 namespace henge::sim {
@@ -8,9 +9,11 @@ namespace {
 
 constexpr std::array kScenarios = {
     Scenario{.name = "three nodes, one group"},
-    Scenario{.name = "three nodes on the ring",
-             .by_ring = true,
-             .ring_followers = 2,
+    Scenario{.name = "two groups of three",
+             .nodes = 6,
+             .leaders = 2,
+             .chaos_ms = 15'000,
+             .between_ms = 500,
              .mishaps = {.hand_over = 4}},
     Scenario{.name = "three leaders, three followers",
              .nodes = 6,
@@ -25,6 +28,8 @@ constexpr std::array kScenarios = {
              .mishaps = {.crash = 4, .transfer = 3}},
     Scenario{.name = "hand-overs under load",
              .mishaps = {.crash = 1, .hand_over = 12, .force = 4, .shut_down = 3}},
+    Scenario{.name = "judges come and go",
+             .mishaps = {.crash = 1, .pause = 1, .cut = 1, .force = 10, .transfer = 10}},
     Scenario{.name = "power", .mishaps = {.crash = 1, .pause = 1, .power = 4}},
     Scenario{.name = "slow disks", .mishaps = {.crash = 4, .power = 1, .slow_disk = 6}},
     Scenario{.name = "planned shutdowns",
@@ -34,6 +39,10 @@ constexpr std::array kScenarios = {
 };
 
 }  // namespace
+
+const Scenario& ScenarioNamed(std::string_view name) {
+  return *std::ranges::find(kScenarios, name, &Scenario::name);
+}
 
 std::span<const Scenario> Scenarios() { return kScenarios; }
 

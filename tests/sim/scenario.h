@@ -30,15 +30,14 @@ struct Scenario {
   std::string_view name;
   int nodes = 3;
   int voters = 3;
-  int leaders = 1;       // Groups made by hand; the other nodes follow, evenly.
-  int spares = 0;        // Nodes beside them that join later.
-  bool by_ring = false;  // Each node leads a group, and others follow.
-  int ring_followers = 1;
+  int leaders = 1;  // Groups made by hand; the other nodes follow, evenly.
+  int spares = 0;   // Nodes beside them that join later.
   int64_t chaos_ms = 18'000;
   int64_t between_ms = 700;  // From one mishap to the next, at most.
   Mishaps mishaps = {};
 };
 
 std::span<const Scenario> Scenarios();
+const Scenario& ScenarioNamed(std::string_view name);
 
 }  // namespace henge::sim

@@ -43,7 +43,7 @@ void Stream::Move(Direction<Word>& way) {
   if (!world_.Open(from, to)) at = std::max(at, world_.now() + 100 * kMilli);
   world_.OnProcess(to, at, [this, self = shared_from_this(), &way, from, to] {
     way.moving = false;
-    if (world_.Open(from, to)) {
+    if (world_.Open(from, to) && !way.words.empty()) {
       const Word word = std::move(way.words.front().word);
       way.words.pop_front();
       Hear(word);
@@ -84,6 +84,7 @@ void Stream::CheckSilence(bool at_leader) {
 
 void Stream::Break(bool at_leader, bool tell) {
   (at_leader ? leader_open_ : follower_open_) = false;
+  if (world_.OneIn(2)) at_leader ? to_follower_.words.clear() : to_leader_.words.clear();
   if (!tell) return;
   if (at_leader && world_.machine(follower_).up()) Say(to_follower_, ToFollower(Closed{}));
   if (!at_leader && world_.machine(leader_).up()) Say(to_leader_, ToLeader(Closed{}));
@@ -101,7 +102,7 @@ void Stream::Hear(const ToLeader& word) {
     world_.verdict().Violated("stream", "an honest follower's acknowledgement was refused");
     return CloseLeader();
   }
-  replica->OnAcknowledged();
+  replica->OnAcknowledged(*this);
   Pump();
 }
 
@@ -114,8 +115,8 @@ void Stream::OnHello(const StreamHello& hello) {
   replica.Attach(follower_, shared_from_this());
   if (*resync == replication::Resync::kPartial) {
     ++world_.counts.partial_syncs;
-    Say(to_follower_, ToFollower(Partial{leader_end_.Greeting(replica.Holding()), replica.end()}));
-    world_.Moment(leader_);
+    Say(to_follower_, ToFollower(Partial{leader_end_.Greeting(replica.Holding())}));
+    world_.Moment(leader_, 2 * kMilli);
     return Pump();
   }
   ++world_.counts.full_syncs;
@@ -130,7 +131,7 @@ void Stream::BeginSnapshot() {
   const auto full =
       leader_end_.OnSnapshot(replica->history().id(), replica->end(), 1, replica->Holding());
   if (!full.ok()) return CloseLeader();
-  Say(to_follower_, ToFollower(Full{*full, replica->end(), replica->log()}));
+  Say(to_follower_, ToFollower(Full{*full, replica->log()}));
   Pump();
 }
 
@@ -174,7 +175,7 @@ void Stream::OnPartial(const Partial& partial) {
   if (!follower_end_.OnPartial(said, NowMs(follower_)).ok()) return CloseFollower();
   Replica& replica = *AtFollower();
   replica.GoOnUnder(said.history_id, said_epoch_);
-  all_ = partial.end;
+  all_ = said.end;
   if (world_.has(Bug::kLiveAtOnce)) all_ = 0;
   LookWhetherAll();
   Acknowledge();
@@ -195,7 +196,7 @@ void Stream::OnFetched() {
   if (replica == nullptr) return;
   follower_end_.Learn(replica->newest_epoch());
   if (!follower_end_.OnSnapshot().ok()) return CloseFollower();
-  replica->Load(full_.said.history_id, full_.log, said_epoch_);
+  replica->Load(full_.said.history_id, full_.log, said_epoch_, full_.said.common);
   if (!follower_end_.OnLoaded().ok()) return CloseFollower();
   for (;;) {
     const auto piece = follower_end_.NextSpooled(UINT64_MAX);
@@ -203,7 +204,7 @@ void Stream::OnFetched() {
     if (piece->size == 0) break;
     replica->Append(std::span(spool_).subspan(piece->begin, piece->size), said_epoch_);
   }
-  all_ = full_.end;
+  all_ = full_.said.offset;
   LookWhetherAll();
   Acknowledge();
 }
@@ -233,7 +234,13 @@ void Stream::Acknowledge() {
   if (replica == nullptr) return;
   const int64_t durable = world_.has(Bug::kDurableIsApplied) ? replica->end() : replica->synced();
   const auto said = follower_end_.Acknowledge(replica->end(), durable, NowMs(follower_));
-  if (said) Say(to_leader_, ToLeader(*said));
+  if (!said) return;
+  if (said->durable > replica->synced()) {
+    world_.verdict().Violated("durable", fmt::format("node {} says that {} writes are on its disk, "
+                                                     "which has {}",
+                                                     follower_, said->durable, replica->synced()));
+  }
+  Say(to_leader_, ToLeader(*said));
 }
 
 }  // namespace henge::sim

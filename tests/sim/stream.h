@@ -38,7 +38,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void CloseFollower();
 
   void CheckSilence(bool at_leader);
-  // The process at that end is gone; `tell`: its machine says so.
+  // The process at that end is gone, and perhaps what it had said; `tell`: its machine says so.
   void Break(bool at_leader, bool tell);
   size_t follower() const { return follower_; }
   size_t leader() const { return leader_; }
@@ -50,15 +50,11 @@ class Stream : public std::enable_shared_from_this<Stream> {
     std::vector<uint32_t> writes;
     uint64_t epoch;
   };
-  // `end`: of the leader's data when it said so. Who has all up to there has all that it had
-  // acknowledged before.
   struct Partial {
     replication::StreamPartial said;
-    int64_t end;
   };
   struct Full {
     replication::StreamFull said;
-    int64_t end;
     std::vector<uint32_t> log;
   };
   using ToFollower = std::variant<Closed, Partial, Full, Records>;
@@ -109,7 +105,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   int64_t said_at_ = 0;
   bool snapshot_begun_ = false;
 
-  int64_t all_ = -1;  // The leader's end when it answered; -1: it has not.
+  int64_t all_ = -1;  // What the leader had when it answered; -1: it has not.
   Full full_;
   std::vector<uint32_t> spool_;
 };

@@ -6,10 +6,12 @@
 #include <string>
 #include <utility>
 
+#include "base/log.h"
 #include "cluster/failover/beat.h"
 #include "tests/sim/first_topology.h"
 #include "tests/sim/mishap.h"
 #include "tests/sim/process.h"
+#include "tests/sim/replica.h"
 
 namespace henge::sim {
 
@@ -26,6 +28,7 @@ World::World(const Scenario& scenario, uint64_t seed, Bug bug)
       documents_(seed % 32 != 0),
       first_topology_(FirstTopology(scenario)),
       story_(std::getenv("HENGE_SIM_STORY") != nullptr) {
+  SetLogLevel(story_ ? LogLevel::kNotice : LogLevel::kNothing);
   const double drift = bug == Bug::kWildClocks ? 0.5 : cluster::kClockDrift;
   auto first = std::make_shared<consensus::Snapshot>();
   first->members = FirstMembers(scenario);
@@ -130,6 +133,7 @@ void World::Crash(size_t i) {
   }
   machine.process->End(OneIn(2));
   machine.process.reset();
+  machine.discarded.clear();
 }
 
 void World::LoseData(size_t i) {
@@ -139,14 +143,18 @@ void World::LoseData(size_t i) {
   machines_[i]->data.clear();
 }
 
+void World::Discard(size_t i, std::unique_ptr<Replica> replica) {
+  machines_[i]->discarded.push_back(std::move(replica));
+}
+
 void World::Pause(size_t i, int64_t micros) {
   Tell("node {} stands still for {} ms", i, micros / kMilli);
   machines_[i]->paused_until = now() + micros;
 }
 
-void World::Moment(size_t i) {
+void World::Moment(size_t i, int64_t within) {
   if (!delicate_ || !OneIn(8)) return;
-  const auto soon = static_cast<int64_t>(random_.Below(12 * kMilli));
+  const auto soon = static_cast<int64_t>(random_.Below(static_cast<uint64_t>(within)));
   At(now() + soon, [this, i] {
     if (!calm) Strike(*this, i);
   });

@@ -32,6 +32,7 @@ namespace henge::sim {
 inline constexpr int64_t kNodeTimeoutMs = 1500;
 
 class Process;
+class Replica;
 
 struct Machine {
   cluster::NodeId id;
@@ -44,6 +45,7 @@ struct Machine {
   std::map<cluster::GroupId, DataDisk> data;
   uint64_t kept_term = 0;  // Its last as a judge; for Bug::kKeepsTerm.
   std::unique_ptr<Process> process;
+  std::vector<std::shared_ptr<Replica>> discarded;  // By the present process.
 
   bool up() const { return process != nullptr; }
 };
@@ -85,6 +87,8 @@ class World {
   void Start(size_t i);
   void Crash(size_t i);
   void LoseData(size_t i);
+  // Goes when the process does: something may still be about to happen to it.
+  void Discard(size_t i, std::unique_ptr<Replica> replica);
   void Pause(size_t i, int64_t micros);
   void Block(size_t from, size_t to) { blocked_[from][to] = true; }
   void SetWeather(double loss, double late) {
@@ -95,7 +99,7 @@ class World {
 
   // Something has just happened at that node which is not known everywhere yet: a moment at which
   // mishaps do most harm. While they happen at all, one in a few such moments brings one.
-  void Moment(size_t i);
+  void Moment(size_t i, int64_t within = 12 * kMilli);
   void DisturbMoments(bool on) { delicate_ = on; }
 
   // --- What clients do.
