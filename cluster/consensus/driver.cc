@@ -57,6 +57,7 @@ Driver::Driver(const DriverOptions& options, ReplicatedState& state, Transport& 
       nonce_(RandomHex(32)) {
   const SnapshotPtr snapshot = opened.saved.snapshot;
   state_.Load(snapshot->index, snapshot->state);
+  state_.Members(snapshot->index, snapshot->members);
   raft_ = std::make_unique<Raft>(options.raft, std::move(opened.saved));
   transport_.Members(raft_->membership());
   // Who votes alone waits for nobody.
@@ -210,6 +211,7 @@ bool Driver::Perform() {
   for (Message& message : ready.messages) transport_.Send(std::move(message));
   if (ready.snapshot != nullptr) {
     state_.Load(ready.snapshot->index, ready.snapshot->state);
+    state_.Members(ready.snapshot->index, ready.snapshot->members);
     transport_.Members(ready.snapshot->members);
   }
   for (const Committed& committed : ready.committed) Apply(committed);

@@ -31,7 +31,6 @@ absl::StatusOr<std::unique_ptr<Stay>> Stay::Begin(
     LogWarning("the end of the log of consensus was torn and is passed over",
                {{"where", std::string_view(torn)}});
   stay->driver_ = *std::move(driver);
-  if (stay->driver_->status().members.Contains(options.own.peer)) stay->was_member_ = true;
   stay->transport_.Start(*stay->driver_);
   return stay;
 }
@@ -41,7 +40,7 @@ Stay::~Stay() {
   driver_.reset();
 }
 
-// A newcomer reads of the memberships before its own, too.
+// What is agreed on, in order: a newcomer reads of the memberships before its own, too.
 void Stay::OnMembers(const consensus::Membership& members) {
   if (members.Contains(options_.own.peer)) {
     was_member_ = true;
