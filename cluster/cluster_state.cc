@@ -175,6 +175,11 @@ void ClusterState::SetRequireFullCoverage(bool required) {
   JudgeHealth();
 }
 
+void ClusterState::AskTouch(std::function<bool()> in_touch) {
+  const std::lock_guard lock(mutex_);
+  in_touch_ = std::move(in_touch);
+}
+
 void ClusterState::JudgeHealth() {
   const int64_t now = clock_.MonotonicMicros();
   for (auto& [id, link] : links_) {
@@ -190,7 +195,7 @@ void ClusterState::JudgeHealth() {
   }
   const int owners = topology_->slot_owner_count();
   const bool covered = covered_slots == kSlots;
-  const bool majority = reachable > owners / 2;
+  const bool majority = in_touch_ ? owners > 0 && in_touch_() : reachable > owners / 2;
   const bool ok = majority && (covered || !options_.require_full_coverage);
   const auto judged = ok ? ClusterHealth::kOk : ClusterHealth::kFail;
   if (judged == health()) return;

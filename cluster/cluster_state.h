@@ -10,7 +10,9 @@
 // the judgement of all (Node::failed). Health is
 //   fail  if a slot has no owner, or one that was judged, and full coverage is required; where
 //         nobody judges, the opinion counts;
-//   fail  if half or more of the nodes that own slots are failed: this side is a minority;
+//   fail  if this side is a minority: nobody who judges has answered for the node timeout, or,
+//   where
+//         nobody judges, half or more of the nodes that own slots are failed;
 //   ok    otherwise.
 //
 // Operations are given on to whoever coordinates the cluster. Without such a one this node decides
@@ -67,6 +69,10 @@ class ClusterState final : public ClusterView, public BeatListener {
 
   // Who does what operators ask for from here on; outlives the state. Before other threads look.
   void Use(ClusterOperations& operations) { operations_ = &operations; }
+
+  // Whether this node is on the majority's side, from here on, instead of its own opinion of its
+  // peers; null: no longer. Called on any thread, under this state's lock.
+  void AskTouch(std::function<bool()> in_touch);
 
   // Where this node's data stands, told to peers from here on; null: no longer. Called on any
   // thread, under this state's lock.
@@ -136,6 +142,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   std::map<NodeId, Link> links_;
   std::map<NodeId, int64_t> forgotten_;  // Since when, in monotonic microseconds.
   std::function<uint64_t()> tell_offset_;
+  std::function<bool()> in_touch_;
   BusStats stats_;
   std::function<void(const SlotSet&)> tell_lost_;
 };

@@ -249,6 +249,8 @@ constexpr Row kRows[] = {
 ClusterConfig ClusterConfigFrom(const Settings& settings) {
   const auto nodes = ReadClusterNodes(settings.cluster_nodes.load());
   return {
+      .file = settings.cluster_config_file.load(),
+      .directory = settings.cluster_config_file.load() + ".d",
       .self = settings.cluster_self.load(),
       .nodes = nodes.ok() ? *nodes : std::vector<ClusterNodeConfig>(),
       .virtual_nodes = static_cast<uint32_t>(settings.cluster_virtual_nodes.load()),

@@ -22,10 +22,12 @@ struct ClusterNodeConfig {
 
 // Without nodes: a cluster of this node alone, without slots and with a new id, as Redis starts.
 struct ClusterConfig {
-  std::string self;  // Which of the nodes this is.
+  std::string file;       // cluster-config-file,
+  std::string directory;  // and where this node's part is really remembered.
+  std::string self;       // Which of the nodes this is.
   std::vector<ClusterNodeConfig> nodes;
   uint32_t virtual_nodes = cluster::kDefaultVirtualNodes;
-  int64_t node_timeout_ms = 15'000;
+  int64_t node_timeout_ms = 1500;
   bool require_full_coverage = true;
   // For a node alone; else the node's own entry says it.
   std::string announce_host;  // Empty: clients stay with the address they connected to.

@@ -2,9 +2,19 @@
 #include "server/cluster_member.h"
 
 #include <absl/strings/str_cat.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <future>
+#include <thread>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
 #include "base/strings.h"
 
 namespace henge::server {
@@ -15,10 +25,33 @@ using cluster::NodeId;
 using cluster::Topology;
 using cluster::TopologyPtr;
 
+constexpr std::chrono::milliseconds kReview{50};  // Of the cluster's health.
+constexpr std::chrono::milliseconds kRetry{100};  // Until the bus's port is tried again,
+constexpr int kTries = 50;                        // this often.
+constexpr int64_t kFailoverMs = 5000;             // For a hand-over that an operator asked for.
 constexpr int kBusPortOffset = 10'000;
 constexpr int kHighestPort = 65'535;
 
 NodeId IdOf(std::string_view name) { return NodeId::Parse(name).value_or(NodeId::FromName(name)); }
+
+// Two nodes of one folder would be one member twice.
+absl::StatusOr<int> LockFolder(const std::string& directory, const std::string& file) {
+  if (mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("can't make ", directory));
+  }
+  const std::string path = directory + "/lock";
+  const int lock = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  if (lock < 0) return absl::ErrnoToStatus(errno, absl::StrCat("can't open ", path));
+  if (flock(lock, LOCK_EX | LOCK_NB) == 0) return lock;
+  close(lock);
+  return absl::FailedPreconditionError(
+      absl::StrCat("Sorry, the cluster configuration file ", file,
+                   " is already used by a different Redis Cluster node. Please make sure that "
+                   "different nodes use "
+                   "different cluster configuration files."));
+}
+
+absl::Status Ending() { return absl::UnavailableError("the node is about to stop"); }
 
 absl::StatusOr<uint16_t> BusPort(int port, uint16_t configured) {
   if (configured != 0) return configured;
@@ -30,48 +63,42 @@ absl::StatusOr<uint16_t> BusPort(int port, uint16_t configured) {
   return static_cast<uint16_t>(port + kBusPortOffset);
 }
 
-// What this node starts from.
-struct Start {
-  Node self;
-  TopologyPtr topology;
-};
-
-absl::StatusOr<Start> Alone(const ClusterConfig& config, int port) {
+absl::StatusOr<cluster::EmbeddedOptions> Alone(const ClusterConfig& config, int port) {
   const absl::StatusOr<uint16_t> bus_port = BusPort(port, config.bus_port);
   if (!bus_port.ok()) return bus_port.status();
-  Node self{.id = NodeId::Random(),
-            .host = config.announce_host,
-            .port = config.announce_port != 0 ? config.announce_port : static_cast<uint16_t>(port),
-            .bus_port = *bus_port,
-            .virtual_nodes = config.virtual_nodes};
-  auto topology = Topology::ByHand({self});
-  if (!topology.ok()) return topology.status();
-  return Start{std::move(self), *std::move(topology)};
+  cluster::EmbeddedOptions options;
+  options.directory = config.directory;
+  options.self.host = config.announce_host;
+  options.self.port =
+      config.announce_port != 0 ? config.announce_port : static_cast<uint16_t>(port);
+  options.self.bus_port = *bus_port;
+  options.self.virtual_nodes = config.virtual_nodes;
+  return options;
 }
 
-absl::StatusOr<Start> Configured(const ClusterConfig& config) {
-  std::vector<Node> nodes;
+absl::StatusOr<cluster::EmbeddedOptions> Configured(const ClusterConfig& config) {
+  cluster::EmbeddedOptions options;
+  options.directory = config.directory;
+  bool found = false;
   for (const ClusterNodeConfig& entry : config.nodes) {
     const absl::StatusOr<uint16_t> bus_port = BusPort(entry.port, entry.bus_port);
     if (!bus_port.ok()) return bus_port.status();
-    nodes.push_back({.id = IdOf(entry.id),
-                     .name = entry.id,
-                     .host = entry.host,
-                     .port = entry.port,
-                     .bus_port = *bus_port,
-                     .priority = entry.priority,
-                     .zone = entry.zone,
-                     .weight = entry.weight,
-                     .virtual_nodes = config.virtual_nodes});
+    options.members.push_back({.id = IdOf(entry.id),
+                               .name = entry.id,
+                               .host = entry.host,
+                               .port = entry.port,
+                               .bus_port = *bus_port,
+                               .priority = entry.priority,
+                               .zone = entry.zone,
+                               .weight = entry.weight,
+                               .virtual_nodes = config.virtual_nodes});
+    if (options.members.back().id != IdOf(config.self)) continue;
+    options.self = options.members.back();
+    found = true;
   }
-  auto topology = Topology::FromMembers(std::move(nodes));
-  if (!topology.ok()) return topology.status();
-  const Node* self = (*topology)->Find(IdOf(config.self));
-  if (self == nullptr) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cluster.self, \"", config.self, "\", is not among cluster.nodes"));
-  }
-  return Start{*self, *std::move(topology)};
+  if (found) return options;
+  return absl::InvalidArgumentError(
+      absl::StrCat("cluster.self, \"", config.self, "\", is not among cluster.nodes"));
 }
 
 }  // namespace
@@ -89,33 +116,201 @@ std::vector<std::string> BusHosts(const std::vector<std::string>& bind) {
   return sure.empty() ? optional : sure;
 }
 
+ClusterMember::ClusterMember(const ClusterConfig& config, Parts parts)
+    : config_(config), parts_(std::move(parts)) {}
+
+ClusterMember::~ClusterMember() {
+  Stop();
+  if (lock_ >= 0) close(lock_);
+}
+
 absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
-    const ClusterConfig& config, const std::vector<std::string>& bind, int port,
-    cluster::RelayListener& listener, BusServices services) {
-  auto start = config.nodes.empty() ? Alone(config, port) : Configured(config);
-  if (!start.ok()) return start.status();
-  std::unique_ptr<ClusterMember> member(new ClusterMember);
-  auto state = cluster::ClusterState::Make({.my_id = start->self.id,
+    const ClusterConfig& config, const std::vector<std::string>& bind, int port, Parts parts) {
+  auto options = config.nodes.empty() ? Alone(config, port) : Configured(config);
+  if (!options.ok()) return options.status();
+  std::unique_ptr<ClusterMember> member(new ClusterMember(config, std::move(parts)));
+  member->bus_hosts_ = BusHosts(bind);
+  member->bus_port_ = options->self.bus_port;
+  const auto lock = LockFolder(config.directory, config.file);
+  if (!lock.ok()) return lock.status();
+  member->lock_ = *lock;
+  auto coordinator = cluster::EmbeddedCoordinator::Start(*options);
+  if (!coordinator.ok()) return coordinator.status();
+  member->coordinator_ = *std::move(coordinator);
+  const NodeId self = member->coordinator_->self();
+  auto state = cluster::ClusterState::Make({.my_id = self,
                                             .node_timeout_ms = config.node_timeout_ms,
                                             .require_full_coverage = config.require_full_coverage},
-                                           std::move(start->topology));
+                                           member->coordinator_->topology());
   if (!state.ok()) return state.status();
   member->state_ = *std::move(state);
+  member->state_->Use(*member);
   member->relay_ = std::make_unique<cluster::Relay>(
-      cluster::RelayOptions{.my_id = start->self.id,
+      cluster::RelayOptions{.my_id = self,
                             .peers = [state = member->state_.get()] { return state->Peers(); }},
-      listener);
+      member->parts_.listener);
   member->state_->CountRelay(*member->relay_);
-  services.push_back(cluster::MakePingService(*member->state_));
-  services.push_back(member->relay_->service());
-  auto bus = cluster::BusServer::Start({.hosts = BusHosts(bind), .port = start->self.bus_port},
-                                       std::move(services));
-  if (!bus.ok()) return bus.status();
-  member->bus_ = *std::move(bus);
+  if (absl::Status status = member->BeginLife(self); !status.ok()) return status;
+  member->state_->AskTouch([member = member.get()] { return member->InTouch(); });
   member->relay_->Start();
   member->heartbeat_ =
       std::make_unique<cluster::Heartbeat>(*member->state_, cluster::HeartbeatOptions{});
+  member->courier_ = std::make_unique<cluster::Courier>(
+      kReview, [state = member->state_.get()] { state->OnRound(); });
+  member->coordinator_->Watch(member.get());
   return member;
+}
+
+void ClusterMember::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(stopped_, true)) return;
+  }
+  if (coordinator_ != nullptr && courier_ != nullptr) coordinator_->Unwatch(this);
+  courier_.reset();
+  heartbeat_.reset();
+  if (state_ != nullptr) state_->AskTouch(nullptr);
+  if (relay_ != nullptr) relay_->Stop();
+  EndLife();
+  const std::lock_guard lock(asking_);
+  coordinator_.reset();
+}
+
+// --- A life in a cluster ------------------------------------------------------------------------
+
+absl::Status ClusterMember::BeginLife(const NodeId& self) {
+  auto group = parts_.make_group(self);
+  auto life = std::make_unique<cluster::NodeLife>(
+      cluster::NodeLifeOptions{
+          .self = self, .node_timeout_ms = config_.node_timeout_ms, .incarnation = EntropySeed()},
+      *coordinator_, *group);
+  std::vector<std::shared_ptr<grpc::Service>> services = parts_.services;
+  for (auto& service : coordinator_->services()) services.push_back(service);
+  services.push_back(cluster::MakePingService(*state_));
+  services.push_back(relay_->service());
+  services.push_back(life->service());
+  auto bus = cluster::BusServer::Start({.hosts = bus_hosts_, .port = bus_port_}, services);
+  if (!bus.ok()) return bus.status();
+  life->Start();
+  const std::lock_guard lock(mutex_);
+  group_ = std::move(group);
+  life_ = std::move(life);
+  bus_ = *std::move(bus);
+  return absl::OkStatus();
+}
+
+void ClusterMember::EndLife() {
+  std::unique_ptr<cluster::GroupHost> group;
+  std::shared_ptr<cluster::NodeLife> life;
+  std::unique_ptr<cluster::BusServer> bus;
+  {
+    const std::lock_guard lock(mutex_);
+    group = std::move(group_);
+    life = std::move(life_);
+    bus = std::move(bus_);
+  }
+  if (life != nullptr) life->Stop();
+  bus.reset();
+  life.reset();
+}
+
+void ClusterMember::OnTopology(const TopologyPtr& topology) {
+  NodeId self;
+  bool begins = false;
+  {
+    const std::lock_guard lock(mutex_);
+    begins = new_self_.has_value();
+    if (begins) self = *std::exchange(new_self_, std::nullopt);
+  }
+  if (!begins) {
+    if (const absl::Status status = state_->Adopt(topology); !status.ok()) {
+      LogDebug("A topology was not taken", {{"reason", Std(status.message())}});
+    }
+    return;
+  }
+  if (const absl::Status status = state_->BeginAnew(self, topology); !status.ok()) {
+    LogError("The new cluster's topology was not taken", {{"reason", Std(status.message())}});
+  }
+  courier_->Call([this, self] { Resettle(self); });
+}
+
+void ClusterMember::OnCluster(const NodeId& self) {
+  const std::lock_guard lock(mutex_);
+  new_self_ = self;
+}
+
+void ClusterMember::Resettle(const NodeId& self) {
+  LogNotice("This node belongs to another cluster now", {{"id", self.str()}});
+  EndLife();
+  absl::Status status = BeginLife(self);
+  for (int tries = 1; !status.ok() && tries < kTries; ++tries) {
+    std::this_thread::sleep_for(kRetry);
+    status = BeginLife(self);
+  }
+  if (!status.ok()) {
+    LogError("The bus can't be opened again; restart this node",
+             {{"error", Std(status.message())}});
+  }
+}
+
+// --- What operators ask for ---------------------------------------------------------------------
+
+void ClusterMember::Propose(cluster::Change change, cluster::ProposalDone done) {
+  const std::lock_guard lock(asking_);
+  if (coordinator_ == nullptr) return done(Ending());
+  coordinator_->Propose({.change = std::move(change)}, std::move(done));
+}
+
+void ClusterMember::Meet(std::string host, uint16_t, uint16_t bus_port,
+                         cluster::ProposalDone done) {
+  const std::lock_guard lock(asking_);
+  if (coordinator_ == nullptr) return done(Ending());
+  coordinator_->Meet(host, bus_port, std::move(done));
+}
+
+void ClusterMember::Reset(bool hard, cluster::ProposalDone done) {
+  const std::lock_guard lock(asking_);
+  if (coordinator_ == nullptr) return done(Ending());
+  coordinator_->Reset(hard, std::move(done));
+}
+
+void ClusterMember::Failover(cluster::FailoverMode mode, cluster::ProposalDone done) {
+  using Kind = cluster::NodeLife::Failover;
+  const Kind kind = mode == cluster::FailoverMode::kPlain   ? Kind::kGraceful
+                    : mode == cluster::FailoverMode::kForce ? Kind::kForce
+                                                            : Kind::kTakeover;
+  const std::shared_ptr<cluster::NodeLife> life = LifeNow();
+  if (life == nullptr) return done(Ending());
+  life->FailOver(kind, kFailoverMs, std::move(done));
+}
+
+absl::Status ClusterMember::HandOver(int64_t timeout_ms) {
+  const std::shared_ptr<cluster::NodeLife> life = LifeNow();
+  if (life == nullptr) return Ending();
+  auto told = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> outcome = told->get_future();
+  life->HandOver(NodeId(), timeout_ms,
+                 [told](const absl::Status& status) { told->set_value(status); });
+  return outcome.get();
+}
+
+cluster::LifeFacts ClusterMember::life() const {
+  const std::shared_ptr<cluster::NodeLife> life = LifeNow();
+  return life == nullptr ? cluster::LifeFacts{} : life->facts();
+}
+
+bool ClusterMember::InTouch() const {
+  using Part = cluster::Role::Part;
+  const std::shared_ptr<cluster::NodeLife> life = LifeNow();
+  if (life == nullptr || !life->InTouch()) return false;
+  const cluster::LifeFacts facts = life->facts();
+  if (facts.role.part != Part::kLeads) return facts.role.part != Part::kNone;
+  return facts.lease_until > SystemClock().MonotonicMicros();
+}
+
+std::shared_ptr<cluster::NodeLife> ClusterMember::LifeNow() const {
+  const std::lock_guard lock(mutex_);
+  return life_;
 }
 
 }  // namespace henge::server

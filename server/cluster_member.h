@@ -1,18 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// ClusterMember: this node's part in a cluster: what it knows, the bus it answers on, and the
-// heartbeat by which it asks. Made before the workers start, destroyed after they have stopped; the
-// heartbeat ends first, the state last. Thread-safe where ClusterView is.
+// ClusterMember: this node's part in a cluster, put together: the coordinator that keeps the
+// topology, the life that beats and judges, the group's data that is told what to be, what commands
+// see of it all (ClusterState), and the bus on which the nodes speak.
+//
+//   EmbeddedCoordinator ── topology ──> ClusterState ── ClusterView ──> commands
+//          │    ^                            ^
+//          │    └─ changes ── operations ────┘ CLUSTER MEET, SETSLOT, FAILOVER …
+//          └─ topology, leader ──> NodeLife ── Lead, Follow, SetLease ──> GroupHost
+//
+// When the node comes to be in another cluster (MEET, RESET, or it was forgotten), its life begins
+// anew there, on a thread of its own, and the bus with it.
+//
+// Made before the workers start. Stop while they still work, destroy after they have stopped.
+// Thread-safe where ClusterView is.
 #pragma once
 
 #include <absl/status/statusor.h>
 
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cluster/bus_server.h"
 #include "cluster/cluster_state.h"
+#include "cluster/courier.h"
+#include "cluster/embedded/embedded_coordinator.h"
+#include "cluster/failover/group_host.h"
 #include "cluster/heartbeat.h"
+#include "cluster/life/node_life.h"
 #include "cluster/relay.h"
 #include "server/cluster_config.h"
 
@@ -22,31 +40,81 @@ namespace henge::server {
 // are no others: a gRPC server takes all or none.
 std::vector<std::string> BusHosts(const std::vector<std::string>& bind);
 
-class ClusterMember {
+class ClusterMember final : private cluster::ClusterOperations, private cluster::TopologyWatcher {
  public:
-  using BusServices = std::vector<std::shared_ptr<grpc::Service>>;
-  // `bind` in Redis's notation, as the client port has it; `port` is the client port. The listener
-  // hears what clients of other nodes publish, and outlives the member. `services`: what else the
-  // bus serves.
+  // What the node brings.
+  struct Parts {
+    // Hears what clients of other nodes publish; outlives the member.
+    cluster::RelayListener& listener;
+    // Makes the group's data for a node of that id. One at a time.
+    std::function<std::unique_ptr<cluster::GroupHost>(const cluster::NodeId&)> make_group;
+    // What else the bus serves.
+    std::vector<std::shared_ptr<grpc::Service>> services;
+  };
+
+  // `bind` in Redis's notation, as the client port has it; `port` is the client port.
   static absl::StatusOr<std::unique_ptr<ClusterMember>> Start(const ClusterConfig& config,
                                                               const std::vector<std::string>& bind,
-                                                              int port,
-                                                              cluster::RelayListener& listener,
-                                                              BusServices services = {});
+                                                              int port, Parts parts);
+  ~ClusterMember() override;
+
+  // Tells nobody anything any more, and is not asked: what is under way ends as unknown.
+  void Stop();
 
   cluster::ClusterView& view() { return *state_; }
   cluster::ClusterState& state() { return *state_; }
   cluster::Relay& relay() { return *relay_; }
-  int bus_port() const { return bus_->port(); }
-  // No call from another node is under way afterwards, and none comes.
-  void StopServing() { bus_->Stop(); }
+  uint16_t bus_port() const { return bus_port_; }
+  cluster::LifeFacts life() const;
+  // Whether this node is on the side that has a judge, and has its lease if it leads.
+  bool InTouch() const;
+
+  // Before a leader goes: a follower in sync takes over. Returns when one has, or there is none
+  // that could, or time is up.
+  absl::Status HandOver(int64_t timeout_ms);
 
  private:
-  ClusterMember() = default;
+  ClusterMember(const ClusterConfig& config, Parts parts);
+
+  // --- cluster::ClusterOperations
+  void Propose(cluster::Change change, cluster::ProposalDone done) override;
+  void Meet(std::string host, uint16_t port, uint16_t bus_port,
+            cluster::ProposalDone done) override;
+  void Reset(bool hard, cluster::ProposalDone done) override;
+  void Failover(cluster::FailoverMode mode, cluster::ProposalDone done) override;
+
+  // --- cluster::TopologyWatcher
+  void OnTopology(const cluster::TopologyPtr& topology) override;
+  void OnCluster(const cluster::NodeId& self) override;
+  void OnLeader(std::optional<cluster::NodeId>) override {}
+
+  // REQUIRES, of these: the courier's thread, or that it is not there.
+  absl::Status BeginLife(const cluster::NodeId& self);
+  void EndLife();
+  void Resettle(const cluster::NodeId& self);
+
+  std::shared_ptr<cluster::NodeLife> LifeNow() const;  // Null while another begins.
+
+  const ClusterConfig config_;
+  const Parts parts_;
+  std::vector<std::string> bus_hosts_;
+  uint16_t bus_port_ = 0;
+  int lock_ = -1;  // On the folder.
   std::unique_ptr<cluster::ClusterState> state_;
   std::unique_ptr<cluster::Relay> relay_;
-  std::unique_ptr<cluster::BusServer> bus_;
   std::unique_ptr<cluster::Heartbeat> heartbeat_;
+
+  std::recursive_mutex asking_;  // Held while the coordinator is asked, which may answer at once.
+  std::unique_ptr<cluster::EmbeddedCoordinator> coordinator_;  // Guarded by asking_, at the end.
+
+  mutable std::mutex mutex_;  // Of all these.
+  bool stopped_ = false;
+  std::optional<cluster::NodeId> new_self_;    // The next topology is of another cluster.
+  std::unique_ptr<cluster::GroupHost> group_;  // Outlives the life.
+  std::shared_ptr<cluster::NodeLife> life_;
+  std::unique_ptr<cluster::BusServer> bus_;  // Ends before what it serves.
+
+  std::unique_ptr<cluster::Courier> courier_;  // Last: its thread uses all of the above.
 };
 
 }  // namespace henge::server

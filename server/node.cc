@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "server/access.h"
 #include "server/apply_config.h"
+#include "server/cluster/replicated_group.h"
 #include "server/descriptors.h"
 #include "server/node_services.h"
 #include "server/session.h"
@@ -75,12 +76,11 @@ Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener
 
 Node::~Node() {
   http_.reset();  // Nobody looks any more.
-  replication_.Stop();
   if (cluster_ != nullptr) {
-    cluster_->relay().Stop();  // Nor do messages come for the workers.
     cluster_->state().TellOffset(nullptr);
-    cluster_->StopServing();
+    cluster_->Stop();  // Nor does anything come for the workers.
   }
+  replication_.Stop();
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
   key_mover_.Stop();
@@ -104,7 +104,12 @@ absl::Status Node::Start() {
   }
   if (options_.cluster_enabled) {
     auto member = ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
-                                       between_nodes_, {replication_.StreamService()});
+                                       {.listener = between_nodes_,
+                                        .make_group =
+                                            [this](const cluster::NodeId& self) {
+                                              return std::make_unique<ReplicatedGroup>(*this, self);
+                                            },
+                                        .services = {replication_.StreamService()}});
     if (!member.ok()) return member.status();
     cluster_ = *std::move(member);
     replication_.ServeStreamsAt(cluster_->bus_port());

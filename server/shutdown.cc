@@ -102,7 +102,10 @@ bool Shutdown::Prepare(const ShutdownRequest& request) {
   const bool force = (request.wishes & kShutdownForce) != 0;
   if (!MayLeaveAppendOnlyFile(force)) return false;
   node_.saver().CancelAll();  // What it holds is older than what is saved now.
-  if ((request.wishes & kShutdownNow) == 0) AwaitFollowers();
+  if ((request.wishes & kShutdownNow) == 0) {
+    HandOver();
+    AwaitFollowers();
+  }
   const bool asked = (request.wishes & kShutdownSave) != 0;
   const bool usual = node_.saver().has_save_points() && (request.wishes & kShutdownNoSave) == 0;
   if (node_.loader().loading() || !(asked || usual)) return true;
@@ -118,6 +121,15 @@ bool Shutdown::MayLeaveAppendOnlyFile(bool force) {
   if (!node_.journaling().is_beginning()) return true;
   LogWarning(force ? "Writing initial AOF. Exit anyway." : "Writing initial AOF, can't exit.");
   return force;
+}
+
+// In a cluster one of them leads from then on, rather than when this node was found to be silent.
+void Shutdown::HandOver() {
+  if (node_.member() == nullptr || node_.replication().followers() == 0) return;
+  const int64_t patience_ms = node_.parameters().shutdown_timeout.load() * 1000;
+  const absl::Status status = node_.member()->HandOver(patience_ms);
+  if (status.ok()) return LogNotice("A follower leads instead of this node");
+  LogWarning("No follower leads instead of this node", {{"why", Std(status.message())}});
 }
 
 // What they lack when the server ends would be lost to them, or cost them a full copy.

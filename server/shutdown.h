@@ -49,6 +49,7 @@ class Shutdown {
   // Whether the server may end.
   bool Prepare(const ShutdownRequest& request);
   bool MayLeaveAppendOnlyFile(bool force);
+  void HandOver();
   void AwaitFollowers();
   bool Save();
   void HoldClients();

@@ -133,7 +133,7 @@ void NodeLife::Round() {
   }
   seat_.Tick();
   duty_.Tick();
-  if (now() >= next_beat_) Beat();
+  if (now() >= next_beat_ || HasNews()) Beat();
   ReplaceHangingLink();
   Publish();
   desk_->Pace(duty_.hands_over() ? kHandoverRound : RoundFor(options_.node_timeout_ms));
@@ -172,6 +172,16 @@ void NodeLife::FollowLeader() {
   if (link_->Attend(other ? AddressOf(*leader_) : std::nullopt)) link_since_ = now();
 }
 
+// What the judge waits for, to give a lease or to choose a leader.
+bool NodeLife::HasNews() {
+  const std::vector<GroupReport> reports = duty_.Reports();
+  return !std::equal(reports.begin(), reports.end(), told_.begin(), told_.end(),
+                     [](const GroupReport& now, const GroupReport& then) {
+                       return now.group == then.group && now.epoch == then.epoch &&
+                              now.data == then.data;
+                     });
+}
+
 void NodeLife::Beat() {
   last_sent_ = now();
   next_beat_ = last_sent_ + beat_period_;
@@ -182,6 +192,7 @@ void NodeLife::Beat() {
                       .topology_version = topology_->version(),
                       .load = duty_.Load(),
                       .groups = duty_.Reports()};
+  told_ = beat.groups;
   report_.Update([](LifeFacts& facts) { ++facts.beats_sent; });
   if (leader_ == options_.self) {
     seat_.Hear(beat);

@@ -84,6 +84,7 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   void Confirm();
   void Adopt(const TopologyPtr& topology);
   void FollowLeader();
+  bool HasNews();
   void Beat();
   void OnAnswer(const BeatAnswer& answer);
   void Send(const BeatAnswer& answer);
@@ -116,6 +117,7 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   int64_t next_beat_ = INT64_MIN;
   int64_t next_petitions_ = INT64_MIN;
   int64_t last_sent_ = INT64_MIN;
+  std::vector<GroupReport> told_;  // By the last beat.
   int64_t link_since_ = 0;  // It was begun, or answered.
 
   std::unique_ptr<Courier> courier_;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
@@ -18,6 +19,7 @@ using cluster::NodeId;
 
 namespace {
 
+constexpr int64_t kLeaseWaitMicros = 1'000'000;  // Then who writes is told that it can't be.
 constexpr auto kLoadingPause = std::chrono::milliseconds(5);
 constexpr auto kBetweenNotes = std::chrono::milliseconds(500);
 
@@ -84,7 +86,12 @@ void ReplicatedGroup::SetLease(int64_t until_micros) {
   const std::lock_guard lock(mu_);
   if (!role_ || role_->kind != Kind::kLead) return;
   lease_ = until_micros;
-  if (words_.empty()) node_.replication().lease().Set(lease_);
+  if (words_.empty()) PutLeaseInForce();
+}
+
+void ReplicatedGroup::PutLeaseInForce() {
+  node_.replication().lease().Set(lease_);
+  if (lease_ > SystemClock().MonotonicMicros() && awaits_lease_.exchange(0) != 0) EndStop();
 }
 
 void ReplicatedGroup::BecomeLive() {
@@ -124,7 +131,7 @@ void ReplicatedGroup::Run() {
     NotePosition();
     lock.lock();
     words_.pop_front();
-    if (words_.empty()) node_.replication().lease().Set(lease_);
+    if (words_.empty()) PutLeaseInForce();
   }
 }
 
@@ -168,7 +175,11 @@ void ReplicatedGroup::ChangeRole(const Word& word) {
     }
     if (word.kind == Kind::kLeave) replication.Fence();
   }
-  EndStop();  // Who was kept waiting by a hand-over hears of the new leader.
+  awaits_lease_.store(0);
+  if (word.kind != Kind::kLead) return EndStop();  // Who was kept waiting hears of the new leader.
+  // The first lease comes with the answer to the next beat: who writes meanwhile waits for it.
+  awaits_lease_.store(SystemClock().MonotonicMicros() + kLeaseWaitMicros);
+  node_.pause().stops_writes.store(true);
 }
 
 // --- As a leader ---------------------------------------------------------------------------------
@@ -215,6 +226,9 @@ void ReplicatedGroup::EndStop() {
 // --- For the beat --------------------------------------------------------------------------------
 
 cluster::GroupReport ReplicatedGroup::Report() {
+  int64_t awaited = awaits_lease_.load();
+  const bool in_vain = awaited != 0 && awaited < SystemClock().MonotonicMicros();
+  if (in_vain && awaits_lease_.compare_exchange_strong(awaited, 0)) EndStop();
   const Replication& replication = node_.replication();
   cluster::GroupReport report;
   report.data = StateOf(replication.held());

@@ -68,10 +68,12 @@ class ReplicatedGroup final : public cluster::GroupHost {
   void ChangeRole(const Word& word);
   void Mark(const Word& word);
   void EndStop();
-  void NotePosition();  // The thread's. See position_file.h.
+  void NotePosition();     // The thread's. See position_file.h.
+  void PutLeaseInForce();  // REQUIRES: mu_ held, no word waits.
 
   Node& node_;
   uint64_t operations_ = 0;                 // The caller's, as the next: when it last asked.
+  std::atomic<int64_t> awaits_lease_{0};    // Writes wait for the first one until then; 0: not so.
   std::shared_ptr<std::atomic<int>> busy_;  // Workers that may be behind the gate with a write.
 
   SavedPosition noted_;  // The thread's: what was noted last.

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -157,7 +158,13 @@ TEST_F(ReplicatedGroupTest, TakesNoWritesBeforeTheFirstWordNorWithoutALease) {
   a.group().BecomeLive();
   a.group().CountInSync({});
   ASSERT_TRUE(Await([&] { return a.replication().part() == GroupPart::kLeads; }));
-  EXPECT_THAT(a.Ask("SET k 1"), StartsWith("-CLUSTERDOWN"));
+  // The first lease is on its way: who writes waits for it, though not for long.
+  std::future<std::string> waits = std::async(std::launch::async, [&] { return a.Ask("SET k 0"); });
+  ASSERT_TRUE(Await([&] {
+    a.group().Report();  // As a beat asks.
+    return waits.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }));
+  EXPECT_THAT(waits.get(), StartsWith("-CLUSTERDOWN"));
   a.Lease(kLong);
   ASSERT_TRUE(Await([&] { return a.MayWrite(); }));
   EXPECT_EQ(a.Ask("SET k 1"), "+OK");

@@ -21,6 +21,7 @@ void Replication::Govern(std::string node) {
     const std::lock_guard lock(mu_);
     part_.store(GroupPart::kNobody);
     node_name_ = std::move(node);
+    group_.clear();
     lease_.Set(INT64_MIN);
     UpdateRefusals();
   }
