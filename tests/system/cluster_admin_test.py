@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""redis-cli --cluster, every subcommand of it, on Henge nodes."""
+import os
+
+import harness
+import made_cluster
+from made_cluster import SLOTS, address, cluster_info, lines, redis_cli
+
+
+class CreateTest(harness.TestCase):
+    def test_create_gives_each_leader_its_follower(self):
+        cluster = made_cluster.Cluster(self)
+        view = lines(cluster.servers[0])
+        leaders = [line for line in view.values() if line.leader is None]
+        followers = [line for line in view.values() if line.leader is not None]
+        self.assertEqual((len(leaders), len(followers)), (3, 3))
+        self.assertEqual(sum(line.slots for line in leaders), SLOTS)
+        self.assertEqual({line.leader for line in followers}, {line.id for line in leaders})
+        for server in cluster.servers:
+            info = cluster_info(server)
+            self.assertEqual((info["cluster_known_nodes"], info["cluster_size"], info["cluster_slots_ok"]),
+                             ("6", "3", str(SLOTS)))
+
+    def test_create_without_replicas_and_from_another_node_s_view(self):
+        cluster = made_cluster.Cluster(self, count=3, replicas=0)
+        for server in cluster.servers:
+            self.assertEqual(len(cluster.leaders(server)), 3)
+        client = cluster.client()
+        for number in range(300):
+            client.call(f"key:{number}", "SET", f"key:{number}", number)
+        self.assertEqual([int(client.call(f"key:{n}", "GET", f"key:{n}")) for n in range(300)], list(range(300)))
+
+    def test_a_cluster_remembers_itself(self):
+        cluster = made_cluster.Cluster(self, count=3, replicas=0)
+        before = {port: (line.id, line.slots) for port, line in lines(cluster.servers[0]).items()}
+        for server in cluster.servers:
+            server.stop()
+        for server in cluster.servers:
+            server.start()
+        cluster.await_whole()
+        for server in cluster.servers:
+            self.assertEqual({port: (line.id, line.slots) for port, line in lines(server).items()}, before)
+
+
+class SubcommandsTest(harness.TestCase):
+    """On one cluster of three leaders with a follower each, in an order that makes sense."""
+
+    def setUp(self):
+        self.cluster = made_cluster.Cluster(self)
+        self.at = address(self.cluster.servers[0])
+        self.client = self.cluster.client()
+        for number in range(2000):
+            self.client.call(f"key:{number}", "SET", f"key:{number}", number)
+
+    def check(self):
+        self.cluster.await_whole()
+        told = redis_cli("check", self.at)
+        self.assertIn("[OK] All nodes agree about slots configuration.", told)
+        self.assertIn("[OK] All 16384 slots covered.", told)
+        return told
+
+    def assert_all_keys_are_there(self):
+        client = self.cluster.client()
+        self.assertEqual([int(client.call(f"key:{n}", "GET", f"key:{n}") or -1) for n in range(2000)], list(range(2000)))
+
+    def test_what_only_looks(self):
+        self.check()
+        self.assertIn("2000 keys in 3 masters", redis_cli("info", self.at))
+        self.assertEqual(redis_cli("call", self.at, "PING").count("PONG"), 6)
+        folder = os.path.join(self.cluster.servers[0].folder, "backup")
+        os.mkdir(folder)
+        redis_cli("backup", self.at, folder)
+        self.assertEqual(len([name for name in os.listdir(folder) if name.endswith(".rdb")]), 3)
+        redis_cli("set-timeout", self.at, 2000)
+        for server in self.cluster.servers:
+            self.assertEqual(server.client().config_get("cluster-node-timeout"),
+                             {"cluster-node-timeout": "2000"})
+
+    def test_slots_move(self):
+        view = lines(self.cluster.servers[0])
+        source, target = (view[server.port] for server in self.cluster.leaders()[:2])
+        redis_cli("reshard", self.at, "--cluster-from", source.id, "--cluster-to", target.id,
+                  "--cluster-slots", 500, "--cluster-yes")
+        self.check()
+        after = lines(self.cluster.servers[0])
+        self.assertEqual((after[source.port].slots, after[target.port].slots),
+                         (source.slots - 500, target.slots + 500))
+        self.assert_all_keys_are_there()
+        redis_cli("rebalance", self.at, "--cluster-threshold", 1)
+        self.check()
+        slots = [line.slots for line in lines(self.cluster.servers[0]).values() if line.leader is None]
+        self.assertLess(max(slots) - min(slots), 200)
+        self.assert_all_keys_are_there()
+
+    def test_nodes_come_and_go(self):
+        newcomer = self.henge({"cluster-enabled": "yes", "cluster-node-timeout": 1500})
+        follower = self.henge({"cluster-enabled": "yes", "cluster-node-timeout": 1500})
+        redis_cli("add-node", address(newcomer), self.at)
+        self.cluster.servers.append(newcomer)
+        self.cluster.by_port[newcomer.port] = newcomer
+        self.cluster.await_whole()
+        own = lines(newcomer)[newcomer.port].id
+        redis_cli("add-node", address(follower), self.at, "--cluster-slave", "--cluster-master-id", own)
+        self.cluster.servers.append(follower)
+        self.cluster.by_port[follower.port] = follower
+        self.cluster.await_whole()
+        self.assertEqual(lines(newcomer)[follower.port].leader, own)
+        redis_cli("rebalance", self.at, "--cluster-use-empty-masters")
+        self.check()
+        self.assertGreater(lines(newcomer)[newcomer.port].slots, 3500)
+        self.assert_all_keys_are_there()
+        harness.wait_until(lambda: follower.client().dbsize() == newcomer.client().dbsize() > 0)
+
+        other = next(server for server in self.cluster.leaders() if server is not newcomer)
+        redis_cli("reshard", self.at, "--cluster-from", own, "--cluster-to",
+                  lines(other)[other.port].id, "--cluster-slots", SLOTS, "--cluster-yes")
+        self.check()
+        redis_cli("del-node", self.at, lines(newcomer)[follower.port].id)
+        redis_cli("del-node", self.at, own)
+        for server in (newcomer, follower):
+            self.cluster.servers.remove(server)
+        self.check()
+        self.assertEqual(len(lines(self.cluster.servers[0])), 6)
+        self.assert_all_keys_are_there()
+
+    def test_fix_finishes_a_move_that_was_broken_off(self):
+        source, target = self.cluster.leaders()[:2]
+        view = lines(source)
+        with source.client(decode_responses=True) as client:
+            slot = next(client.execute_command("CLUSTER KEYSLOT", f"key:{n}") for n in range(2000)
+                        if client.execute_command(
+                            "CLUSTER COUNTKEYSINSLOT",
+                            client.execute_command("CLUSTER KEYSLOT", f"key:{n}")) > 0)
+            target.client().execute_command("CLUSTER SETSLOT", slot, "IMPORTING", view[source.port].id)
+            client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", view[target.port].id)
+        redis_cli("fix", self.at)
+        self.check()
+        self.assert_all_keys_are_there()
+
+    def test_import_takes_what_another_server_has(self):
+        origin = self.redis()
+        for number in range(500):
+            origin.client().set(f"imported:{number}", number)
+        redis_cli("import", self.at, "--cluster-from", address(origin), "--cluster-copy")
+        client = self.cluster.client()
+        self.assertEqual([int(client.call(f"imported:{n}", "GET", f"imported:{n}")) for n in range(500)], list(range(500)))
+        self.assertEqual(origin.client().dbsize(), 500)
+
+
+if __name__ == "__main__":
+    harness.main()
