@@ -28,6 +28,7 @@ using cluster::TopologyPtr;
 constexpr std::chrono::milliseconds kReview{50};  // Of the cluster's health.
 constexpr std::chrono::milliseconds kRetry{100};  // Until the bus's port is tried again,
 constexpr int kTries = 50;                        // this often.
+constexpr int64_t kFirstLeaseMicros = 1'000'000;  // A new leader's lease may come so late.
 constexpr int64_t kFailoverMs = 5000;             // For a hand-over that an operator asked for.
 constexpr int kBusPortOffset = 10'000;
 constexpr int kHighestPort = 65'535;
@@ -305,7 +306,13 @@ bool ClusterMember::InTouch() const {
   if (life == nullptr || !life->InTouch()) return false;
   const cluster::LifeFacts facts = life->facts();
   if (facts.role.part != Part::kLeads) return facts.role.part != Part::kNone;
-  return facts.lease_until > SystemClock().MonotonicMicros();
+  const int64_t now = SystemClock().MonotonicMicros();
+  const std::lock_guard lock(mutex_);
+  if (led_epoch_ != facts.role.epoch) {
+    led_epoch_ = facts.role.epoch;
+    leads_since_ = now;
+  }
+  return facts.lease_until > now || now - leads_since_ < kFirstLeaseMicros;
 }
 
 std::shared_ptr<cluster::NodeLife> ClusterMember::LifeNow() const {

@@ -66,7 +66,8 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   cluster::Relay& relay() { return *relay_; }
   uint16_t bus_port() const { return bus_port_; }
   cluster::LifeFacts life() const;
-  // Whether this node is on the side that has a judge, and has its lease if it leads.
+  // Whether this node is on the side that has a judge, and, if it leads, has its lease or is about
+  // to.
   bool InTouch() const;
 
   // Before a leader goes: a follower in sync takes over. Returns when one has, or there is none
@@ -107,7 +108,9 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   std::recursive_mutex asking_;  // Held while the coordinator is asked, which may answer at once.
   std::unique_ptr<cluster::EmbeddedCoordinator> coordinator_;  // Guarded by asking_, at the end.
 
-  mutable std::mutex mutex_;  // Of all these.
+  mutable std::mutex mutex_;     // Of all these.
+  mutable Epoch led_epoch_ = 0;  // In which this node was last seen to lead, and since when.
+  mutable int64_t leads_since_ = 0;
   bool stopped_ = false;
   std::optional<cluster::NodeId> new_self_;    // The next topology is of another cluster.
   std::unique_ptr<cluster::GroupHost> group_;  // Outlives the life.

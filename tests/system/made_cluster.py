@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clusters as operators make them: lone nodes, then `redis-cli --cluster create`; and what their nodes say."""
 import random
-import time
 
 import harness
 import redis
@@ -93,7 +92,7 @@ class Client:
             if port is None:
                 self.learn()
                 if slot not in self.owners:
-                    time.sleep(self.PAUSE)
+                    harness.let_pass(self.PAUSE)
                 continue
             try:
                 connection = self.at(port)
@@ -121,7 +120,7 @@ class Client:
     def retry(self, slot):
         self.retries += 1
         self.owners.pop(slot, None)
-        time.sleep(self.PAUSE)
+        harness.let_pass(self.PAUSE)
 
     def close(self):
         for port in list(self.connections):
