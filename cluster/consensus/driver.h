@@ -33,7 +33,8 @@ class ReplicatedState {
  public:
   virtual ~ReplicatedState() = default;
   virtual void Apply(Index index, std::string_view command) = 0;
-  virtual void Members(Index index, const Membership& members) = 0;  // A change was committed.
+  // A change was committed; after each Load, who there was then.
+  virtual void Members(Index index, const Membership& members) = 0;
   virtual std::string Save() = 0;
   virtual void Load(Index index, std::string_view saved) = 0;  // Empty: the beginning.
 };

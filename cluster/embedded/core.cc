@@ -36,7 +36,7 @@ EmbeddedCoordinator::Core::~Core() {
   door_->Close();
   if (courier_ != nullptr) courier_->Stop();
   client_.reset();
-  if (requests_ != nullptr) requests_->EndAll();
+  if (requests_ != nullptr) requests_->EndStay();
   stay_.reset();
   for (Meeting& meeting : meetings_) {
     if (meeting.done) meeting.done(absl::AbortedError("the node stops"));
@@ -169,7 +169,7 @@ absl::Status EmbeddedCoordinator::Core::BeginStay() {
   ++stays_;
   leading_since_.reset();
   strangers_.clear();
-  requests_->SetStay(stay_.get());
+  requests_->BeginStay(*stay_);
   if (!identity_.begun) {
     identity_.begun = true;
     if (absl::Status written = identity_file_.Write(identity_); !written.ok()) return written;
@@ -179,7 +179,7 @@ absl::Status EmbeddedCoordinator::Core::BeginStay() {
 }
 
 void EmbeddedCoordinator::Core::EndStay() {
-  requests_->SetStay(nullptr);
+  if (stay_ != nullptr) requests_->EndStay();
   stay_.reset();
   changing_peers_ = false;
   asking_whereabouts_ = false;

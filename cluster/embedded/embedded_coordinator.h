@@ -13,8 +13,8 @@
 //              refused;
 //   Reset      it leaves, and is alone again. Also if others forgot it.
 //
-// Thread-safe, but for Start and the destructor. Before the destructor, stop what calls in; the
-// services may go on being served.
+// Thread-safe, but for Start and the destructor. Before the destructor, stop what calls in and end
+// all watching; the services may go on being served.
 #pragma once
 
 #include <absl/status/status.h>
@@ -85,7 +85,7 @@ class EmbeddedCoordinator final : public Coordinator {
 
   // Leaves the cluster, if it is one of several, and founds one alone, without slots; `hard`: as a
   // node of another id. Where the others do not answer it goes without their consent, and they keep
-  // it in their topology as one that is away.
+  // it in their topology as one that is away. kUnavailable: it is just meeting others; try again.
   void Reset(bool hard, Done done);
 
  private:

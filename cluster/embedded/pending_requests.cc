@@ -27,14 +27,22 @@ bool Votes(const Topology& topology, const NodeId& node) {
 
 }  // namespace
 
-void PendingRequests::SetStay(Stay* stay) {
-  stay_ = stay;
+void PendingRequests::BeginStay(Stay& stay) {
+  stay_ = &stay;
   ++stays_;
-  std::vector<uint64_t> lost;
-  for (const auto& [key, request] : requests_) {
-    if (request.under_way || request.unknown) lost.push_back(key);
+}
+
+void PendingRequests::EndStay() {
+  stay_ = nullptr;
+  ++stays_;
+  std::vector<uint64_t> keys;
+  for (const auto& [key, request] : requests_) keys.push_back(key);
+  for (const uint64_t key : keys) {
+    const auto at = requests_.find(key);
+    if (at == requests_.end()) continue;
+    const bool proposed = at->second.unknown || at->second.under_way;
+    Finish(key, proposed ? Unknown() : absl::UnavailableError("this node has left its cluster"));
   }
-  for (const uint64_t key : lost) Finish(key, Unknown());
 }
 
 void PendingRequests::Propose(Proposal proposal, uint64_t number, ProposalDone done) {
@@ -166,11 +174,6 @@ void PendingRequests::Finish(uint64_t key, const absl::Status& status) {
   if (!departing.IsZero() && !status.ok()) LetVote(departing);
   tell_();
   done(status);
-}
-
-void PendingRequests::EndAll() {
-  stay_ = nullptr;
-  while (!requests_.empty()) Finish(requests_.begin()->first, Unknown());
 }
 
 }  // namespace henge::cluster

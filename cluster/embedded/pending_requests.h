@@ -29,15 +29,16 @@ class PendingRequests {
   PendingRequests(Post post, std::function<void()> tell)
       : post_(std::move(post)), tell_(std::move(tell)) {}
 
-  // Null: none is there, and requests wait for one until their time is up.
-  void SetStay(Stay* stay);
+  // Without one, requests wait for it until their time is up.
+  void BeginStay(Stay& stay);
+  // What waits for an answer is unknown, what was not proposed yet never will be.
+  void EndStay();
   // While it is held nothing is proposed: the node is about to leave the cluster, with what it has.
   void Hold(bool held) { held_ = held; }
 
   void Propose(Proposal proposal, uint64_t number, ProposalDone done);
   void Barrier(int64_t timeout_ms, BarrierDone done);
   void OnRound();
-  void EndAll();  // As unknown.
 
  private:
   using Clock = std::chrono::steady_clock;
