@@ -16,25 +16,31 @@ constexpr int64_t kBeatsInTimeout = 10;
 constexpr int64_t kMaxBeatMicros = 100'000;
 constexpr int64_t kAgainMicros = 100'000;  // What failed, or has no outcome.
 constexpr milliseconds kHandoverRound{2};  // Writes wait meanwhile.
+constexpr int64_t kMinTimeoutMs = 100, kMaxTimeoutMs = kMaxLeaseMs;
 constexpr int64_t kMinRoundMs = 2, kMaxRoundMs = 20;
 
 milliseconds RoundFor(int64_t node_timeout_ms) {
   return milliseconds(std::clamp(node_timeout_ms / 75, kMinRoundMs, kMaxRoundMs));
 }
 
+NodeLifeOptions Bounded(NodeLifeOptions options) {
+  options.node_timeout_ms = std::clamp(options.node_timeout_ms, kMinTimeoutMs, kMaxTimeoutMs);
+  return options;
+}
+
 }  // namespace
 
 NodeLife::NodeLife(const NodeLifeOptions& options, Coordinator& coordinator, GroupHost& host)
-    : options_(options),
-      timeout_(options.node_timeout_ms * 1000),
+    : options_(Bounded(options)),
+      timeout_(options_.node_timeout_ms * 1000),
       beat_period_(std::min(timeout_ / kBeatsInTimeout, kMaxBeatMicros)),
       coordinator_(coordinator),
       desk_(std::make_shared<Desk>()),
-      petitions_(coordinator, desk_, options.node_timeout_ms),
+      petitions_(coordinator, desk_, options_.node_timeout_ms),
       service_(*this),
-      seat_({options.self, options.node_timeout_ms, options.clock}, coordinator, desk_, petitions_,
-            [this](const BeatAnswer& answer) { Send(answer); }),
-      duty_({options.self, options.node_timeout_ms, options.clock}, host, petitions_,
+      seat_({options_.self, options_.node_timeout_ms, options_.clock}, coordinator, desk_,
+            petitions_, [this](const BeatAnswer& answer) { Send(answer); }),
+      duty_({options_.self, options_.node_timeout_ms, options_.clock}, host, petitions_,
             [this] { Adopt(coordinator_.topology()); }) {}
 
 NodeLife::~NodeLife() { Stop(); }

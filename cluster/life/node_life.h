@@ -37,7 +37,7 @@ namespace henge::cluster {
 
 struct NodeLifeOptions {
   NodeId self;
-  int64_t node_timeout_ms = 1500;  // cluster-node-timeout
+  int64_t node_timeout_ms = 1500;  // cluster-node-timeout; 100 at least, an hour at most.
   uint64_t incarnation = 0;        // Of this process: another after each start.
   const Clock* clock = &SystemClock();
 };
