@@ -243,28 +243,33 @@ BusStats ClusterState::bus_stats() const {
 }
 
 void ClusterState::Propose(Change change, ProposalDone done) {
-  if (operations_ != nullptr) return operations_->Propose(std::move(change), std::move(done));
+  ClusterOperations* operations = operations_.load();
+  if (operations != nullptr) return operations->Propose(std::move(change), std::move(done));
   done(ChangeAlone(change));
 }
 
 void ClusterState::Meet(std::string host, uint16_t port, uint16_t bus_port, ProposalDone done) {
-  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
-  operations_->Meet(std::move(host), port, bus_port, std::move(done));
+  ClusterOperations* operations = operations_.load();
+  if (operations == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations->Meet(std::move(host), port, bus_port, std::move(done));
 }
 
 void ClusterState::Forget(const NodeId& node, ProposalDone done) {
-  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
-  operations_->Forget(node, std::move(done));
+  ClusterOperations* operations = operations_.load();
+  if (operations == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations->Forget(node, std::move(done));
 }
 
 void ClusterState::Reset(bool hard, ProposalDone done) {
-  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
-  operations_->Reset(hard, std::move(done));
+  ClusterOperations* operations = operations_.load();
+  if (operations == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations->Reset(hard, std::move(done));
 }
 
 void ClusterState::Failover(FailoverMode mode, ProposalDone done) {
-  if (operations_ == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
-  operations_->Failover(mode, std::move(done));
+  ClusterOperations* operations = operations_.load();
+  if (operations == nullptr) return done(absl::FailedPreconditionError(Absl(kFixed)));
+  operations->Failover(mode, std::move(done));
 }
 
 absl::Status ClusterState::ChangeAlone(const Change& change) {

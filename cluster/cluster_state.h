@@ -22,6 +22,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <bitset>
 #include <functional>
 #include <map>
@@ -67,8 +68,8 @@ class ClusterState final : public ClusterView, public BeatListener {
   // Makes a newer topology the current one; an older one, or one without this node, is refused.
   absl::Status Adopt(TopologyPtr topology);
 
-  // Who does what operators ask for from here on; outlives the state. Before other threads look.
-  void Use(ClusterOperations& operations) { operations_ = &operations; }
+  // Who does what operators ask for from here on; outlives the state.
+  void Use(ClusterOperations& operations) { operations_.store(&operations); }
 
   // Whether this node is on the majority's side, from here on, instead of its own opinion of its
   // peers; null: no longer. Called on any thread, under this state's lock.
@@ -89,7 +90,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   TopologyPtr topology() const override;
   std::vector<PeerLink> Links() const override;
   BusStats bus_stats() const override;
-  bool DecidesAlone() const override { return operations_ == nullptr; }
+  bool DecidesAlone() const override { return operations_.load() == nullptr; }
   bool WasForgotten(const NodeId& node) const override;
 
   void Propose(Change change, ProposalDone done) override;
@@ -135,7 +136,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   ClusterOptions options_;  // Guarded by mutex_.
   const Clock& clock_;
   const Relay* relay_ = nullptr;
-  ClusterOperations* operations_ = nullptr;
+  std::atomic<ClusterOperations*> operations_{nullptr};
 
   mutable std::mutex mutex_;
   TopologyPtr topology_;

@@ -259,7 +259,12 @@ void ClusterMember::Resettle(const NodeId& self) {
 void ClusterMember::Propose(cluster::Change change, cluster::ProposalDone done) {
   const std::lock_guard lock(asking_);
   if (coordinator_ == nullptr) return done(Ending());
-  coordinator_->Propose({.change = std::move(change)}, std::move(done));
+  coordinator_->Propose({.change = std::move(change)},
+                        [this, done = std::move(done)](const absl::Status& status) {
+                          // Who asked may look at once.
+                          if (status.ok()) OnTopology(coordinator_->topology());
+                          done(status);
+                        });
 }
 
 void ClusterMember::Meet(std::string host, uint16_t, uint16_t bus_port,

@@ -274,6 +274,10 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   const bool replica = client.client_class.load(std::memory_order_relaxed) == ClientClass::kReplica;
   bool silent = mode != commands::ReplyMode::kOn || replica;  // A replica gets the stream alone.
   if (!refusal.empty()) {
+    if (IsOfTwoMinds(p)) {
+      session.WaitForUnpause();
+      return Outcome::kHold;
+    }
     Refuse(session, p, argv, refusal);
   } else {
     if (Paused(client, *p.info->spec) && !ReadsOnly(*p.info->spec, argv)) {

@@ -125,6 +125,9 @@ class Dispatcher {
   // Whether this node leads a group, and may not write or answer for it now. By a clock read once
   // for a batch; see WriteLease.
   bool Leaseless();
+  // Whether a slot is this node's by the topology, and its data is not yet, or not any more, what
+  // the node leads: for a moment; who is refused for that waits, but no longer than a second.
+  bool IsOfTwoMinds(const Prepared& p);
   // Whether CLIENT PAUSE, or a hand-over, holds the command back.
   bool Paused(const commands::ClientState& client, const commands::CommandSpec& spec) const;
   // Whether memory is short, as far as this command cares.
@@ -216,7 +219,9 @@ class Dispatcher {
   bool out_of_memory_ = false;
   const Session* executing_ = nullptr;  // Whose command is under way; null if it replies by pushes.
   UnixMillis now_ = 0;
-  int64_t lease_clock_ = 0;  // Monotonic microseconds, of this batch; 0: not read yet.
+  UnixMillis minds_since_ = 0;  // The first time of those in a row,
+  UnixMillis last_minds_ = 0;   // and the last.
+  int64_t lease_clock_ = 0;     // Monotonic microseconds, of this batch; 0: not read yet.
   uint64_t last_ticks_ = 0;
   uint64_t round_ = 0;  // The worker's, in which there were so many commands until now.
   uint64_t in_round_ = 0;

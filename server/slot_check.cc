@@ -9,6 +9,11 @@
 #include "server/session.h"
 
 namespace henge::server {
+namespace {
+
+constexpr int64_t kTwoMindsMs = 1000;  // Then the difference is not one of a moment.
+
+}  // namespace
 
 using commands::ClientState;
 using commands::QueuedCommand;
@@ -59,6 +64,19 @@ std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Pr
                         [&] { return CountHere(client, p); });
   redirected_ = !refusal_.empty();
   return refusal_;
+}
+
+// The topology, and what it makes of the node's data, change one after the other.
+bool Dispatcher::IsOfTwoMinds(const Prepared& p) {
+  const cluster::ClusterView* view = node_.cluster();
+  if (view == nullptr || p.info == nullptr || KeysOf(p).empty()) return false;
+  const Replication& replication = node_.replication();
+  const bool leads = replication.part() == GroupPart::kLeads && !Leaseless();
+  if (leads || view->health() != cluster::ClusterHealth::kOk) return false;
+  if (!view->IsMine(static_cast<Slot>(KeysOf(p).front().slot))) return false;
+  if (now_ - last_minds_ > kTwoMindsMs) minds_since_ = now_;
+  last_minds_ = now_;
+  return now_ - minds_since_ < kTwoMindsMs;
 }
 
 KeysHere Dispatcher::CountHere(const ClientState& client, const Prepared& p) {

@@ -133,7 +133,7 @@ class FailoverTest(harness.TestCase):
             writer.await_progress()
         writer.stop()
         self.assertEqual(writer.lost(cluster.client()), [])
-        self.assertEqual(writer.refused, 0, writer.error)
+        self.assertEqual((writer.refused, writer.client.retries), (0, 0), (writer.error, writer.client.error))
 
     def test_a_leader_that_is_shut_down_hands_over_first(self):
         cluster = self.cluster()

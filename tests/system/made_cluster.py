@@ -59,7 +59,8 @@ class Client:
     def __init__(self, ports, timeout=3):
         self.ports, self.timeout = list(ports), timeout
         self.connections, self.owners = {}, {}
-        self.retries = 0  # Errors that were not shown to the caller, but for redirections.
+        self.retries = 0   # Errors that were not shown to the caller, but for redirections.
+        self.error = None  # The last of them.
 
     def at(self, port):
         if port not in self.connections:
@@ -107,18 +108,19 @@ class Client:
                 if error.port not in self.ports:
                     self.ports.append(int(error.port))
             except (redis.exceptions.ClusterDownError, redis.exceptions.TryAgainError,
-                    redis.exceptions.BusyLoadingError):
-                self.retry(slot)
+                    redis.exceptions.BusyLoadingError) as error:
+                self.retry(slot, error)
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 self.drop(port)
                 self.owners = {slot: owner for slot, owner in self.owners.items() if owner != port}
                 if "refused" not in str(error):
                     raise
-                self.retry(slot)
+                self.retry(slot, error)
         raise AssertionError(f"{words[0]} {key} found nobody in {self.TRIES} tries")
 
-    def retry(self, slot):
+    def retry(self, slot, error):
         self.retries += 1
+        self.error = error
         self.owners.pop(slot, None)
         harness.let_pass(self.PAUSE)
 
