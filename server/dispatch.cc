@@ -274,7 +274,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   const bool replica = client.client_class.load(std::memory_order_relaxed) == ClientClass::kReplica;
   bool silent = mode != commands::ReplyMode::kOn || replica;  // A replica gets the stream alone.
   if (!refusal.empty()) {
-    if (IsOfTwoMinds(p)) {
+    if (IsOfTwoMinds(p, refusal)) {
       session.WaitForUnpause();
       return Outcome::kHold;
     }

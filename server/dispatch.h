@@ -125,9 +125,10 @@ class Dispatcher {
   // Whether this node leads a group, and may not write or answer for it now. By a clock read once
   // for a batch; see WriteLease.
   bool Leaseless();
-  // Whether a slot is this node's by the topology, and its data is not yet, or not any more, what
-  // the node leads: for a moment; who is refused for that waits, but no longer than a second.
-  bool IsOfTwoMinds(const Prepared& p);
+  // Whether who is refused should wait: a slot is this node's by the topology, and its data is not
+  // yet, or not any more, what the node leads; or, without keys, the node does not know yet what it
+  // is. For two seconds at most.
+  bool IsOfTwoMinds(const Prepared& p, std::string_view refusal);
   // Whether CLIENT PAUSE, or a hand-over, holds the command back.
   bool Paused(const commands::ClientState& client, const commands::CommandSpec& spec) const;
   // Whether memory is short, as far as this command cares.

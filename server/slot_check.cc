@@ -11,7 +11,7 @@
 namespace henge::server {
 namespace {
 
-constexpr int64_t kTwoMindsMs = 1000;  // Then the difference is not one of a moment.
+constexpr int64_t kTwoMindsMs = 2000;  // Then the difference is not one of a moment.
 
 }  // namespace
 
@@ -67,13 +67,19 @@ std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Pr
 }
 
 // The topology, and what it makes of the node's data, change one after the other.
-bool Dispatcher::IsOfTwoMinds(const Prepared& p) {
+bool Dispatcher::IsOfTwoMinds(const Prepared& p, std::string_view refusal) {
   const cluster::ClusterView* view = node_.cluster();
-  if (view == nullptr || p.info == nullptr || KeysOf(p).empty()) return false;
-  const Replication& replication = node_.replication();
-  const bool leads = replication.part() == GroupPart::kLeads && !Leaseless();
-  if (leads || view->health() != cluster::ClusterHealth::kOk) return false;
-  if (!view->IsMine(static_cast<Slot>(KeysOf(p).front().slot))) return false;
+  if (view == nullptr || p.info == nullptr) return false;
+  if (refusal != commands::errors::kReadOnlyReplica && !refusal.starts_with("CLUSTERDOWN The"))
+    return false;
+  const GroupPart part = node_.replication().part();
+  if (part == GroupPart::kLeads && !Leaseless()) return false;
+  if (KeysOf(p).empty()) {
+    if (part == GroupPart::kFollows) return false;
+  } else if (view->health() != cluster::ClusterHealth::kOk ||
+             !view->IsMine(static_cast<Slot>(KeysOf(p).front().slot))) {
+    return false;
+  }
   if (now_ - last_minds_ > kTwoMindsMs) minds_since_ = now_;
   last_minds_ = now_;
   return now_ - minds_since_ < kTwoMindsMs;
