@@ -95,6 +95,9 @@ void ToNode(const SetSlot& call, std::string_view name) {
     return call.Refuse("Can't assign hashslot " + std::to_string(call.slot) +
                        " to a different node while I still hold keys for this hash slot.");
   }
+  // redis-cli tells every node, one after the other; the first has been enough.
+  const bool is_so = call.topology.OwnerIndex(call.slot) == *node;
+  if (is_so && call.topology.MarkOf(call.slot) == nullptr) return call.ctx.reply.Ok();
   ProposeAndReply(call.ctx, call.view,
                   cluster::SetSlotOwner{.slot = call.slot, .to = call.topology.nodes()[*node].id});
 }
