@@ -32,7 +32,8 @@ class GroupHost {
   struct Follower {
     NodeId node;
     uint64_t offset = 0;  // Of the history, acknowledged.
-    bool fit = false;     // Has, or lacks no more than a little, of what there is.
+    // Has all that was acknowledged, and is waited for from now on; lags by little.
+    bool fit = false;
   };
 
   virtual ~GroupHost() = default;
