@@ -11,7 +11,7 @@ namespace henge::sim {
 
 cluster::Node NodeOf(int machine);
 cluster::TopologyPtr FirstTopology(const Scenario& scenario);
-// The first `voters` vote, the others learn; spares are unknown.
+// The first `voters` vote, the others learn.
 consensus::Membership FirstMembers(const Scenario& scenario);
 
 }  // namespace henge::sim

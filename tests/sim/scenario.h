@@ -10,20 +10,19 @@ namespace henge::sim {
 
 // How often each thing goes wrong, beside the others.
 struct Mishaps {
-  unsigned crash = 2;       // Of a node; what was not synced is lost, once in a while all its data.
-  unsigned start = 5;       // Of a node that is down.
-  unsigned pause = 2;       // A process stands still for up to 4 s.
-  unsigned cut = 2;         // A node is cut off, in one direction or both.
-  unsigned part = 1;        // Two halves can't see each other.
-  unsigned weather = 2;     // Messages are lost and late, from now on.
-  unsigned clear = 5;       // All that is wrong with the network ends.
-  unsigned hand_over = 2;   // CLUSTER FAILOVER.
-  unsigned force = 0;       // CLUSTER FAILOVER FORCE.
-  unsigned shut_down = 0;   // A leader hands over, then ends.
-  unsigned power = 0;       // Of all nodes at once.
-  unsigned slow_disk = 0;   // A disk takes up to 400 ms for each sync; or is well again.
-  unsigned transfer = 1;    // The coordinator's leader hands over.
-  unsigned membership = 0;  // MEET, REPLICATE, FORGET; voters come and go.
+  unsigned crash = 2;      // Of a node; what was not synced is lost, once in a while all its data.
+  unsigned start = 5;      // Of a node that is down.
+  unsigned pause = 2;      // A process stands still for up to 4 s.
+  unsigned cut = 2;        // A node is cut off, in one direction or both.
+  unsigned part = 1;       // Two halves can't see each other.
+  unsigned weather = 2;    // Messages are lost and late, from now on.
+  unsigned clear = 5;      // All that is wrong with the network ends.
+  unsigned hand_over = 2;  // CLUSTER FAILOVER.
+  unsigned force = 0;      // CLUSTER FAILOVER FORCE.
+  unsigned shut_down = 0;  // A leader hands over, then ends.
+  unsigned power = 0;      // Of all nodes at once.
+  unsigned slow_disk = 0;  // A disk takes up to 400 ms for each sync; or is well again.
+  unsigned transfer = 1;   // The coordinator's leader hands over.
 };
 
 struct Scenario {
@@ -31,7 +30,6 @@ struct Scenario {
   int nodes = 3;
   int voters = 3;
   int leaders = 1;  // Groups made by hand; the other nodes follow, evenly.
-  int spares = 0;   // Nodes beside them that join later.
   int64_t chaos_ms = 18'000;
   int64_t between_ms = 700;  // From one mishap to the next, at most.
   Mishaps mishaps = {};

@@ -32,7 +32,7 @@ World::World(const Scenario& scenario, uint64_t seed, Bug bug)
   const double drift = bug == Bug::kWildClocks ? 0.5 : cluster::kClockDrift;
   auto first = std::make_shared<consensus::Snapshot>();
   first->members = FirstMembers(scenario);
-  const int count = scenario.nodes + scenario.spares;
+  const int count = scenario.nodes;
   blocked_.assign(static_cast<size_t>(count), std::vector<bool>(static_cast<size_t>(count)));
   for (int i = 0; i < count; ++i) {
     Machine& machine = *machines_.emplace_back(std::make_unique<Machine>());
@@ -40,7 +40,7 @@ World::World(const Scenario& scenario, uint64_t seed, Bug bug)
     machine.rate = 1 + drift * (2 * random_.Unit() - 1);
     if (OneIn(3)) machine.rate = OneIn(2) ? 1 - drift : 1 + drift;
     machine.offset = static_cast<int64_t>(random_.Below(1000)) * kSecond;
-    if (i < scenario.nodes) machine.log.snapshot = first;
+    machine.log.snapshot = first;
   }
   for (size_t i = 0; i < machines_.size(); ++i) Start(i);
 }
