@@ -275,6 +275,8 @@ class KeyMoveTest(harness.TestCase):
         source, target = self.henge(settings), self.henge(settings)
         for server in (source, target):
             server.client().execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            harness.wait_until(
+                lambda server=server: server.client().execute_command("CLUSTER INFO")["cluster_state"] == "ok")
         source.client().mset({"{a}1": 1, "{a}2": 2})
         self.assertTrue(source.client().execute_command(
             "MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", "{a}1", "{a}2"))
