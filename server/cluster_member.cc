@@ -310,14 +310,17 @@ bool ClusterMember::InTouch() const {
   const std::shared_ptr<cluster::NodeLife> life = LifeNow();
   if (life == nullptr || !life->InTouch()) return false;
   const cluster::LifeFacts facts = life->facts();
-  if (facts.role.part != Part::kLeads) return facts.role.part != Part::kNone;
   const int64_t now = SystemClock().MonotonicMicros();
   const std::lock_guard lock(mutex_);
+  if (facts.role.part != Part::kLeads) {
+    followed_ = followed_ || facts.role.part == Part::kFollows;
+    return facts.role.part != Part::kNone;
+  }
   if (led_epoch_ != facts.role.epoch) {
     led_epoch_ = facts.role.epoch;
     leads_since_ = now;
   }
-  return facts.lease_until > now || now - leads_since_ < kFirstLeaseMicros;
+  return facts.lease_until > now || (followed_ && now - leads_since_ < kFirstLeaseMicros);
 }
 
 std::shared_ptr<cluster::NodeLife> ClusterMember::LifeNow() const {

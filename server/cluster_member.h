@@ -108,8 +108,9 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   std::recursive_mutex asking_;  // Held while the coordinator is asked, which may answer at once.
   std::unique_ptr<cluster::EmbeddedCoordinator> coordinator_;  // Guarded by asking_, at the end.
 
-  mutable std::mutex mutex_;     // Of all these.
-  mutable Epoch led_epoch_ = 0;  // In which this node was last seen to lead, and since when.
+  mutable std::mutex mutex_;       // Of all these.
+  mutable bool followed_ = false;  // Since the start: a lead is news, then, and its lease is near.
+  mutable Epoch led_epoch_ = 0;    // In which this node was last seen to lead, and since when.
   mutable int64_t leads_since_ = 0;
   bool stopped_ = false;
   std::optional<cluster::NodeId> new_self_;    // The next topology is of another cluster.

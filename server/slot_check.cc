@@ -69,7 +69,7 @@ std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Pr
 // The topology, and what it makes of the node's data, change one after the other.
 bool Dispatcher::IsOfTwoMinds(const Prepared& p, std::string_view refusal) {
   const cluster::ClusterView* view = node_.cluster();
-  if (view == nullptr || p.info == nullptr) return false;
+  if (view == nullptr || p.info == nullptr || !node_.replication().governed()) return false;
   if (refusal != commands::errors::kReadOnlyReplica && !refusal.starts_with("CLUSTERDOWN The"))
     return false;
   const GroupPart part = node_.replication().part();
