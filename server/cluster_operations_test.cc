@@ -4,14 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -123,20 +126,30 @@ class Client {
 class ClusterOperationsTest : public ::testing::Test {
  protected:
   ClusterOperationsTest() {
+    char name[] = "/tmp/henge-operations-XXXXXX";
+    folder_ = mkdtemp(name);
     for (int attempt = 0; attempt < 20; ++attempt) {
       auto config = std::make_unique<Config>();
       const int bus = static_cast<int>(24'000 + ThreadRandom().Below(1000));
       EXPECT_TRUE(config
                       ->LoadText("port 0\nio-threads 1\nsave \"\"\ndbfilename none.rdb\n"
-                                 "cluster-enabled yes\ncluster-port " +
+                                 "cluster-enabled yes\ncluster-config-file " +
+                                     folder_ + "/" + std::to_string(attempt) + "\ncluster-port " +
                                      std::to_string(bus) + "\n",
                                  "test")
                       .ok());
       node_ = std::make_unique<Node>(std::move(config));
       if (node_->Start().ok()) break;
     }
+    state().AskTouch([] { return true; });
     state().Use(deciding_);
   }
+  ~ClusterOperationsTest() override {
+    node_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string folder_;
 
   cluster::ClusterState& state() { return node_->member()->state(); }
   // As if all had agreed.
