@@ -89,10 +89,11 @@ class Server:
 
     name = "server"
 
-    def __init__(self, settings=None, port=None):
+    def __init__(self, settings=None, port=None, host="127.0.0.1"):
+        self.host = host
         self.port = port or free_port()
         self.folder = tempfile.mkdtemp(prefix=f"henge-test-{self.name}-")
-        self.settings = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": "",
+        self.settings = {"port": self.port, "bind": host, "dir": self.folder, "save": "",
                          "enable-debug-command": "yes", "enable-protected-configs": "yes",
                          "enable-module-command": "yes", **(settings or {})}
         self.environment = {}  # Besides that of the test.
@@ -123,7 +124,11 @@ class Server:
             self.process = subprocess.Popen(
                 self.command_line(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 cwd=self.folder, env={**os.environ, **self.environment},
-                preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+                preexec_fn=self.before_exec)
+
+    def before_exec(self):
+        """In the new process."""
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def _answers(self, loaded):
         if self.process.poll() is not None:
@@ -160,7 +165,7 @@ class Server:
         self.process.send_signal(signal.SIGCONT)
 
     def client(self, **options):
-        return redis.Redis(port=self.port, **{"socket_timeout": 10, **options})
+        return redis.Redis(host=self.host, port=self.port, **{"socket_timeout": 10, **options})
 
     def log_path(self):
         return os.path.join(self.folder, "log")

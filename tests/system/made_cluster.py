@@ -17,7 +17,7 @@ def redis_cli(*words, stdin=None):
 
 
 def address(server):
-    return f"127.0.0.1:{server.port}"
+    return f"{server.host}:{server.port}"
 
 
 def cluster_info(server):
