@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,9 +35,11 @@ using Words = std::vector<std::string>;
 class Deciding final : public cluster::ClusterOperations {
  public:
   void Propose(cluster::Change change, cluster::ProposalDone done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      last_change_ = change;
+    }
     Keep(std::string(cluster::NameOf(change)), std::move(done));
-    const std::lock_guard lock(mutex_);
-    changes_.push_back(std::move(change));
   }
   void Meet(std::string host, uint16_t port, uint16_t bus, cluster::ProposalDone done) override {
     Keep("meet " + host + " " + std::to_string(port) + " " + std::to_string(bus), std::move(done));
@@ -63,9 +66,10 @@ class Deciding final : public cluster::ClusterOperations {
     }
     done(status);
   }
+  // Of what Next told.
   cluster::Change LastChange() {
     const std::lock_guard lock(mutex_);
-    return changes_.back();
+    return last_change_;
   }
   size_t waiting() {
     const std::lock_guard lock(mutex_);
@@ -81,7 +85,7 @@ class Deciding final : public cluster::ClusterOperations {
   std::mutex mutex_;
   std::condition_variable asked_;
   std::deque<std::pair<std::string, cluster::ProposalDone>> waiting_;
-  std::vector<cluster::Change> changes_;
+  cluster::Change last_change_;
 };
 
 class Client {
@@ -141,6 +145,7 @@ class ClusterOperationsTest : public ::testing::Test {
       if (node_->Start().ok()) break;
     }
     node_->member()->Stop();  // Its coordinator would have a word of its own.
+    LeadForEver();
     state().AskTouch([] { return true; });
     state().Use(deciding_);
   }
@@ -150,6 +155,15 @@ class ClusterOperationsTest : public ::testing::Test {
   }
 
   std::string folder_;
+
+  // Nobody else says what this node's data is to be.
+  void LeadForEver() {
+    store::LockSet locks(node_->store());
+    locks.AddAll();
+    locks.Lock();
+    node_->replication().LeadIn({.group = "tested", .epoch = 1});
+    node_->replication().lease().Set(std::numeric_limits<int64_t>::max());
+  }
 
   cluster::ClusterState& state() { return node_->member()->state(); }
   // As if all had agreed.
@@ -273,8 +287,9 @@ TEST_F(ClusterOperationsTest, ShowsGroupsMarksAndJudgements) {
                            .expected_epoch = group->epoch,
                            .expected_revision = group->revision});
   EXPECT_THAT(client.Ask({"CLUSTER", "SLOTS"}), HasSubstr(Id("follower")));
-  Apply(cluster::TakeOffice{.judge = me, .term = 1});
-  Apply(cluster::MarkNode{.id = cluster::NodeId::FromName("peer"), .failed = true, .term = 1});
+  const uint64_t term = state().topology()->office().term + 1;
+  Apply(cluster::TakeOffice{.judge = me, .term = term});
+  Apply(cluster::MarkNode{.id = cluster::NodeId::FromName("peer"), .failed = true, .term = term});
   EXPECT_THAT(client.Ask({"CLUSTER", "NODES"}), HasSubstr(" master,fail - "));
   EXPECT_THAT(client.Ask({"CLUSTER", "INFO"}), HasSubstr("cluster_slots_fail:2\r\n"));
   EXPECT_EQ(client.Ask({"CLUSTER", "COUNT-FAILURE-REPORTS", Id("peer")}), ":1\r\n");

@@ -64,7 +64,7 @@ class GroupHost {
 
   // A hand-over: no write begins from here on, until Resume, Lead or Follow.
   virtual void StopWrites() = 0;
-  // Where the history ends, once no write is under way any more.
+  // Where the history ends, once no write is under way any more and each reply to one has gone.
   virtual std::optional<uint64_t> StoppedAt() = 0;
   virtual void ResumeWrites() = 0;
 

@@ -22,6 +22,7 @@ namespace {
 constexpr int64_t kLeaseWaitMicros = 1'000'000;  // Then who writes is told that it can't be.
 constexpr auto kLoadingPause = std::chrono::milliseconds(5);
 constexpr auto kBetweenNotes = std::chrono::milliseconds(500);
+constexpr int64_t kDrainMs = 1;  // Until it is looked again whether replies are held.
 
 DataState StateOf(HeldData held) {
   switch (held) {
@@ -34,6 +35,44 @@ DataState StateOf(HeldData held) {
     default:
       return DataState::kNothing;
   }
+}
+
+// Replies of one worker that tell of writes: when all that were made before writes stopped are on
+// their way, the worker counts itself out of `busy`. Each step runs on the worker.
+struct Drain {
+  Node& node;
+  size_t worker;
+  std::weak_ptr<std::atomic<int>> busy;
+  uint64_t empty_in = 0;  // The round in which no reply was held any more.
+
+  void operator()();
+
+ private:
+  bool HoldsReplies() const {
+    Dispatcher& dispatcher = *node.dispatchers()[worker];
+    const bool by_disk = node.journaling().holds_replies() && !dispatcher.commits().empty();
+    return by_disk || (node.replication().acknowledgements().holds_replies() &&
+                       !dispatcher.followers_commits().empty());
+  }
+};
+
+void Drain::operator()() {
+  const auto count = busy.lock();
+  if (count == nullptr || !node.pause().stops_writes.load()) return;  // The hand-over has ended.
+  net::Worker& own = *node.workers()[worker];
+  if (HoldsReplies()) {
+    empty_in = 0;
+    own.AddTimer(kDrainMs, *this);
+    return;
+  }
+  // What was let go in a round is sent at its end.
+  const uint64_t round = own.stats().rounds.get();
+  if (empty_in != 0 && empty_in != round) {
+    count->fetch_sub(1);
+    return;
+  }
+  empty_in = round;
+  own.Post(*this);
 }
 
 }  // namespace
@@ -54,6 +93,7 @@ void ReplicatedGroup::Stop() {
     changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
+  EndStop();  // Whoever still waits is answered that there is no lease.
 }
 
 // --- Words ---------------------------------------------------------------------------------------
@@ -202,9 +242,10 @@ void ReplicatedGroup::StopWrites() {
   node_.pause().stops_writes.store(true);
   node_.replication().SetQuiet(true);
   busy_ = std::make_shared<std::atomic<int>>(static_cast<int>(node_.workers().size()));
-  for (const auto& worker : node_.workers()) {
-    // Between two rounds: the writes of the last are over, those of the next meet the gate.
-    worker->Post([busy = busy_] { busy->fetch_sub(1); });
+  for (size_t i = 0; i < node_.workers().size(); ++i) {
+    // Between two rounds: the writes of the last are over, those of the next meet the gate. Their
+    // replies must have gone before the lease does, which they need.
+    node_.workers()[i]->Post(Drain{.node = node_, .worker = i, .busy = busy_});
   }
 }
 

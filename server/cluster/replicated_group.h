@@ -74,7 +74,7 @@ class ReplicatedGroup final : public cluster::GroupHost {
   Node& node_;
   uint64_t operations_ = 0;                 // The caller's, as the next: when it last asked.
   std::atomic<int64_t> awaits_lease_{0};    // Writes wait for the first one until then; 0: not so.
-  std::shared_ptr<std::atomic<int>> busy_;  // Workers that may be behind the gate with a write.
+  std::shared_ptr<std::atomic<int>> busy_;  // Workers that may owe replies to writes.
 
   SavedPosition noted_;  // The thread's: what was noted last.
 

@@ -299,8 +299,13 @@ TEST_F(ReplicatedGroupTest, ReleasesInsyncRepliesWhenTheCountedHaveThem) {
   writer.Send("SET k 2\r\n");
   ASSERT_TRUE(Await([&] { return a.Get("k") == "2"; }));
   EXPECT_FALSE(writer.HasInput()) << "a counted node is away";
+  a.group().StopWrites();
+  ASSERT_EQ(a.Get("k"), "2");
+  EXPECT_FALSE(a.group().StoppedAt().has_value()) << "who wrote has no answer yet";
   b.Follow(a, 1);
   EXPECT_EQ(writer.ReadLines(1)[0], "+OK");
+  EXPECT_TRUE(Await([&] { return a.group().StoppedAt().has_value(); }));
+  a.group().ResumeWrites();
 }
 
 TEST_F(ReplicatedGroupTest, NeverAcknowledgesAHeldReplyWithoutALease) {
