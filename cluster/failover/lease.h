@@ -38,6 +38,8 @@ class LeaseHolder {
 
   bool MayAcknowledge(int64_t now_micros) const { return now_micros < until(); }
   int64_t until() const { return leading_ && !surrendered_ ? until_ : INT64_MIN; }
+  // The same, surrendered or not: not for acknowledging.
+  int64_t granted_until() const { return leading_ ? until_ : INT64_MIN; }
   bool leading() const { return leading_; }
   bool surrendered() const { return surrendered_; }
   Epoch epoch() const { return epoch_; }

@@ -22,7 +22,8 @@ struct LifeFacts {
   uint64_t term = 0;    // Of the answer heard last.
   uint64_t judges = 0;  // The term in which this node judges; 0: it does not.
   Role role = {};
-  int64_t lease_until = INT64_MIN;  // As a leader; on the monotonic clock.
+  // As a leader, also while it hands over; on the monotonic clock.
+  int64_t lease_until = INT64_MIN;
 };
 
 class LifeReport {

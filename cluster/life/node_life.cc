@@ -237,7 +237,7 @@ void NodeLife::Publish() {
     facts.judge = leader_.value_or(NodeId());
     facts.judges = seat_.term();
     facts.role = duty_.role();
-    facts.lease_until = duty_.lease().until();
+    facts.lease_until = duty_.lease().granted_until();
   });
 }
 
