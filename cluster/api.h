@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "cluster/endpoint.h"
 #include "cluster/topology.h"
 #include "cluster/topology/change.h"
 
@@ -104,6 +105,10 @@ class ClusterView : public ClusterOperations {
   // CLUSTER INFO's cluster_state; kFail answers CLUSTERDOWN.
   ClusterHealth health() const { return health_.load(std::memory_order_relaxed); }
 
+  // What clients are told to connect to.
+  EndpointType endpoint_type() const { return endpoint_type_.load(std::memory_order_relaxed); }
+  void SetEndpointType(EndpointType type) { endpoint_type_.store(type); }
+
   virtual NodeId my_id() const = 0;  // Another one after RESET HARD.
 
   virtual TopologyPtr topology() const = 0;  // Never null.
@@ -143,6 +148,7 @@ class ClusterView : public ClusterOperations {
  private:
   const bool enabled_;
   std::atomic<ClusterHealth> health_{ClusterHealth::kFail};
+  std::atomic<EndpointType> endpoint_type_{EndpointType::kIp};
   std::array<std::atomic<uint8_t>, kSlots> parts_{};
 };
 

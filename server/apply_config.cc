@@ -160,6 +160,12 @@ absl::Status ApplyCoverage(Node& node, const Settings& settings) {
   }
   return absl::OkStatus();
 }
+absl::Status ApplyEndpointType(Node& node, const Settings& settings) {
+  if (node.member() != nullptr) {
+    node.member()->view().SetEndpointType(settings.cluster_preferred_endpoint_type.load());
+  }
+  return absl::OkStatus();
+}
 
 using commands::CommandSettings;
 using store::EncodingLimits;
@@ -243,6 +249,7 @@ constexpr Row kRows[] = {
     {"insync-max-lag", ApplyReplication},
     {"cluster-node-timeout", ApplyNodeTimeout},
     {"cluster-require-full-coverage", ApplyCoverage},
+    {"cluster-preferred-endpoint-type", ApplyEndpointType},
     {"cluster-link-sendbuf-limit", ApplyLinkLimit},
 };
 

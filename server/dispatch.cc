@@ -413,7 +413,8 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   if (replication.refuses_reads() && Lacks(commands::kStale, client, *p.info->spec)) {
     return errors::kMasterDown;
   }
-  if (node_.loader().loading() && Lacks(commands::kLoading, client, *p.info->spec)) {
+  if (node_.loader().loading() && Lacks(commands::kLoading, client, *p.info->spec) &&
+      !AsksOfCluster(p)) {
     return errors::kLoading;
   }
   return {};

@@ -125,6 +125,8 @@ class Dispatcher {
   // Whether this node leads a group, and may not write or answer for it now. By a clock read once
   // for a batch; see WriteLease.
   bool Leaseless();
+  // Whether it needs no data: what a follower in a cluster answers while it takes in its leader's.
+  bool AsksOfCluster(const Prepared& p) const;
   // Whether who is refused should wait: a slot is this node's by the topology, and its data is not
   // yet, or not any more, what the node leads; or, without keys, the node does not know yet what it
   // is. For two seconds at most.

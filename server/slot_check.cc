@@ -66,6 +66,11 @@ std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Pr
   return refusal_;
 }
 
+bool Dispatcher::AsksOfCluster(const Prepared& p) const {
+  return node_.cluster() != nullptr && node_.replication().follows() &&
+         (p.info->spec->flags & commands::kStale) != 0 && KeysOf(p).empty();
+}
+
 // The topology, and what it makes of the node's data, change one after the other.
 bool Dispatcher::IsOfTwoMinds(const Prepared& p, std::string_view refusal) {
   const cluster::ClusterView* view = node_.cluster();
@@ -134,6 +139,7 @@ std::string_view Dispatcher::RefuseScriptedBySlot(commands::scripting::ScriptRun
     }
   }
   if (run.allow_cross_slot) return {};
+  if (run.slot < 0) run.slot = slot_;  // Of the keys that the call declared.
   if (run.slot >= 0 && run.slot != slot) {
     return "ERR Script attempted to access keys that do not hash to the same slot";
   }

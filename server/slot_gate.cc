@@ -42,8 +42,9 @@ std::string RefuseWhileDown(const SlotRequest& request, const DownPolicy& policy
   return {};
 }
 
-std::string Redirect(std::string_view how, Slot slot, const cluster::Node& to) {
-  return fmt::format("{} {} {}:{}", how, slot, to.host, to.port);
+std::string Redirect(std::string_view how, Slot slot, const cluster::Node& to,
+                     cluster::EndpointType type) {
+  return fmt::format("{} {} {}:{}", how, slot, cluster::EndpointOf(to, type), to.port);
 }
 
 // Whether the mark says that the slot's keys go from this node, which owns it, or come to it.
@@ -57,6 +58,7 @@ bool IsOpenHere(const cluster::Topology& topology, const cluster::SlotMark& mark
 // What is said of a slot that is on its way from or to this node; nothing: what is said of others.
 std::optional<std::string> JudgeOpen(const cluster::Topology& topology, const SlotRequest& request,
                                      const cluster::SlotMark& mark, bool mine,
+                                     cluster::EndpointType endpoints,
                                      absl::FunctionRef<KeysHere()> count) {
   if (request.moves_keys) return "";
   const KeysHere keys = request.shard_channels ? KeysHere{} : count();
@@ -67,7 +69,7 @@ std::optional<std::string> JudgeOpen(const cluster::Topology& topology, const Sl
     const cluster::NodeIndex to =
         group == cluster::kNoGroup ? cluster::kNoNode : topology.LeaderIndex(group);
     if (to == cluster::kNoNode) return std::string(errors::kTryAgain);  // Until somebody leads.
-    return Redirect("ASK", mark.slot, topology.nodes()[to]);
+    return Redirect("ASK", mark.slot, topology.nodes()[to], endpoints);
   }
   if (!request.asking) return std::nullopt;
   return keys.several && keys.absent > 0 ? std::string(errors::kTryAgain) : "";
@@ -93,14 +95,14 @@ std::string RefuseSlot(const cluster::ClusterView& view, const SlotRequest& requ
   }
   const cluster::SlotMark* mark = topology->MarkOf(slot);
   if (mark != nullptr && IsOpenHere(*topology, *mark, view.my_id(), mine)) {
-    auto verdict = JudgeOpen(*topology, request, *mark, mine, count);
+    auto verdict = JudgeOpen(*topology, request, *mark, mine, view.endpoint_type(), count);
     if (verdict) return *std::move(verdict);
   }
   if (mine) return {};
   const bool reads = !request.writes && (request.readonly || request.shard_channels);
   if (reads && view.IsFollowed(slot)) return {};
   if (owner == nullptr) return std::string(errors::kClusterUnassigned);
-  return Redirect("MOVED", slot, *owner);
+  return Redirect("MOVED", slot, *owner, view.endpoint_type());
 }
 
 }  // namespace henge::server

@@ -71,6 +71,14 @@ TEST(RefuseSlot, SendsClientsToTheOwner) {
   EXPECT_EQ(RefuseSlot(*state, Request(100), {}), "MOVED 100 10.0.0.2:7001");
 }
 
+TEST(RefuseSlot, NamesTheOwnerAsClientsAreToConnect) {
+  const auto state = TwoNodes(true);
+  state->SetEndpointType(cluster::EndpointType::kHostname);
+  EXPECT_EQ(RefuseSlot(*state, Request(100), {}), "MOVED 100 ?:7001");
+  state->SetEndpointType(cluster::EndpointType::kUnknown);
+  EXPECT_EQ(RefuseSlot(*state, Request(100), {}), "MOVED 100 :7001");
+}
+
 TEST(RefuseSlot, RefusesKeysOfSeveralSlots) {
   const auto state = TwoNodes(true);
   const SlotRequest many = {.slot = ClientState::kManySlots, .first_slot = 1, .writes = true};

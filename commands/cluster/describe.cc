@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // CLUSTER SLOTS, SHARDS, NODES, REPLICAS, MYID, MYSHARDID: the topology in Redis's three notations.
 // A shard is a group: its leader, followers and slots.
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -16,7 +14,10 @@
 namespace henge::commands {
 namespace {
 
+using cluster::EndpointOf;
+using cluster::EndpointType;
 using cluster::GroupIndex;
+using cluster::HostnameOf;
 using cluster::kNoNode;
 using cluster::Node;
 using cluster::NodeId;
@@ -25,18 +26,6 @@ using cluster::PeerLink;
 using cluster::SlotRange;
 using cluster::Topology;
 using cluster::TopologyPtr;
-
-bool IsIpLiteral(const std::string& host) {
-  unsigned char address[sizeof(in6_addr)];
-  return inet_pton(AF_INET, host.c_str(), address) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), address) == 1;
-}
-
-// Shown as metadata beside the endpoint: what was announced, or a host that clients must resolve.
-std::string_view HostnameOf(const Node& node) {
-  if (!node.hostname.empty()) return node.hostname;
-  return node.host.empty() || IsIpLiteral(node.host) ? std::string_view() : node.host;
-}
 
 void AppendNumber(std::string& out, int64_t value) {
   char digits[kInt64Chars];
@@ -61,16 +50,24 @@ class Links {
 
 // --- SLOTS ---------------------------------------------------------------------------------------
 
-void WriteEndpoint(proto::ReplyWriter& reply, const Node& node) {
+// What was not chosen as the endpoint is told beside it.
+void WriteEndpoint(proto::ReplyWriter& reply, const Node& node, EndpointType type) {
   const std::string_view hostname = HostnameOf(node);
   reply.Array(4);
-  reply.Bulk(node.host);
+  type == EndpointType::kUnknown ? reply.Null() : reply.Bulk(EndpointOf(node, type));
   reply.Integer(node.port);
   reply.Bulk(node.id.view());
-  reply.Map(hostname.empty() ? 0 : 1);
-  if (hostname.empty()) return;
-  reply.Bulk("hostname");
-  reply.Bulk(hostname);
+  const bool tells_ip = type != EndpointType::kIp;
+  const bool tells_hostname = type != EndpointType::kHostname && !hostname.empty();
+  reply.Map(size_t{tells_ip} + size_t{tells_hostname});
+  if (tells_ip) {
+    reply.Bulk("ip");
+    reply.Bulk(node.host);
+  }
+  if (tells_hostname) {
+    reply.Bulk("hostname");
+    reply.Bulk(hostname);
+  }
 }
 
 struct OwnedRange {
@@ -223,7 +220,7 @@ class ShardView {
   const bool opinions_count_;
 };
 
-void WriteShardMember(proto::ReplyWriter& reply, const Member& member) {
+void WriteShardMember(proto::ReplyWriter& reply, const Member& member, EndpointType type) {
   const Node& node = member.node;
   const std::string_view hostname = HostnameOf(node);
   reply.Map(size_t{7} + (hostname.empty() ? 0 : 1) + (node.tls_port == 0 ? 0 : 1));
@@ -238,7 +235,7 @@ void WriteShardMember(proto::ReplyWriter& reply, const Member& member) {
   reply.Bulk("ip");
   reply.Bulk(node.host);
   reply.Bulk("endpoint");
-  reply.Bulk(node.host);
+  reply.Bulk(EndpointOf(node, type));
   if (!hostname.empty()) {
     reply.Bulk("hostname");
     reply.Bulk(hostname);
@@ -265,8 +262,9 @@ void ClusterSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) {
     ctx.reply.Array(3 + followers[group].size());
     ctx.reply.Integer(range.first);
     ctx.reply.Integer(range.last);
-    WriteEndpoint(ctx.reply, topology->nodes()[topology->LeaderIndex(group)]);
-    for (const NodeIndex node : followers[group]) WriteEndpoint(ctx.reply, topology->nodes()[node]);
+    WriteEndpoint(ctx.reply, topology->nodes()[topology->LeaderIndex(group)], view.endpoint_type());
+    for (const NodeIndex node : followers[group])
+      WriteEndpoint(ctx.reply, topology->nodes()[node], view.endpoint_type());
   }
 }
 
@@ -286,7 +284,7 @@ void ClusterShards(CommandContext& ctx, cluster::ClusterView& view, ArgReader&) 
     const std::vector<Member> members = shards.MembersOf(topology->groups()[i]);
     ctx.reply.Bulk("nodes");
     ctx.reply.Array(members.size());
-    for (const Member& member : members) WriteShardMember(ctx.reply, member);
+    for (const Member& member : members) WriteShardMember(ctx.reply, member, view.endpoint_type());
   }
 }
 

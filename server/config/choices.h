@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/log.h"
+#include "cluster/endpoint.h"
 #include "server/observability/log_text.h"
 #include "store/store.h"
 
@@ -111,7 +112,7 @@ inline constexpr ChoiceName kProtectedActionNames[] = {Named("no", ProtectedActi
                                                        Named("yes", ProtectedAction::kYes),
                                                        Named("local", ProtectedAction::kLocal)};
 
-enum class EndpointType : uint8_t { kIp, kHostname, kUnknown };
+using cluster::EndpointType;
 inline constexpr ChoiceName kEndpointTypeNames[] = {
     Named("ip", EndpointType::kIp), Named("hostname", EndpointType::kHostname),
     Named("unknown-endpoint", EndpointType::kUnknown)};

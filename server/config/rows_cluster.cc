@@ -21,7 +21,7 @@ constexpr Parameter kRows[] = {
     Int("cluster-announce-bus-port", "cluster.announce-bus-port", At<&Settings::cluster_announce_bus_port>, {0, 65535, 0}, kNotYet, "Port for nodes to tell the others."),
     String("cluster-announce-hostname", "cluster.announce-hostname", At<&Settings::cluster_announce_hostname>, "", kEmptyIsAbsent | kNotYet, "Host name to tell the others."),
     String("cluster-announce-human-nodename", "cluster.announce-human-nodename", At<&Settings::cluster_announce_human_nodename>, "", kEmptyIsAbsent | kNotYet, "Name to show in logs."),
-    OneOf("cluster-preferred-endpoint-type", "cluster.preferred-endpoint-type", At<&Settings::cluster_preferred_endpoint_type>, kEndpointTypeNames, "ip", kNotYet, "What clients are told to connect to."),
+    OneOf("cluster-preferred-endpoint-type", "cluster.preferred-endpoint-type", At<&Settings::cluster_preferred_endpoint_type>, kEndpointTypeNames, "ip", 0, "What clients are told to connect to."),
     Bool("cluster-require-full-coverage", "cluster.require-full-coverage", At<&Settings::cluster_require_full_coverage>, true, 0, "Refuse commands while a slot has no owner."),
     Bool("cluster-allow-reads-when-down", "cluster.allow-reads-when-down", At<&Settings::cluster_allow_reads_when_down>, false, 0, "Answer reads while the cluster is down."),
     Bool("cluster-allow-pubsubshard-when-down", "cluster.allow-pubsubshard-when-down", At<&Settings::cluster_allow_pubsubshard_when_down>, true, 0, "Serve shard channels while the cluster is down."),

@@ -5,15 +5,14 @@
 Usage: cluster_test.py SERVER [unittest arguments]
 """
 import os
-import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 
+import harness
 import redis
 from redis.cluster import ClusterNode, RedisCluster
 
@@ -24,18 +23,8 @@ NODE_TIMEOUT_MS = 1500
 
 
 def free_ports(count):
-    """Pairs of a client port and the bus port above it, both free a moment ago."""
-    pairs = {}
-    while len(pairs) < count:
-        port = random.randint(20000, 29000)
-        try:
-            for candidate in (port, port + 10000):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", candidate))
-        except OSError:
-            continue
-        pairs[port] = port + 10000
-    return list(pairs.items())
+    """Pairs of a client port and the bus port above it."""
+    return [(port, port + 10000) for port in (harness.free_port() for _ in range(count))]
 
 
 def until(condition, what, seconds=15):

@@ -11,6 +11,7 @@ A test that fails wants the server's log: harness.TestCase prints it. Servers di
 program, whatever becomes of it.
 """
 import ctypes
+import fcntl
 import os
 import random
 import shutil
@@ -28,6 +29,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 START_SECONDS = 20
 POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG = 1
+RESERVED = os.path.join(tempfile.gettempdir(), "henge-test-ports")
+_reserved = []  # Open files, locked.
 _libc = ctypes.CDLL(None)
 
 
@@ -37,11 +40,24 @@ def henge_binary():
 
 
 def free_port():
-    """A port below the ephemeral range on which nobody listens; nor on the one 10000 above."""
+    """A port below the ephemeral range on which nobody listens; nor on the one 10000 above. No other test gets it."""
     while True:
         port = random.randint(15000, 22000)
-        if is_free(port) and is_free(port + 10000):
+        if reserve(port) and is_free(port) and is_free(port + 10000):
             return port
+
+
+def reserve(port):
+    """False if another test program has it, which may start its server in a moment. Held until this one ends."""
+    os.makedirs(RESERVED, exist_ok=True)
+    mark = open(os.path.join(RESERVED, str(port)), "wb")  # pylint: disable=consider-using-with
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        mark.close()
+        return False
+    _reserved.append(mark)
+    return True
 
 
 def is_free(port):

@@ -144,6 +144,8 @@ class ReplicationTest(harness.TestCase):
         follow(follower, leader)
         follow(chained, follower)
         play(leader.client(), 9, 1000)
+        # A key that expired there between the two commands would be a write that the new leader lacks.
+        leader.client().execute_command("DEBUG", "SET-ACTIVE-EXPIRE", 0)
         self.await_same(leader, follower, chained)
         follower.client().execute_command("REPLICAOF", "NO", "ONE")
         follow(leader, follower)
