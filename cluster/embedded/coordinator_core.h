@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "cluster/courier.h"
-#include "cluster/embedded/bulletin.h"
+#include "cluster/bulletin.h"
 #include "cluster/embedded/coordinator_identity.h"
 #include "cluster/embedded/embedded_coordinator.h"
 #include "cluster/embedded/entry_service.h"

@@ -26,12 +26,8 @@
 #include <string>
 #include <vector>
 
-#include "cluster/coordinator.h"
+#include "cluster/node_coordinator.h"
 #include "persistence/file.h"
-
-namespace grpc {
-class Service;
-}
 
 namespace henge::cluster {
 
@@ -51,10 +47,8 @@ struct EmbeddedOptions {
   uint64_t snapshot_entries = 1000;
 };
 
-class EmbeddedCoordinator final : public Coordinator {
+class EmbeddedCoordinator final : public NodeCoordinator {
  public:
-  using Done = std::function<void(const absl::Status&)>;
-
   // The topology that it has holds this node. kDataLoss: the directory is damaged.
   static absl::StatusOr<std::unique_ptr<EmbeddedCoordinator>> Start(
       const EmbeddedOptions& options,
@@ -63,11 +57,9 @@ class EmbeddedCoordinator final : public Coordinator {
   EmbeddedCoordinator(const EmbeddedCoordinator&) = delete;
   EmbeddedCoordinator& operator=(const EmbeddedCoordinator&) = delete;
 
-  // For the node's BusServer, at options.self's bus port. The same for the coordinator's life; they
-  // may outlive it.
-  std::vector<std::shared_ptr<grpc::Service>> services() const;
-
-  NodeId self() const;
+  // To be served at options.self's bus port.
+  std::vector<std::shared_ptr<grpc::Service>> services() const override;
+  NodeId self() const override;
 
   TopologyPtr topology() const override;
   std::optional<NodeId> leader() const override;
@@ -81,12 +73,12 @@ class EmbeddedCoordinator final : public Coordinator {
   // Brings this node's cluster and that of the node there together. OK: both are members of one
   // (this node knows of both, or will in a moment). kFailedPrecondition, kAlreadyExists,
   // kInvalidArgument: refused, nothing has changed. kDeadlineExceeded: nobody answered.
-  void Meet(const std::string& host, uint16_t bus_port, Done done);
+  void Meet(const std::string& host, uint16_t bus_port, Done done) override;
 
   // Leaves the cluster, if it is one of several, and founds one alone, without slots; `hard`: as a
   // node of another id. Where the others do not answer it goes without their consent, and they keep
   // it in their topology as one that is away. kUnavailable: it is just meeting others; try again.
-  void Reset(bool hard, Done done);
+  void Reset(bool hard, Done done) override;
 
  private:
   class Core;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cluster/embedded/bulletin.h"
+#include "cluster/bulletin.h"
 
 #include <algorithm>
 
