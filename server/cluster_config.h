@@ -20,6 +20,8 @@ struct ClusterNodeConfig {
   double weight = 1;
 };
 
+enum class CoordinatorKind : uint8_t { kEmbedded, kEtcd };
+
 // Without nodes: a cluster of this node alone, without slots and with a new id, as Redis starts.
 struct ClusterConfig {
   std::string file;       // cluster-config-file,
@@ -29,6 +31,9 @@ struct ClusterConfig {
   uint32_t virtual_nodes = cluster::kDefaultVirtualNodes;
   int64_t node_timeout_ms = 1500;
   bool require_full_coverage = true;
+  CoordinatorKind coordinator = CoordinatorKind::kEmbedded;
+  std::vector<std::string> etcd_endpoints = {};  // host:port each.
+  std::string etcd_prefix = {};
   // For a node alone; else the node's own entry says it.
   std::string announce_host;  // Empty: clients stay with the address they connected to.
   uint16_t announce_port = 0;

@@ -16,13 +16,12 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/strings.h"
+#include "server/cluster/coordinator_choice.h"
 
 namespace henge::server {
 namespace {
 
-using cluster::Node;
 using cluster::NodeId;
-using cluster::Topology;
 using cluster::TopologyPtr;
 
 constexpr std::chrono::milliseconds kReview{50};  // Of the cluster's health.
@@ -30,10 +29,6 @@ constexpr std::chrono::milliseconds kRetry{100};  // Until the bus's port is tri
 constexpr int kTries = 50;                        // this often.
 constexpr int64_t kFirstLeaseMicros = 1'000'000;  // A new leader's lease may come so late.
 constexpr int64_t kFailoverMs = 5000;             // For a hand-over that an operator asked for.
-constexpr int kBusPortOffset = 10'000;
-constexpr int kHighestPort = 65'535;
-
-NodeId IdOf(std::string_view name) { return NodeId::Parse(name).value_or(NodeId::FromName(name)); }
 
 // Two nodes of one folder would be one member twice.
 absl::StatusOr<int> LockFolder(const std::string& directory, const std::string& file) {
@@ -53,54 +48,6 @@ absl::StatusOr<int> LockFolder(const std::string& directory, const std::string& 
 }
 
 absl::Status Ending() { return absl::UnavailableError("the node is about to stop"); }
-
-absl::StatusOr<uint16_t> BusPort(int port, uint16_t configured) {
-  if (configured != 0) return configured;
-  if (port + kBusPortOffset > kHighestPort) {
-    return absl::InvalidArgumentError(absl::StrCat("port ", port,
-                                                   " leaves no room for the cluster bus at ",
-                                                   kBusPortOffset, " above it; set the bus port"));
-  }
-  return static_cast<uint16_t>(port + kBusPortOffset);
-}
-
-absl::StatusOr<cluster::EmbeddedOptions> Alone(const ClusterConfig& config, int port) {
-  const absl::StatusOr<uint16_t> bus_port = BusPort(port, config.bus_port);
-  if (!bus_port.ok()) return bus_port.status();
-  cluster::EmbeddedOptions options;
-  options.directory = config.directory;
-  options.self.host = config.announce_host;
-  options.self.port =
-      config.announce_port != 0 ? config.announce_port : static_cast<uint16_t>(port);
-  options.self.bus_port = *bus_port;
-  options.self.virtual_nodes = config.virtual_nodes;
-  return options;
-}
-
-absl::StatusOr<cluster::EmbeddedOptions> Configured(const ClusterConfig& config) {
-  cluster::EmbeddedOptions options;
-  options.directory = config.directory;
-  bool found = false;
-  for (const ClusterNodeConfig& entry : config.nodes) {
-    const absl::StatusOr<uint16_t> bus_port = BusPort(entry.port, entry.bus_port);
-    if (!bus_port.ok()) return bus_port.status();
-    options.members.push_back({.id = IdOf(entry.id),
-                               .name = entry.id,
-                               .host = entry.host,
-                               .port = entry.port,
-                               .bus_port = *bus_port,
-                               .priority = entry.priority,
-                               .zone = entry.zone,
-                               .weight = entry.weight,
-                               .virtual_nodes = config.virtual_nodes});
-    if (options.members.back().id != IdOf(config.self)) continue;
-    options.self = options.members.back();
-    found = true;
-  }
-  if (found) return options;
-  return absl::InvalidArgumentError(
-      absl::StrCat("cluster.self, \"", config.self, "\", is not among cluster.nodes"));
-}
 
 }  // namespace
 
@@ -127,15 +74,15 @@ ClusterMember::~ClusterMember() {
 
 absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
     const ClusterConfig& config, const std::vector<std::string>& bind, int port, Parts parts) {
-  auto options = config.nodes.empty() ? Alone(config, port) : Configured(config);
-  if (!options.ok()) return options.status();
+  const absl::StatusOr<NodePlan> plan = PlanNode(config, port);
+  if (!plan.ok()) return plan.status();
   std::unique_ptr<ClusterMember> member(new ClusterMember(config, std::move(parts)));
   member->bus_hosts_ = BusHosts(bind);
-  member->bus_port_ = options->self.bus_port;
+  member->bus_port_ = plan->self.bus_port;
   const auto lock = LockFolder(config.directory, config.file);
   if (!lock.ok()) return lock.status();
   member->lock_ = *lock;
-  auto coordinator = cluster::EmbeddedCoordinator::Start(*options);
+  auto coordinator = StartCoordinator(config, *plan);
   if (!coordinator.ok()) return coordinator.status();
   member->coordinator_ = *std::move(coordinator);
   const NodeId self = member->coordinator_->self();

@@ -3,7 +3,7 @@
 // topology, the life that beats and judges, the group's data that is told what to be, what commands
 // see of it all (ClusterState), and the bus on which the nodes speak.
 //
-//   EmbeddedCoordinator ── topology ──> ClusterState ── ClusterView ──> commands
+//   NodeCoordinator ─── topology ───> ClusterState ── ClusterView ──> commands
 //          │    ^                            ^
 //          │    └─ changes ── operations ────┘ CLUSTER MEET, SETSLOT, FAILOVER …
 //          └─ topology, leader ──> NodeLife ── Lead, Follow, SetLease ──> GroupHost
@@ -27,10 +27,10 @@
 #include "cluster/bus_server.h"
 #include "cluster/cluster_state.h"
 #include "cluster/courier.h"
-#include "cluster/embedded/embedded_coordinator.h"
 #include "cluster/failover/group_host.h"
 #include "cluster/heartbeat.h"
 #include "cluster/life/node_life.h"
+#include "cluster/node_coordinator.h"
 #include "cluster/relay.h"
 #include "server/cluster_config.h"
 
@@ -106,7 +106,7 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   std::unique_ptr<cluster::Heartbeat> heartbeat_;
 
   std::recursive_mutex asking_;  // Held while the coordinator is asked, which may answer at once.
-  std::unique_ptr<cluster::EmbeddedCoordinator> coordinator_;  // Guarded by asking_, at the end.
+  std::unique_ptr<cluster::NodeCoordinator> coordinator_;  // Guarded by asking_, at the end.
 
   mutable std::mutex mutex_;       // Of all these.
   mutable bool followed_ = false;  // Since the start: a lead is news, then, and its lease is near.

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "cluster/endpoint.h"
+#include "server/cluster_config.h"
 #include "server/observability/log_text.h"
 #include "store/store.h"
 
@@ -111,6 +112,9 @@ enum class ProtectedAction : uint8_t { kNo, kYes, kLocal };
 inline constexpr ChoiceName kProtectedActionNames[] = {Named("no", ProtectedAction::kNo),
                                                        Named("yes", ProtectedAction::kYes),
                                                        Named("local", ProtectedAction::kLocal)};
+
+inline constexpr ChoiceName kCoordinatorNames[] = {Named("embedded", CoordinatorKind::kEmbedded),
+                                                   Named("etcd", CoordinatorKind::kEtcd)};
 
 using cluster::EndpointType;
 inline constexpr ChoiceName kEndpointTypeNames[] = {

@@ -36,6 +36,7 @@ enum class ParameterType : uint8_t {
   kReplicaOf,
   kPercentiles,
   kClusterNodes,
+  kEndpoints,
 };
 
 enum ParameterFlag : uint32_t {

@@ -191,6 +191,9 @@ struct Settings {
   Text cluster_self;
   Text cluster_nodes;
   Number cluster_virtual_nodes;
+  Choice<CoordinatorKind> cluster_coordinator;
+  Text cluster_etcd_endpoints;
+  Text cluster_etcd_prefix;
   Text cluster_config_file;
   Number cluster_node_timeout;
   Number cluster_port;

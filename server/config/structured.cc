@@ -204,6 +204,22 @@ absl::StatusOr<std::string> ClusterNodes(std::span<const std::string> words) {
   return text;
 }
 
+// Also as etcd's own tools have them, with a scheme before.
+absl::StatusOr<std::string> Endpoints(std::span<const std::string> words) {
+  std::vector<std::string> endpoints;
+  for (std::string_view word : words) {
+    if (word.starts_with("https://")) return Refused("TLS to etcd is not supported yet");
+    if (word.starts_with("http://")) word.remove_prefix(7);
+    const size_t colon = word.rfind(':');
+    const auto port = colon == word.npos ? std::nullopt : ParseInt64(word.substr(colon + 1));
+    if (colon == 0 || !port || *port < 1 || *port > UINT16_MAX)
+      return Refused("an endpoint is a host and a port: host:port");
+    endpoints.emplace_back(word);
+  }
+  if (endpoints.empty()) return Refused("an endpoint is a host and a port: host:port");
+  return Join(endpoints);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> CanonicalText(ParameterType type, std::span<const std::string> words,
@@ -227,6 +243,8 @@ absl::StatusOr<std::string> CanonicalText(ParameterType type, std::span<const st
       return Percentiles(words);
     case ParameterType::kClusterNodes:
       return ClusterNodes(words);
+    case ParameterType::kEndpoints:
+      return Endpoints(words);
     default:
       return Join(words);
   }
