@@ -115,6 +115,8 @@ std::string Expectation(const Parameter& parameter) {
       return "numbers between 0 and 100";
     case ParameterType::kClusterNodes:
       return "nodes such as a=10.0.0.1:7000@17000,priority=10,zone=east,weight=2";
+    case ParameterType::kEndpoints:
+      return "endpoints such as 10.0.0.1:2379";
   }
   return "";
 }
