@@ -119,6 +119,19 @@ TEST_F(ClusterMemberTest, PlacesTheSlotsOfConfiguredNodes) {
   EXPECT_EQ(view.Links().size(), 2u);
 }
 
+// It waits for etcd, which is not there, and tells others the address that is on the way to it.
+TEST_F(ClusterMemberTest, WithEtcdItNeedsNoEtcdToStart) {
+  const auto member = StartAnywhere({.coordinator = CoordinatorKind::kEtcd,
+                                     .etcd_endpoints = {"127.0.0.1:1"},
+                                     .etcd_prefix = "/t"});
+  ASSERT_TRUE(member.ok()) << member.status();
+  const cluster::TopologyPtr topology = (*member)->view().topology();
+  ASSERT_EQ(topology->nodes().size(), 1u);
+  EXPECT_EQ(topology->nodes()[0].host, "127.0.0.1");
+  EXPECT_EQ((*member)->view().health(), cluster::ClusterHealth::kFail);
+  EXPECT_FALSE(StartAnywhere({.coordinator = CoordinatorKind::kEtcd}).ok());
+}
+
 TEST_F(ClusterMemberTest, RefusesASelfThatIsNoNode) {
   const ClusterConfig config{.self = "d", .nodes = {{.id = "a", .host = "h", .port = 7000}}};
   const auto member = ClusterMember::Start(config, kLoopback, 7000, Parts());

@@ -131,9 +131,7 @@ void EtcdCoordinator::Core::Join() {
                  if (status.ok() || absl::IsAlreadyExists(status)) return;
                  LogWarning("The cluster in etcd has not taken this node in; it asks again",
                             {{"error", Std(status.message())}});
-                 const bool unknown =
-                     absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-                 if (!unknown) EndMeetings(status);
+                 EndMeetings(status);
                }});
 }
 

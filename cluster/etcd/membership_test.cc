@@ -158,13 +158,18 @@ TEST(EtcdLeader, IsOneOfThemAndKnownToAll) {
   EXPECT_NE(next->id(), id);
 }
 
-TEST(EtcdLeader, IsReplacedWhenItsLeaseEnds) {
+TEST(EtcdLeader, IsReplacedWhenItsKeyIsGone) {
   EtcdNodes nodes;
   nodes.etcd().Start();
   const NodeId dead = NodeId::FromName("dead");
-  nodes.etcd().Put(EtcdNodes::leader_key(), dead.view(), nodes.etcd().GrantLease(1));
+  nodes.etcd().Put(EtcdNodes::leader_key(), dead.view());
   nodes.StartAlone(2);
-  EXPECT_TRUE(TestCluster::Until([&] { return nodes.node(0).coordinator().leader() == dead; }));
+  EXPECT_TRUE(nodes.AllKnow(2));
+  EXPECT_TRUE(TestCluster::Until([&] {
+    return nodes.node(0).coordinator().leader() == dead &&
+           nodes.node(1).coordinator().leader() == dead;
+  }));
+  nodes.etcd().Delete(EtcdNodes::leader_key());  // As etcd does when its lease ends.
   EXPECT_NE(nodes.Leader(), nullptr);
 }
 

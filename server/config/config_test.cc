@@ -198,6 +198,13 @@ timeout: 30
   EXPECT_EQ((*nodes)[1].weight, 2.5);
 }
 
+TEST(Config, RefusesEndpointsThatAreNone) {
+  for (const char* endpoint : {"", "host", ":2379", "host:0", "host:x", "https://host:2379"}) {
+    const std::vector<std::string> words = {endpoint};
+    EXPECT_FALSE(CanonicalText(ParameterType::kEndpoints, words, "").ok()) << endpoint;
+  }
+}
+
 TEST(Yaml, RefusesWhatItDoesNotKnow) {
   const auto error = [](const char* text) {
     const auto directives = ParseYaml(text, "f.yaml");

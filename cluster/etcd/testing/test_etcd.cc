@@ -26,7 +26,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kPatience{30};
-constexpr uint16_t kFirstPort = 23'000, kPorts = 8'000;  // Below those that the kernel gives.
+// Below those that the kernel gives, between those of the system tests' servers and of their buses.
+constexpr uint16_t kFirstPort = 22'100, kPorts = 2'800;
 
 bool IsFree(uint16_t port) {
   const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -143,24 +144,12 @@ void TestEtcd::Resume() { kill(process_, SIGCONT); }
 
 void TestEtcd::WipeDisk() { std::filesystem::remove_all(folder_ / "data"); }
 
-int64_t TestEtcd::GrantLease(int64_t seconds) {
-  const EtcdLine line(endpoint_);
-  grpc::ClientContext context;
-  etcdserverpb::LeaseGrantRequest request;
-  request.set_ttl(seconds);
-  etcdserverpb::LeaseGrantResponse reply;
-  context.set_wait_for_ready(true);
-  EXPECT_TRUE(line.lease->LeaseGrant(&Within(context, kPatience), request, &reply).ok());
-  return reply.id();
-}
-
-int64_t TestEtcd::Put(std::string_view key, std::string_view value, int64_t lease) {
+int64_t TestEtcd::Put(std::string_view key, std::string_view value) {
   const EtcdLine line(endpoint_);
   grpc::ClientContext context;
   etcdserverpb::PutRequest request;
   request.set_key(std::string(key));
   request.set_value(std::string(value));
-  request.set_lease(lease);
   etcdserverpb::PutResponse reply;
   context.set_wait_for_ready(true);
   EXPECT_TRUE(line.kv->Put(&Within(context, kPatience), request, &reply).ok());

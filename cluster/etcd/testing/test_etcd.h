@@ -31,8 +31,7 @@ class TestEtcd {
   const std::string& endpoint() const { return endpoint_; }
 
   // By a connection of the test's own. The revision; a failure is the test's.
-  int64_t Put(std::string_view key, std::string_view value, int64_t lease = 0);
-  int64_t GrantLease(int64_t seconds);
+  int64_t Put(std::string_view key, std::string_view value);
   int64_t Delete(std::string_view key);
   std::optional<std::string> Get(std::string_view key);
   void CompactAll();
