@@ -144,6 +144,7 @@ absl::Status ClusterMember::BeginLife(const NodeId& self) {
   group_ = std::move(group);
   life_ = std::move(life);
   bus_ = *std::move(bus);
+  settled_ = !new_self_.has_value();
   return absl::OkStatus();
 }
 
@@ -185,6 +186,7 @@ void ClusterMember::OnTopology(const TopologyPtr& topology) {
 void ClusterMember::OnCluster(const NodeId& self) {
   const std::lock_guard lock(mutex_);
   new_self_ = self;
+  settled_ = false;  // What the life so far knows is of the former cluster.
 }
 
 void ClusterMember::Resettle(const NodeId& self) {
@@ -259,6 +261,7 @@ bool ClusterMember::InTouch() const {
   const cluster::LifeFacts facts = life->facts();
   const int64_t now = SystemClock().MonotonicMicros();
   const std::lock_guard lock(mutex_);
+  if (!settled_) return false;
   if (facts.role.part != Part::kLeads) {
     followed_ = followed_ || facts.role.part == Part::kFollows;
     return facts.role.part != Part::kNone;

@@ -113,6 +113,7 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   mutable Epoch led_epoch_ = 0;    // In which this node was last seen to lead, and since when.
   mutable int64_t leads_since_ = 0;
   bool stopped_ = false;
+  bool settled_ = false;                       // The life is one in the cluster of now.
   std::optional<cluster::NodeId> new_self_;    // The next topology is of another cluster.
   std::unique_ptr<cluster::GroupHost> group_;  // Outlives the life.
   std::shared_ptr<cluster::NodeLife> life_;

@@ -93,10 +93,23 @@ class SubcommandsTest(harness.TestCase):
         self.assertLess(max(slots) - min(slots), 200)
         self.assert_all_keys_are_there()
 
+    def assert_takes_keys_once_it_is_well(self, newcomer):
+        slot, key = 15495, "a"
+        harness.wait_until(lambda: len(lines(newcomer)) == 7 and cluster_info(newcomer)["cluster_state"] == "ok")
+        with newcomer.client() as client:
+            owner = next(leader[2] for first, last, leader, *_ in client.execute_command("CLUSTER SLOTS")
+                         if first <= slot <= last)
+            self.assertTrue(client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", owner))
+            for words in (("SET", key, "1"), ("DEL", key)):
+                client.execute_command("ASKING")
+                self.assertTrue(client.execute_command(*words))
+            self.assertTrue(client.execute_command("CLUSTER SETSLOT", slot, "STABLE"))
+
     def test_nodes_come_and_go(self):
         newcomer = self.henge({"cluster-enabled": "yes", "cluster-node-timeout": 1500})
         follower = self.henge({"cluster-enabled": "yes", "cluster-node-timeout": 1500})
         redis_cli("add-node", address(newcomer), self.at)
+        self.assert_takes_keys_once_it_is_well(newcomer)
         self.cluster.servers.append(newcomer)
         self.cluster.by_port[newcomer.port] = newcomer
         self.cluster.await_whole()
