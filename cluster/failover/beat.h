@@ -25,7 +25,9 @@ enum class DataState : uint8_t {
 
 struct GroupReport {
   GroupId group;
-  Epoch epoch = 0;      // In which it leads or follows.
+  Epoch epoch = 0;  // In which it leads or follows.
+  // The last of whose leader it had all there was: it was that, or in step with it.
+  Epoch data_epoch = 0;
   uint64_t offset = 0;  // Of the last byte of the group's history that it has.
   DataState data = DataState::kNothing;
 };

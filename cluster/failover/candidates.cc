@@ -43,7 +43,7 @@ std::optional<NodeId> ChooseLeader(const Topology& topology, const Group& group,
   if (chosen || back.size() < group.in_sync.size()) return chosen;
   return Best(back, [](const Candidate& candidate) {
     const GroupReport& report = *candidate.report;
-    return std::tuple(report.data, report.epoch, report.offset, candidate.node->priority);
+    return std::tuple(report.data, report.data_epoch, report.offset, candidate.node->priority);
   });
 }
 

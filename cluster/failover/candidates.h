@@ -5,9 +5,9 @@
 //  1. In sync, heard of lately, with live data, allowed to fail over, and not the leader that
 //     failed: the one of highest priority, then of highest offset, then of smallest id.
 //  2. All of the in-sync set are heard of, and none is still reading its disk: whoever has most, by
-//     state of the data, then epoch, offset and priority. (Power failed, or a leader that alone was
-//     in sync has restarted.) Nobody is missing who might have more; if none has anything, there is
-//     nothing left to lose.
+//     state of the data, then the data's epoch, offset and priority. (Power failed, or a leader
+//     that alone was in sync has restarted.) Nobody is missing who might have more; if none has
+//     anything, there is nothing left to lose.
 #pragma once
 
 #include <functional>

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -174,6 +175,27 @@ TEST_F(DetectorTest, LetsALeaderThatWasAloneLeadAgain) {
   EXPECT_EQ(Leases(), 1u);  // The judge knew that it has nothing.
   Beat(0, 0, DataState::kNothing, 3);
   EXPECT_EQ(Leases(), 0u);  // But not of this process.
+}
+
+// Power failed: who was to lead last need not be who has most.
+TEST_F(DetectorTest, OfThoseWhoCameBackTheOneWithMostLeads) {
+  constexpr auto kFound = DataState::kRecovered;
+  std::map<NodeId, GroupReport> reports;
+  const auto chosen = [&] {
+    return ChooseLeader(*topology_, *topology_->FindGroup(group_), Id(0), [&](const NodeId& id) {
+      const auto at = reports.find(id);
+      return at == reports.end() ? nullptr : &at->second;
+    });
+  };
+  reports[Id(0)] = {.epoch = 4, .data_epoch = 4, .offset = 100, .data = kFound};
+  reports[Id(1)] = {.epoch = 4, .data_epoch = 4, .offset = 101, .data = kFound};
+  EXPECT_EQ(chosen(), std::nullopt);  // The third may have more.
+  reports[Id(2)] = {.epoch = 5, .data_epoch = 3, .offset = 900, .data = kFound};
+  EXPECT_EQ(chosen(), Id(1));
+  reports[Id(0)].data_epoch = 5;
+  EXPECT_EQ(chosen(), Id(0));
+  reports[Id(2)].data = DataState::kLoading;
+  EXPECT_EQ(chosen(), std::nullopt);
 }
 
 TEST_F(DetectorTest, FailsOverWhenForced) {

@@ -91,6 +91,7 @@ void Write(const NodeBeat& beat, bus::LifeBeat& out) {
     bus::HeldGroup& held = *out.add_groups();
     held.set_group(report.group.str());
     held.set_epoch(report.epoch);
+    held.set_data_epoch(report.data_epoch);
     held.set_offset(report.offset);
     held.set_data(Wire(report.data));
   }
@@ -108,6 +109,7 @@ absl::StatusOr<NodeBeat> Read(const bus::LifeBeat& in) {
   for (const bus::HeldGroup& held : in.groups()) {
     beat.groups.push_back({.group = fields.Named<GroupId>(held.group()),
                            .epoch = fields.Counter(held.epoch()),
+                           .data_epoch = fields.Counter(held.data_epoch()),
                            .offset = fields.Counter(held.offset()),
                            .data = fields.Data(held.data())});
   }

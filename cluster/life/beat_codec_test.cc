@@ -12,15 +12,17 @@ namespace henge::cluster {
 namespace {
 
 NodeBeat SampleBeat() {
-  return {
-      .node = NodeId::FromName("a"),
-      .incarnation = UINT64_MAX,
-      .sent_micros = 123'456'789,
-      .topology_version = 42,
-      .load = {.keys = 1, .memory_bytes = 2, .operations = 3},
-      .groups = {
-          {.group = GroupId::FromName("g"), .epoch = 5, .offset = 6, .data = DataState::kRecovered},
-          {.group = GroupId::FromName("h"), .data = DataState::kLive}}};
+  return {.node = NodeId::FromName("a"),
+          .incarnation = UINT64_MAX,
+          .sent_micros = 123'456'789,
+          .topology_version = 42,
+          .load = {.keys = 1, .memory_bytes = 2, .operations = 3},
+          .groups = {{.group = GroupId::FromName("g"),
+                      .epoch = 5,
+                      .data_epoch = 4,
+                      .offset = 6,
+                      .data = DataState::kRecovered},
+                     {.group = GroupId::FromName("h"), .data = DataState::kLive}}};
 }
 
 BeatAnswer SampleAnswer() {
@@ -51,6 +53,7 @@ TEST(BeatCodec, ReadsWhatItWrote) {
   ASSERT_EQ(beat->groups.size(), 2u);
   EXPECT_EQ(beat->groups[0].group, GroupId::FromName("g"));
   EXPECT_EQ(beat->groups[0].epoch, 5u);
+  EXPECT_EQ(beat->groups[0].data_epoch, 4u);
   EXPECT_EQ(beat->groups[0].offset, 6u);
   EXPECT_EQ(beat->groups[0].data, DataState::kRecovered);
   EXPECT_EQ(beat->groups[1].data, DataState::kLive);

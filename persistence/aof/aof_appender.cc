@@ -18,15 +18,16 @@ constexpr std::string_view kMultiSelect = "*1\r\n$5\r\nMULTI\r\n*2\r\n$6\r\nSELE
 // Room is made for a while of writing, but not more than the file is worth.
 constexpr uint64_t kLeastRoom = uint64_t{128} << 10;
 constexpr uint64_t kMostRoom = uint64_t{8} << 20;
-constexpr uint64_t kLongestAnnotation = 32;  // Of those that are written here.
 
 }  // namespace
 
 AofAppender::AofAppender(AofFiles& files, CommitGate* gate, const Clock& clock,
-                         std::unique_ptr<JournalReader> reader, AofFiles::Increment increment)
+                         std::unique_ptr<JournalReader> reader, AofFiles::Increment increment,
+                         const StreamPlaces* places)
     : files_(files),
       gate_(gate),
       clock_(clock),
+      places_(places),
       reader_(std::move(reader)),
       file_(std::move(increment.file)),
       sequence_(increment.sequence),
@@ -47,32 +48,41 @@ absl::StatusOr<bool> AofAppender::Write() {
   }
   const int64_t second = clock_.NowMillis() / 1000;
   const JournalBatch& batch = ReadBatch();
-  if (batch.empty()) {
+  if (batch.empty() && !IsPlaceDue()) {
     known_second_ = second;
     return cut_.load(std::memory_order_acquire) == written_;
   }
-  if (!FitsRoom(batch)) {
-    if (syncing_ && file_->room() > 0) {
-      reader_->SeekTo(written_);
-      return false;
-    }
-    if (absl::Status status = DropRoom(); !status.ok()) {
-      reader_->SeekTo(written_);
-      return status;
-    }
+  const std::optional<StreamPlace> told = told_;
+  const int64_t annotated = annotated_second_;
+  const absl::StatusOr<bool> wrote = WriteBatch(batch);
+  if (wrote.ok() && *wrote) {
+    known_second_ = second;
+  } else {
+    reader_->SeekTo(written_);
+    told_ = told;
+    annotated_second_ = annotated;
   }
+  return wrote;
+}
+
+// Where it did not write, the file is as it was, but for its tail.
+absl::StatusOr<bool> AofAppender::WriteBatch(const JournalBatch& batch) {
   GatherPieces(batch);
+  uint64_t bytes = 0;
+  for (const std::string_view piece : pieces_) bytes += piece.size();
+  if (!FitsRoom(batch, bytes)) {
+    if (syncing_ && file_->room() > 0) return false;
+    if (absl::Status status = DropRoom(); !status.ok()) return status;
+  }
   const File::Appended appended = file_->Append(pieces_);
   if (!appended.status.ok()) {
-    reader_->SeekTo(written_);
     torn_ = true;
     Mend().IgnoreError();  // Tried again before the next record.
     return appended.status;
   }
+  if (batch.empty() && size_ == head_) head_ += appended.bytes;
   size_ += appended.bytes;
-  written_ = batch.end();
-  if (!annotation_.empty()) annotated_second_ = known_second_;
-  known_second_ = second;
+  if (!batch.empty()) written_ = batch.end();
   if (policy() == FsyncPolicy::kNo) Hold(written_, size_);
   reader_->DropBatch();
   return true;
@@ -80,8 +90,7 @@ absl::StatusOr<bool> AofAppender::Write() {
 
 // Whether the batch may go into the room there is, which it must not fill. Notes it where room is
 // not worth making.
-bool AofAppender::FitsRoom(const JournalBatch& batch) {
-  const uint64_t bytes = batch.end() - batch.begin();
+bool AofAppender::FitsRoom(const JournalBatch& batch, uint64_t bytes) {
   if (policy() != FsyncPolicy::kAlways) return false;
   bool fits = size_ - synced_size_ + bytes <= AofParser::kMostInRoom;
   for (const Slice& slice : batch.slices()) {
@@ -91,7 +100,7 @@ bool AofAppender::FitsRoom(const JournalBatch& batch) {
     }
   }
   if (!fits) no_room_until_ = size_ + bytes + kMostRoom;
-  return fits && bytes + kLongestAnnotation < file_->room();
+  return fits && bytes < file_->room();
 }
 
 uint64_t AofAppender::WantedRoom() const {
@@ -118,31 +127,60 @@ absl::Status AofAppender::Lost(absl::Status status) {
 }
 
 // What is behind a mark was appended after it was set, and is seen after it: looked at last, the
-// mark is not missed.
+// mark is not missed. Nor is a place.
 const JournalBatch& AofAppender::ReadBatch() {
   const JournalBatch& batch = reader_->Read(kStepBytes);
-  const Lsn cut = cut_.load(std::memory_order_acquire);
-  if (batch.end() <= cut) return batch;
+  Lsn until = cut_.load(std::memory_order_acquire);
+  if (places_ != nullptr) until = std::min(until, places_->NextBehind(written_));
+  if (batch.end() <= until) return batch;
   reader_->SeekTo(written_);
-  return reader_->Read(kStepBytes, cut);
+  return reader_->Read(kStepBytes, until);
+}
+
+bool AofAppender::IsPlaceDue() const {
+  if (places_ == nullptr) return false;
+  const std::optional<StreamPlace> place = places_->At(written_);
+  return place && (!told_ || told_->name != place->name);
+}
+
+void AofAppender::AddLine(std::string line) {
+  lines_.push_back(std::move(line));
+  pieces_.push_back(lines_.back());
+}
+
+// That what comes next stands at `lsn`, if a reader would not know.
+void AofAppender::GatherPlace(Lsn lsn) {
+  const std::optional<StreamPlace> place = places_ == nullptr ? std::nullopt : places_->At(lsn);
+  if (!place || told_ == place) return;
+  const bool skips = told_ && told_->name == place->name && told_->offset < place->offset;
+  AddLine(skips ? SkipLine(place->offset - told_->offset) : PlaceLine(*place));
+  told_ = place;
+}
+
+void AofAppender::GatherRecord(const Record& record) {
+  if (record.control()) return;
+  GatherPlace(record.begin);
+  pieces_.push_back(record.bytes);
+  if (told_) told_->offset += static_cast<int64_t>(record.bytes.size());
 }
 
 void AofAppender::GatherPieces(const JournalBatch& batch) {
   pieces_.clear();
-  annotation_.clear();
+  lines_.clear();
   if (timestamps_.load(std::memory_order_relaxed) && known_second_ > annotated_second_) {
-    annotation_ = absl::StrCat("#TS:", known_second_, "\r\n");
-    pieces_.push_back(annotation_);
+    AddLine(absl::StrCat("#TS:", known_second_, "\r\n"));
+    annotated_second_ = known_second_;
   }
-  if (size_ == 0) GatherSelect(batch);
+  if (size_ == head_) GatherSelect(batch);
+  if (batch.empty()) GatherPlace(written_);
   for (const Slice& slice : batch.slices()) {
-    if (!slice.has_control()) {
-      pieces_.push_back(slice.bytes());
-      continue;
+    for (uint32_t i = 0; slice.has_control() && i < slice.size(); ++i) {
+      GatherRecord(slice.record(i));
     }
-    for (uint32_t i = 0; i < slice.size(); ++i) {
-      if (const Record record = slice.record(i); !record.control()) pieces_.push_back(record.bytes);
-    }
+    if (slice.has_control()) continue;
+    GatherPlace(slice.begin());
+    pieces_.push_back(slice.bytes());
+    if (told_) told_->offset += static_cast<int64_t>(slice.bytes().size());
   }
 }
 
@@ -157,6 +195,7 @@ void AofAppender::GatherSelect(const JournalBatch& batch) {
       select_.resize(kMaxSelectBytes);
       select_.resize(
           static_cast<size_t>(EncodeSelect(record.tag.db, select_.data()) - select_.data()));
+      told_.reset();  // It is not of the stream.
       return pieces_.push_back(select_);
     }
   }
@@ -180,12 +219,14 @@ absl::Status AofAppender::Mend() {
   torn_ = false;
   if (!mend_) return absl::OkStatus();
   // What was released without being synced (the policy `no`) is only in the file.
-  if (held_ > synced_) {
+  if (held_size_ > synced_size_) {
     if (absl::Status status = files_.WriteAgain(apart(), synced_size_); !status.ok()) return status;
   }
   mend_ = false;
   size_ = held_size_;
+  head_ = std::min(head_, size_);
   written_ = held_;
+  told_.reset();
   reader_->SeekTo(held_);
   return absl::OkStatus();
 }
@@ -197,8 +238,9 @@ absl::Status AofAppender::MoveOn() {
   if (!next.ok()) return next.status();
   file_ = std::move(next->file);
   sequence_ = next->sequence;
-  size_ = synced_size_ = 0;
+  size_ = synced_size_ = head_ = 0;
   no_room_until_ = 0;
+  told_ = StreamPlace{};
   Hold(written_, 0);
   annotated_second_ = 0;
   Unmark();
@@ -212,7 +254,7 @@ void AofAppender::Hold(Lsn lsn, uint64_t size) {
 }
 
 std::optional<AofAppender::SyncJob> AofAppender::BeginSync() {
-  if (syncing_ || mend_ || written_ == synced_) return std::nullopt;
+  if (syncing_ || mend_ || (written_ == synced_ && size_ == synced_size_)) return std::nullopt;
   syncing_ = true;
   return SyncJob{file_, written_, size_};
 }
@@ -222,7 +264,7 @@ absl::Status AofAppender::EndSync(const SyncJob& job, absl::Status status) {
   if (!status.ok()) return Lost(std::move(status));
   synced_ = job.lsn;
   synced_size_ = job.size;
-  if (job.lsn > held_) Hold(job.lsn, job.size);
+  if (job.lsn > held_ || (job.lsn == held_ && job.size > held_size_)) Hold(job.lsn, job.size);
   if (gate_ != nullptr) gate_->Publish(CommitMark::kDurable, synced_);
   return absl::OkStatus();
 }

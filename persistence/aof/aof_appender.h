@@ -16,6 +16,9 @@
 // sectors of them may be on the disk and others still be zeros: so a record there is no longer than
 // a sector, whose loss AofParser sees, and no more than kMostInRoom bytes are under way at once.
 //
+// The file also says where its records stand in the stream that they are of (StreamPlaces): where a
+// file begins, where that changes, and where bytes of the stream are left out.
+//
 // One thread at a time, but for Mark and the setters: any thread.
 #pragma once
 
@@ -24,6 +27,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +37,7 @@
 #include "base/clock.h"
 #include "base/types.h"
 #include "persistence/aof/aof_files.h"
+#include "persistence/aof/stream_places.h"
 #include "persistence/file.h"
 #include "persistence/journal/commit_gate.h"
 #include "persistence/journal/journal.h"
@@ -54,9 +59,10 @@ class AofAppender {
     uint64_t size = 0;
   };
 
-  // `reader` is a mandatory one, of a place as Cut makes it. `gate` may be null.
+  // `reader` is a mandatory one, of a place as Cut makes it. `gate` and `places` may be null.
   AofAppender(AofFiles& files, CommitGate* gate, const Clock& clock,
-              std::unique_ptr<JournalReader> reader, AofFiles::Increment increment);
+              std::unique_ptr<JournalReader> reader, AofFiles::Increment increment,
+              const StreamPlaces* places = nullptr);
 
   void SetPolicy(FsyncPolicy policy) { policy_.store(policy, std::memory_order_relaxed); }
   FsyncPolicy policy() const { return policy_.load(std::memory_order_relaxed); }
@@ -95,16 +101,22 @@ class AofAppender {
   Lsn written() const { return written_; }
   Lsn synced() const { return synced_; }
   Lsn held() const { return held_; }
-  bool unsynced() const { return written_ != synced_ || mend_; }
+  bool unsynced() const { return written_ != synced_ || size_ != synced_size_ || mend_; }
   JournalReader& reader() { return *reader_; }
 
  private:
   absl::Status Mend();
   absl::Status MoveOn();
   const JournalBatch& ReadBatch();
+  absl::StatusOr<bool> WriteBatch(const JournalBatch& batch);
   void GatherPieces(const JournalBatch& batch);
   void GatherSelect(const JournalBatch& batch);
-  bool FitsRoom(const JournalBatch& batch);
+  void GatherRecord(const Record& record);
+  // Whether the file must say where what comes next stands, before there is more to write.
+  bool IsPlaceDue() const;
+  void GatherPlace(Lsn lsn);
+  void AddLine(std::string line);
+  bool FitsRoom(const JournalBatch& batch, uint64_t bytes);
   absl::Status DropRoom();
   // After a sync failed: what it was about must be written again.
   absl::Status Lost(absl::Status status);
@@ -113,6 +125,7 @@ class AofAppender {
   AofFiles& files_;
   CommitGate* const gate_;
   const Clock& clock_;
+  const StreamPlaces* const places_;
   const std::unique_ptr<JournalReader> reader_;
   std::atomic<FsyncPolicy> policy_{FsyncPolicy::kEverySecond};
   std::atomic<bool> timestamps_{false};
@@ -120,7 +133,8 @@ class AofAppender {
 
   std::shared_ptr<File> file_;
   int64_t sequence_;
-  uint64_t size_;  // Of whole records; more may be in the file while torn_.
+  uint64_t size_;      // Of whole records; more may be in the file while torn_.
+  uint64_t head_ = 0;  // So much of its beginning has no records.
   bool torn_ = false;
   Lsn written_;
   Lsn synced_;
@@ -133,8 +147,10 @@ class AofAppender {
   uint64_t no_room_until_ = 0;  // The file's size up to which room is not worth making.
 
   std::vector<std::string_view> pieces_;
-  std::string annotation_;
-  std::string select_;  // That stands before a follower's first record in a file.
+  std::deque<std::string> lines_;  // Annotations that are among them.
+  std::string select_;             // That stands before a follower's first record in a file.
+  // What a reader of the file would take for the place of its end; nothing: that is not known.
+  std::optional<StreamPlace> told_;
   int64_t annotated_second_ = 0;
   int64_t known_second_;  // What is read next was appended in this second or later.
 };

@@ -171,12 +171,17 @@ bool AofParser::ReadLineEnd() {
 
 bool AofParser::SkipAnnotation() {
   const uint64_t begin = at_;
-  const size_t end = content_.substr(0, begin + kLongestAnnotation).find('\n', begin);
+  const std::string_view head = content_.substr(0, begin + kLongestAnnotation);
+  const size_t end = head.find('\n', begin);
+  const size_t zero = head.substr(0, end).find('\0', begin);
+  if (zero != std::string_view::npos) {  // A part of it did not arrive.
+    at_ = zero;
+    return Fail(begin, "Zeros within an annotation");
+  }
   if (end == std::string_view::npos) {
     const uint64_t left = content_.size() - begin;
     if (left < kLongestAnnotation) return Short(begin, "An annotation without an end");
-    at_ = std::min<uint64_t>(content_.find('\0', begin), content_.size());
-    return Fail(begin, "The annotation is too long");
+    return Refuse(begin, "The annotation is too long");
   }
   annotation_ = content_.substr(begin, end - begin);
   if (annotation_.ends_with('\r')) annotation_.remove_suffix(1);

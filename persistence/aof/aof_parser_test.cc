@@ -189,5 +189,17 @@ TEST(AofParser, FlippedBitsAreSurvived) {
   }
 }
 
+// Where there is room behind the end, any sectors of what was under way may lack.
+TEST(AofParser, AnAnnotationOfWhichAPartDidNotArriveIsATear) {
+  const std::string line = "#" + std::string(100, 'x') + "\r\n";
+  for (size_t from = 0; from < line.size(); ++from) {
+    std::string content = kSet + line + kSet + kSet + std::string(600, '\0');
+    for (size_t i = kSet.size() + from; i < kSet.size() + line.size(); ++i) content[i] = '\0';
+    const Outcome outcome = ReadAll(content);
+    EXPECT_EQ(outcome.end, Result::kTorn) << from << ": " << outcome.reason;
+    EXPECT_EQ(outcome.good_until, kSet.size());
+  }
+}
+
 }  // namespace
 }  // namespace henge::persistence

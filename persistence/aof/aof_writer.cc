@@ -43,7 +43,8 @@ std::unique_ptr<JournalReader> AofWriter::NewReader() {
 }
 
 void AofWriter::Attach(std::unique_ptr<JournalReader> reader, AofFiles::Increment increment) {
-  appender_.emplace(files_, gate_, clock_, std::move(reader), std::move(increment));
+  appender_.emplace(files_, gate_, clock_, std::move(reader), std::move(increment),
+                    options_.places);
   ApplyOptions();
   PublishStatus();
   attached_.store(true, std::memory_order_release);

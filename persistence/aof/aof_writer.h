@@ -52,6 +52,8 @@ struct AofWriterOptions {
   std::chrono::microseconds room_from{500};
   // For tests: what the writer sleeps before each write. It outlives the writer; null for nothing.
   const std::atomic<int64_t>* write_delay_us = nullptr;
+  // Of what the journal has; outlives the writer. Null: the files need not say where they stand.
+  const StreamPlaces* places = nullptr;
   // More than that, and the syncer does not wait for its second.
   uint64_t sync_bytes = uint64_t{64} << 20;
 };

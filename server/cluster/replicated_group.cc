@@ -274,6 +274,7 @@ cluster::GroupReport ReplicatedGroup::Report() {
   cluster::GroupReport report;
   report.data = StateOf(replication.held());
   report.epoch = replication.epochs().data;
+  report.data_epoch = replication.data_epoch();
   const bool has_history = node_.journaling().replicating();
   int64_t offset = has_history ? replication.offset() : 0;
   if (report.data == DataState::kRecovered) {

@@ -65,6 +65,15 @@ absl::Status AofLoader::Load(persistence::AofFiles& files) {
   return absl::OkStatus();
 }
 
+std::optional<SavedPosition> AofLoader::running_position() const {
+  return place_.place() ? PositionOf(*place_.place()) : std::nullopt;
+}
+
+void AofLoader::OnAnnotation(std::string_view line) {
+  position_ = line;
+  place_.OnAnnotation(line);
+}
+
 absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last) {
   const std::string_view bytes = part.contents->bytes();
   LogNotice("Loading AOF part", {{"file", part.name}, {"bytes", bytes.size()}});
@@ -105,11 +114,18 @@ absl::Status AofLoader::LoadPart(Part& part, const std::string& path, bool last)
 absl::Status AofLoader::LoadCommands(std::string_view name, AofParser& parser) {
   loading_ = name;
   lanes_.SelectFirst();
+  place_.Begin();
+  position_.clear();
+  uint64_t good_until = parser.good_until();
   const uint64_t before = progress_.bytes.load() - parser.good_until();
   AofParser::Result result;
   while ((result = parser.Next()) <= AofParser::Result::kAnnotation) {
-    if (result == AofParser::Result::kUnit) position_.clear();
-    if (result == AofParser::Result::kAnnotation) position_ = parser.annotation();
+    if (result == AofParser::Result::kAnnotation) OnAnnotation(parser.annotation());
+    if (result == AofParser::Result::kUnit) {
+      position_.clear();
+      place_.OnUnit(parser.good_until() - good_until);
+    }
+    good_until = parser.good_until();
     for (size_t i = 0; result == AofParser::Result::kUnit && i < parser.commands(); ++i) {
       const absl::Status status = lanes_.Add(parser.command(i), parser.begin());
       if (!status.ok()) {

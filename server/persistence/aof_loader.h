@@ -17,6 +17,7 @@
 
 #include "persistence/aof/aof_files.h"
 #include "persistence/aof/aof_parser.h"
+#include "persistence/aof/stream_places.h"
 #include "persistence/load/rdb_loader.h"
 #include "server/persistence/effect_lanes.h"
 #include "server/replication/saved_position.h"
@@ -34,8 +35,10 @@ class AofLoader {
 
   // What the files' manifest names. Errors name the file, and the offset where there is one.
   absl::Status Load(persistence::AofFiles& files);
-  // Where what was loaded stands in its history; nothing if it did not end in good order.
-  std::optional<SavedPosition> position() const { return ParsePosition(position_); }
+  // Where what was loaded stands in its history: by the last line of a file that was closed in good
+  // order; or as it says all along. Nothing if it does not.
+  std::optional<SavedPosition> closing_position() const { return ParsePosition(position_); }
+  std::optional<SavedPosition> running_position() const;
   // Keys of the base that were left out; commands behind it may have made some of them again.
   const std::vector<persistence::ExpiredKey>& expired() const { return expired_; }
 
@@ -53,7 +56,9 @@ class AofLoader {
   Node& node_;
   const persistence::RdbLoadOptions& rdb_;
   persistence::LoadProgress& progress_;
-  std::string position_;      // What an annotation says of the end so far; empty: nothing.
+  void OnAnnotation(std::string_view line);
+  std::string position_;  // What an annotation says of the end so far; empty: nothing.
+  persistence::PlaceReader place_;
   std::vector<persistence::ExpiredKey> expired_;
   std::string_view loading_;  // The part's name, for what lanes have to say.
   EffectLanes lanes_;

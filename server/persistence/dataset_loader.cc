@@ -122,7 +122,11 @@ absl::Status DatasetLoader::LoadAll() {
     AofLoader loader(node_, options, progress_);
     if (found) status = loader.Load(files);
     if (!status.ok()) return status;
-    position = loader.position();
+    const bool governed = node_.replication().governed();
+    position = loader.closing_position();
+    if (!position && governed) position = loader.running_position();
+    // Without a control plane nobody says what is appended behind.
+    if (!governed && loader.running_position()) node_.journaling().places().Put(0, {});
     expired = loader.expired();
   }
   const std::string rdb = settings.dbfilename.load();

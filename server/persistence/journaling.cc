@@ -73,9 +73,11 @@ persistence::AofFiles Journaling::Files() const {
 }
 
 std::unique_ptr<AofWriter> Journaling::NewWriter(persistence::AofFiles files) {
-  auto writer = std::make_unique<AofWriter>(
-      std::move(files), journal_, &gate_, SystemClock(),
-      WriterOptions(node_.parameters(), &node_.debug().aof_flush_sleep_us));
+  persistence::AofWriterOptions options =
+      WriterOptions(node_.parameters(), &node_.debug().aof_flush_sleep_us);
+  options.places = &places_;
+  auto writer =
+      std::make_unique<AofWriter>(std::move(files), journal_, &gate_, SystemClock(), options);
   writer->SetKeepHistory(node_.parameters().aof_disable_auto_gc.load());
   return writer;
 }

@@ -21,6 +21,7 @@
 
 #include "base/types.h"
 #include "persistence/aof/aof_writer.h"
+#include "persistence/aof/stream_places.h"
 #include "persistence/effect_listener.h"
 #include "persistence/journal/commit_gate.h"
 #include "persistence/journal/journal.h"
@@ -40,6 +41,8 @@ class Journaling final : public persistence::EffectListener {
   Lsn OnUnit(std::span<const persistence::Effect> effects, Slot slot) override;
   persistence::Journal& journal() { return journal_; }
   persistence::CommitGate& gate() { return gate_; }
+  // Where what is in the journal stands in the replication history, if that is known.
+  persistence::StreamPlaces& places() { return places_; }
   // Whether replies wait for the disk: appendfsync always, or everysec and the disk is too slow.
   bool holds_replies() const { return holds_replies_.load(std::memory_order_relaxed); }
   // Behind the locks, once for what was appended.
@@ -120,6 +123,7 @@ class Journaling final : public persistence::EffectListener {
   Node& node_;
   persistence::Journal journal_;
   persistence::CommitGate gate_;
+  persistence::StreamPlaces places_;
   std::atomic<bool> enabled_{false};
   std::atomic<bool> replicating_{false};
   bool attached_ = false;  // The file gets what happens. With all shards locked.

@@ -82,6 +82,7 @@ void Replication::Resume(const SavedPosition& position,
     if (!follower) history_.Branch(position.offset);
     own_name_ = unique_name_ = !follower;
     epoch_.store(position.epoch);
+    data_epoch_.store(position.epoch);
     LearnEpoch(position.epoch);
     alone_since_ = SystemClock().NowMillis();
   }

@@ -119,6 +119,8 @@ class Replication final : public commands::ReplicationService {
   // How far what is on disk goes at least; nothing: there is no append-only file.
   std::optional<SavedPosition> DurablePosition() const;
   int64_t recovered_at_least() const { return recovered_at_least_.load(); }
+  // The last epoch of which this node had all there was: by its own lease, or by its leader.
+  uint64_t data_epoch() const { return data_epoch_.load(); }
   // The data is all that the group has. Of a link: what its leader had when that was asked.
   void NoteLive();
   void NoteLive(uint64_t link);
@@ -268,6 +270,8 @@ class Replication final : public commands::ReplicationService {
   void RenameIfKnown();
   // Epochs, and what a node has of the data, are its group's.
   void EnterGroup(const GroupTerm& term);
+  // What is appended from here on stands there in the history: for the append-only file.
+  void NotePlace();
   std::optional<DiscardedTail> TailBehind(int64_t common) const;
   void KeepDiscarded(int64_t common);
   // Whether the file, of a leader that is not known, would leave this node without its data.
@@ -297,6 +301,7 @@ class Replication final : public commands::ReplicationService {
   std::atomic<Lsn> history_begin_{0};  // The journal before it is of another history.
   std::atomic<DbIndex> stream_db_{0};  // Changes with the gate of moments held.
   std::atomic<uint64_t> epoch_{0};     // Of the leader whose data this is.
+  std::atomic<uint64_t> data_epoch_{0};
   std::atomic<uint64_t> newest_epoch_{0};
   WriteLease lease_;
   std::atomic<GroupPart> part_{GroupPart::kFree};

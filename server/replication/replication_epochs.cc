@@ -40,6 +40,7 @@ void Replication::NoteLoaded(bool found) {
 
 void Replication::NoteAtLeast(const SavedPosition& position) {
   epoch_.store(position.epoch);
+  data_epoch_.store(position.epoch);
   LearnEpoch(position.epoch);
   recovered_at_least_.store(position.offset);
   const Lsn end = node_.journaling().journal().end();
@@ -55,14 +56,28 @@ std::optional<SavedPosition> Replication::DurablePosition() const {
   return SavedPosition{.history_id = history_.id(),
                        .offset = std::max<int64_t>(0, AppliedOffsets().second),
                        .db = stream_db(),
-                       .epoch = epoch_.load()};
+                       .epoch = data_epoch_.load()};
 }
 
-void Replication::NoteLive() { held_.store(HeldData::kLive); }
+void Replication::NoteLive() {
+  const std::lock_guard lock(mu_);
+  held_.store(HeldData::kLive);
+  if (data_epoch_.exchange(epoch_.load()) != epoch_.load()) NotePlace();
+}
 
 void Replication::NoteLive(uint64_t link) {
   const std::lock_guard lock(mu_);
-  if (IsCurrent(link)) held_.store(HeldData::kLive);
+  if (!IsCurrent(link)) return;
+  held_.store(HeldData::kLive);
+  if (data_epoch_.exchange(epoch_.load()) != epoch_.load()) NotePlace();
+}
+
+void Replication::NotePlace() {
+  if (!governed()) return;
+  const bool known = node_.journaling().replicating();
+  persistence::StreamPlace place;
+  if (known) place = PlaceOf(history_.id(), data_epoch_.load(), offset());
+  node_.journaling().places().Put(LsnOfOffset(offset()), std::move(place));
 }
 
 bool Replication::IsStill() const {
@@ -98,6 +113,7 @@ void Replication::EnterGroup(const GroupTerm& term) {
   const bool unknown = group_.empty();  // After the start; the disk does not tell.
   if (group_ != term.group && (!unknown || epoch_.load() > term.epoch)) {
     epoch_.store(0);
+    data_epoch_.store(0);
     newest_epoch_.store(0);
     held_.store(HeldData::kNothing);
   } else if (unknown) {
@@ -117,6 +133,7 @@ void Replication::LeadIn(const GroupTerm& term) {
   RenameIfKnown();
   EnterGroup(term);
   epoch_.store(term.epoch);
+  NotePlace();
   DropFollowers();  // They ask again, and hear the new name and epoch.
   follows_.store(false);
   quiet_ = false;

@@ -79,6 +79,7 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
   }
   KeepDiscarded(common);
   held_.store(HeldData::kNothing);
+  data_epoch_.store(0);
   const bool append_only = node_.journaling().enabled();
   if (append_only) {
     node_.journaling().TurnOff();
@@ -101,6 +102,7 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
     history_begin_.store(end);
     // Who leads a group meanwhile goes on, with what there is.
     node_.journaling().SetReplicating(current || part() == GroupPart::kLeads);
+    NotePlace();
     spill_.Wake();
     DropFollowers();
     DbIndex db = 0;
@@ -153,6 +155,7 @@ bool Replication::Continue(uint64_t link, std::string_view history_id) {
     history_.Rename(history_id, offset());
     DropFollowers();  // They ask again, and hear the new name.
   }
+  NotePlace();
   return true;
 }
 

@@ -374,7 +374,7 @@ std::vector<std::pair<std::string, std::string>> Replication::PositionFields() {
       {"repl-stream-db", std::to_string(db)},
       {"repl-id", history_.id()},
       {"repl-offset", std::to_string(offset())}};
-  if (const uint64_t epoch = epoch_.load(); epoch != 0) {
+  if (const uint64_t epoch = data_epoch_.load(); epoch != 0) {
     fields.emplace_back("repl-epoch", std::to_string(epoch));
   }
   return fields;

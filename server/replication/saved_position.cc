@@ -39,6 +39,19 @@ std::optional<SavedPosition> ReadPosition(
   return position;
 }
 
+persistence::StreamPlace PlaceOf(std::string_view history_id, uint64_t epoch, int64_t offset) {
+  return {fmt::format("{}:{}", history_id, epoch), offset};
+}
+
+// In a cluster there is one database.
+std::optional<SavedPosition> PositionOf(const persistence::StreamPlace& place) {
+  const size_t colon = place.name.find(':');
+  if (colon == std::string::npos) return std::nullopt;
+  return ReadPosition({{"repl-id", place.name.substr(0, colon)},
+                       {"repl-offset", std::to_string(place.offset)},
+                       {"repl-epoch", place.name.substr(colon + 1)}});
+}
+
 std::string FormatPosition(const SavedPosition& position) {
   const std::string epoch = position.epoch == 0 ? "" : fmt::format(":{}", position.epoch);
   return fmt::format("{}{}:{}:{}{}\r\n", kPosition, position.history_id, position.offset,

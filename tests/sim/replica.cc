@@ -103,8 +103,11 @@ void Replica::OnServes() {
 }
 
 cluster::GroupReport Replica::Report() const {
-  return {
-      .group = id_, .epoch = leads() ? epoch_ : data_epoch_, .offset = log_.size(), .data = state_};
+  return {.group = id_,
+          .epoch = leads() ? epoch_ : data_epoch_,
+          .data_epoch = data_epoch_,
+          .offset = log_.size(),
+          .data = state_};
 }
 
 void Replica::Tick() {

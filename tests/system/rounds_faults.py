@@ -6,6 +6,7 @@
 
 A scene knows the cluster: who leads, who follows, who judges. Without a network there are only faults of processes.
 """
+import redis
 from namespaces import TEST
 
 LEADER, FOLLOWER, JUDGE, ANY = "leader", "follower", "judge", "any"
@@ -25,6 +26,8 @@ def choose(rng, scene):
     kinds = [_kill, _stop]
     if scene.network is not None:
         kinds = 2 * [*kinds, _isolate, _one_way] + [_minority, _one_link, _narrow, _flap, _lose]
+    kinds += [_hand_over, _two] if scene.many else []
+    kinds += [_power] if scene.keeps_all else []
     return rng.choice(kinds)(rng, scene)
 
 
@@ -46,6 +49,55 @@ def _kill(rng, scene):
 def _stop(rng, scene):
     node, name = _who(rng, scene)
     return Fault(f"stop {name}", node.pause, node.resume)
+
+
+def _power(_, scene):
+    def begin():
+        for node in scene.nodes:
+            node.process.kill()
+        for node in scene.nodes:
+            node.process.wait()
+    fault = Fault("power fails", begin, lambda: [node.spawn() for node in scene.nodes])
+    fault.kills = True
+    return fault
+
+
+def _hand_over(rng, scene):
+    """By hand, three times."""
+    words = rng.choice([("CLUSTER", "FAILOVER"), ("CLUSTER", "FAILOVER", "FORCE")])
+    choices = [rng.random() for _ in range(3)]
+
+    def begin():
+        for choice in choices:
+            followers = scene.followers()
+            follower = followers[int(choice * len(followers))]
+            try:
+                with follower.client() as client:
+                    client.execute_command(*words)
+            except redis.ResponseError:
+                pass  # It is none any more, or another failover is under way.
+            scene.wait(choice)
+    return Fault(" ".join(words), begin, lambda: None)
+
+
+def _two(rng, scene):
+    """Two nodes that do not share a group are killed, stopped or cut off, one after the other."""
+    leaders = scene.leaders()
+    first, second = rng.sample(leaders, 2)
+    kinds = [(node.kill, node.spawn, "kill") for node in (first, second)]
+    stop = rng.random() < 0.5
+    if stop:
+        kinds[1] = (second.pause, second.resume, "stop")
+    gap = rng.uniform(0, 2)
+
+    def begin():
+        kinds[0][0]()
+        scene.wait(gap)
+        kinds[1][0]()
+    fault = Fault(f"kill {scene.number(first)}, {gap:.1f} s later {kinds[1][2]} {scene.number(second)}", begin,
+                  lambda: [kind[1]() for kind in kinds])
+    fault.kills = True
+    return fault
 
 
 def _others(scene, nodes):

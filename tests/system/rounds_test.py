@@ -34,9 +34,11 @@ LOG_LINES = 150
 class Scene:
     """The cluster, as faults choose among its nodes."""
 
-    def __init__(self, cluster, network):
+    def __init__(self, cluster, network, keeps_all):
         self.cluster, self.network = cluster, network
         self.nodes = cluster.servers
+        self.many = ROUNDS >= MANY    # All kinds of faults have their turn.
+        self.keeps_all = keeps_all    # Though all processes die at once.
 
     def leaders(self):
         return self.cluster.leaders()
@@ -142,8 +144,8 @@ class RoundsTest(harness.TestCase):
         return made_cluster.Cluster(self, NODES, make=self.node, settings={
             "appendonly": "no", **{name.replace("_", "-"): value for name, value in settings.items()}})
 
-    def play(self, cluster, strict):
-        scene = Scene(cluster, self.network)
+    def play(self, cluster, strict, keeps_all=False):
+        scene = Scene(cluster, self.network, keeps_all)
         totals = {}
         for number in range(1, ROUNDS + 1):
             one = Round(scene, self.rng, f"{number}", strict)
@@ -164,7 +166,7 @@ class RoundsTest(harness.TestCase):
 
     @unittest.skipIf(ROUNDS < MANY, "takes as long again")
     def test_insync_with_files_loses_nothing(self):
-        self.play(self.cluster(write_concern="insync", appendonly="yes"), strict=True)
+        self.play(self.cluster(write_concern="insync", appendonly="yes", appendfsync="always"), True, keeps_all=True)
 
     @unittest.skipIf(ROUNDS < MANY, "takes as long again")
     def test_async_loses_no_more_than_it_tells(self):
