@@ -103,11 +103,8 @@ void Replica::OnServes() {
 }
 
 cluster::GroupReport Replica::Report() const {
-  return {.group = id_,
-          .epoch = leads() ? epoch_ : data_epoch_,
-          .data_epoch = data_epoch_,
-          .offset = log_.size(),
-          .data = state_};
+  const Epoch epoch = leads() ? epoch_ : data_epoch_;
+  return {.group = id_, .epoch = epoch, .data_epoch = epoch, .offset = log_.size(), .data = state_};
 }
 
 void Replica::Tick() {

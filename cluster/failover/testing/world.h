@@ -45,8 +45,7 @@ using Log = std::vector<uint32_t>;  // Of writes, by number.
 struct Replica {
   Log log;
   DataState data = DataState::kNothing;
-  Epoch epoch = 0;       // The highest heard of; lower ones are refused.
-  Epoch data_epoch = 0;  // The last of which it had everything.
+  Epoch epoch = 0;  // The highest heard of; lower ones are refused.
   bool seen = false;
   LeaseHolder lease;
   std::set<NodeId> joining;  // Proposed to be in sync: waited for from then on.

@@ -49,9 +49,10 @@ void World::Beat(size_t i) {
   NodeBeat beat{.node = peer.id, .incarnation = peer.incarnation, .sent_micros = Local(peer)};
   for (const auto& [id, replica] : peer.replicas) {
     if (!replica.seen) continue;
+    const Epoch epoch = replica.lease.leading() ? replica.lease.epoch() : replica.epoch;
     beat.groups.push_back({.group = id,
-                           .epoch = replica.lease.leading() ? replica.lease.epoch() : replica.epoch,
-                           .data_epoch = replica.data_epoch,
+                           .epoch = epoch,
+                           .data_epoch = epoch,
                            .offset = replica.log.size(),
                            .data = replica.data});
   }
@@ -98,7 +99,6 @@ void World::Take(size_t i, const BeatAnswer& answer) {
     Replica& replica = peer.replicas[lease.group];
     if (!replica.lease.leading() || replica.lease.epoch() != lease.epoch) continue;
     replica.lease.Grant(lease.epoch, from, answer.lease_micros);
-    replica.data_epoch = lease.epoch;
     if (std::exchange(replica.data, DataState::kLive) != DataState::kLive) {
       kept_[lease.group].clear();  // The judge knew: nobody in sync had live data any more.
     }
@@ -160,7 +160,7 @@ bool World::Copy(const Group& group, const Replica& from, Peer& follower) {
   if (to == follower.replicas.end() || to->second.epoch > from.lease.epoch()) return false;
   // A process follows nobody before it has a topology that is newer than itself.
   if (to->second.lease.leading() || !to->second.seen) return false;
-  to->second.epoch = to->second.data_epoch = from.lease.epoch();
+  to->second.epoch = from.lease.epoch();
   to->second.log = from.log;
   to->second.data = DataState::kLive;
   return true;

@@ -7,9 +7,8 @@ std::shared_ptr<FakeGroup::Host> FakeGroup::Begin(const NodeId& node, DataState 
   const std::lock_guard lock(mutex_);
   Copy& copy = copies_[node];
   std::vector<uint64_t> log = std::move(copy.log);
-  const Epoch data_epoch = copy.data_epoch;
   if (data == DataState::kNothing) log.clear();
-  copy = Copy{.data = data, .data_epoch = data_epoch, .log = std::move(log)};
+  copy = Copy{.data = data, .log = std::move(log)};
   return std::make_shared<Host>(*this, node);
 }
 
@@ -49,7 +48,6 @@ bool FakeGroup::Copies(const NodeId& from, const NodeId& to) {
   if (!reached || !follows || leader.data != DataState::kLive) return false;
   follower.log = leader.log;
   follower.data = DataState::kLive;
-  follower.data_epoch = leader.epoch;
   return true;
 }
 
@@ -116,7 +114,6 @@ void FakeGroup::Host::BecomeLive() {
   const std::lock_guard lock(world_.mutex_);
   Copy& copy = mine();
   if (copy.part != Part::kLeads) world_.Fail("live, and does not lead");
-  copy.data_epoch = copy.epoch;
   if (std::exchange(copy.data, DataState::kLive) == DataState::kLive) return;
   std::set<uint64_t>& kept = world_.kept_[copy.group];
   world_.given_up_ += kept.size();
@@ -159,10 +156,8 @@ void FakeGroup::Host::ResumeWrites() {
 GroupReport FakeGroup::Host::Report() {
   const std::lock_guard lock(world_.mutex_);
   const Copy& copy = mine();
-  return {.epoch = copy.epoch,
-          .data_epoch = copy.data_epoch,
-          .offset = copy.log.size(),
-          .data = copy.data};
+  return {
+      .epoch = copy.epoch, .data_epoch = copy.epoch, .offset = copy.log.size(), .data = copy.data};
 }
 
 }  // namespace henge::cluster

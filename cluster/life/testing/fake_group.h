@@ -76,7 +76,6 @@ class FakeGroup {
     std::set<NodeId> counted = {};
     bool stopped = false;
     DataState data = DataState::kNothing;
-    Epoch data_epoch = 0;
     std::vector<uint64_t> log = {};
 
     bool MayAcknowledge() const {
