@@ -209,6 +209,27 @@ absl::StatusOr<TopologyPtr> Topology::FromMembers(std::vector<Node> nodes, uint3
   return Apply(**unplaced, PlaceByRing{.followers = followers, .groups_per_node = groups_per_node});
 }
 
+absl::StatusOr<TopologyPtr> Topology::OneGroup(std::vector<Node> nodes) {
+  if (nodes.empty()) return absl::InvalidArgumentError("a group needs a node");
+  if (absl::Status status = NeedAddresses(nodes); !status.ok()) return status;
+  const auto leader =
+      std::max_element(nodes.begin(), nodes.end(),
+                       [](const Node& a, const Node& b) { return a.priority < b.priority; });
+  // An epoch of its own: data that was there before the group is of none.
+  TopologyParts parts{.version = 1, .epoch = 1};
+  Group group{.id = GroupId::FromName("group of " + leader->id.str()),
+              .leader = leader->id,
+              .in_sync = {leader->id},
+              .epoch = parts.epoch};
+  for (const Node& node : nodes) {
+    if (node.id != leader->id) group.followers.push_back(node.id);
+  }
+  parts.groups.push_back(std::move(group));
+  parts.nodes = std::move(nodes);
+  parts.slots.assign(kSlots, 0);
+  return FromParts(std::move(parts));
+}
+
 absl::StatusOr<TopologyPtr> Topology::FromParts(TopologyParts parts) {
   // Before anything indexes by them; CheckParts looks at the rest.
   if (parts.groups.size() > kMaxGroups || parts.slots.size() != kSlots) {

@@ -180,6 +180,11 @@ class Topology {
   static absl::StatusOr<TopologyPtr> FromMembers(std::vector<Node> nodes, uint32_t followers = 0,
                                                  uint32_t groups_per_node = 1);
 
+  // A group without shards: one group with all nodes in it, which owns all slots. The one of
+  // highest priority leads, of equals the first as given; the others follow. Refuses nodes without
+  // host or port. Version 1.
+  static absl::StatusOr<TopologyPtr> OneGroup(std::vector<Node> nodes);
+
   // Takes parts that came from elsewhere (a change, a file, the wire), in any order, after checking
   // every invariant.
   static absl::StatusOr<TopologyPtr> FromParts(TopologyParts parts);

@@ -238,7 +238,7 @@ CommandTable::CommandTable() {
                           KeyspaceCommands(),    ConnectionCommands(),  TransactionCommands(),
                           ServerCommands(),      ClusterCommands(),     IntrospectionCommands(),
                           StreamCommands(),      StreamGroupCommands(), PubsubCommands(),
-                          ScriptingCommands()}) {
+                          ScriptingCommands(),   SentinelCommands()}) {
     for (const CommandSpec& spec : room) {
       Add(spec, nullptr);
       for (const CommandSpec& sub : spec.subcommands) Add(sub, &spec);

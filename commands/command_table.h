@@ -98,5 +98,6 @@ std::span<const CommandSpec> IntrospectionCommands();
 std::span<const CommandSpec> StreamCommands();
 std::span<const CommandSpec> StreamGroupCommands();
 std::span<const CommandSpec> PubsubCommands();
+std::span<const CommandSpec> SentinelCommands();
 
 }  // namespace henge::commands

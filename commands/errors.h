@@ -53,6 +53,10 @@ inline constexpr std::string_view kTryAgain =
 inline constexpr std::string_view kClusterDown = "CLUSTERDOWN The cluster is down";
 inline constexpr std::string_view kClusterDownForWrites =
     "CLUSTERDOWN The cluster is down and only accepts read commands";
+// Without shards: a leader that is cut off. Redis's code for who may not write for want of
+// replicas.
+inline constexpr std::string_view kNoLease =
+    "NOREPLICAS This leader has lost touch with the majority of its group: no writes are accepted";
 inline constexpr std::string_view kClusterUnassigned = "CLUSTERDOWN Hash slot not served";
 inline constexpr std::string_view kClusterDisabled =
     "ERR This instance has cluster support disabled";

@@ -35,6 +35,7 @@ struct CommandContext;
 struct KeyMove;
 struct KeyWait;
 struct QueuedCommand;
+class SentinelService;
 
 // Numbers that handlers read on the way; CONFIG SET writes them.
 struct CommandSettings {
@@ -319,6 +320,7 @@ class Services {
   virtual PersistenceService& persistence() = 0;
   virtual scripting::ScriptHost& scripting() = 0;
   virtual cluster::ClusterView* cluster() = 0;  // Null outside cluster mode.
+  virtual SentinelService* sentinel() = 0;      // Null unless of a group without shards.
   virtual pubsub::Exchange& exchange() = 0;
   virtual TrackingService& tracking() = 0;
 

@@ -256,6 +256,8 @@ constexpr Row kRows[] = {
 ClusterConfig ClusterConfigFrom(const Settings& settings) {
   const auto nodes = ReadClusterNodes(settings.cluster_nodes.load());
   return {
+      .sharding = settings.cluster_sharding.load(),
+      .name = settings.cluster_name.load(),
       .file = settings.cluster_config_file.load(),
       .directory = settings.cluster_config_file.load() + ".d",
       .self = settings.cluster_self.load(),
@@ -286,7 +288,8 @@ NodeOptions OptionsFrom(const Settings& settings) {
                   .port = static_cast<int>(settings.metrics_port.load())},
       .io_threads = static_cast<int>(settings.io_threads.load()),
       .databases = static_cast<int>(settings.databases.load()),
-      .cluster_enabled = settings.cluster_enabled.load(),
+      .cluster_enabled = settings.cluster_enabled.load() && settings.cluster_sharding.load(),
+      .in_group = settings.cluster_enabled.load(),
       .cluster = ClusterConfigFrom(settings),
   };
 }

@@ -24,6 +24,8 @@ enum class CoordinatorKind : uint8_t { kEmbedded, kEtcd };
 
 // Without nodes: a cluster of this node alone, without slots and with a new id, as Redis starts.
 struct ClusterConfig {
+  bool sharding = true;   // Without it the nodes are one group.
+  std::string name;       // Of that group, to Sentinel-aware clients.
   std::string file;       // cluster-config-file,
   std::string directory;  // and where this node's part is really remembered.
   std::string self;       // Which of the nodes this is.

@@ -49,6 +49,15 @@ absl::StatusOr<int> LockFolder(const std::string& directory, const std::string& 
 
 absl::Status Ending() { return absl::UnavailableError("the node is about to stop"); }
 
+// What is on disk may be of a cluster with shards, whose keys are not all here.
+absl::Status CheckOneGroup(const cluster::Topology& topology, const std::string& directory) {
+  const bool whole = topology.assigned_slots() == kSlots;
+  if (whole && topology.groups().size() == 1) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cluster-sharding is no, but by ", directory,
+      " this node is a member of a cluster with shards: set it to yes, or remove that folder"));
+}
+
 }  // namespace
 
 std::vector<std::string> BusHosts(const std::vector<std::string>& bind) {
@@ -85,6 +94,10 @@ absl::StatusOr<std::unique_ptr<ClusterMember>> ClusterMember::Start(
   auto coordinator = StartCoordinator(config, *plan);
   if (!coordinator.ok()) return coordinator.status();
   member->coordinator_ = *std::move(coordinator);
+  if (!config.sharding) {
+    const absl::Status one = CheckOneGroup(*member->coordinator_->topology(), config.directory);
+    if (!one.ok()) return one;
+  }
   const NodeId self = member->coordinator_->self();
   auto state = cluster::ClusterState::Make({.my_id = self,
                                             .node_timeout_ms = config.node_timeout_ms,
@@ -247,6 +260,12 @@ absl::Status ClusterMember::HandOver(int64_t timeout_ms) {
   life->HandOver(NodeId(), timeout_ms,
                  [told](const absl::Status& status) { told->set_value(status); });
   return outcome.get();
+}
+
+void ClusterMember::PassLead(const NodeId& to, int64_t timeout_ms, cluster::ProposalDone done) {
+  const std::shared_ptr<cluster::NodeLife> life = LifeNow();
+  if (life == nullptr) return done(Ending());
+  life->PassLead(to, timeout_ms, std::move(done));
 }
 
 cluster::LifeFacts ClusterMember::life() const {

@@ -73,6 +73,9 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   // Before a leader goes: a follower in sync takes over. Returns when one has, or there is none
   // that could, or time is up.
   absl::Status HandOver(int64_t timeout_ms);
+  // The group's leader, wherever it is, hands over to that follower, or (zero) to the best. `done`
+  // as NodeLife's.
+  void PassLead(const cluster::NodeId& to, int64_t timeout_ms, cluster::ProposalDone done);
 
  private:
   ClusterMember(const ClusterConfig& config, Parts parts);

@@ -340,7 +340,7 @@ void Dispatcher::TrackReads(const commands::ClientState& client, const commands:
 
 std::string_view Dispatcher::RefuseUnknown(const Prepared& p,
                                            std::span<const std::string_view> argv) {
-  if (p.info == nullptr) {
+  if (!IsHere(p)) {
     const commands::ArgReader args(argv.subspan(1), {});
     refusal_ = errors::UnknownCommand(argv[0], args);
     return refusal_;
@@ -401,7 +401,10 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
     }
   }
   const Replication& replication = node_.replication();
-  if (Has(commands::kWrite, client, *p.info->spec) && Leaseless()) return errors::kClusterDown;
+  const bool limited = replication.lease().limited();
+  if (limited && Has(commands::kWrite, client, *p.info->spec) && Leaseless()) {
+    return LeaselessText();
+  }
   if (writes && node_.TooFewReplicas()) return errors::kTooFewReplicas;
   if (replication.refuses_writes() && Has(commands::kWrite, client, *p.info->spec)) {
     return errors::kReadOnlyReplica;
@@ -422,17 +425,12 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
 
 std::string_view Dispatcher::RefuseLocked(Session& session, const Prepared& p) {
   if (const auto text = RefuseBySlotLocked(session, p); !text.empty()) return text;
-  if (!node_.replication().refuses_writes()) return {};
-  return Has(commands::kWrite, session.state(), *p.info->spec) ? errors::kReadOnlyReplica : "";
-}
-
-bool Dispatcher::Leaseless() {
   const Replication& replication = node_.replication();
-  if (!replication.lease().limited() || replication.follows()) return false;
-  // A hand-over keeps who writes waiting, and nobody else writes before that has ended.
-  if (node_.pause().stops_writes.load(std::memory_order_relaxed)) return false;
-  if (lease_clock_ == 0) lease_clock_ = SystemClock().MonotonicMicros();
-  return !replication.lease().Holds(lease_clock_);
+  const bool follows = replication.refuses_writes();
+  if (!follows && !replication.lease().limited()) return {};
+  if (!Has(commands::kWrite, session.state(), *p.info->spec)) return {};
+  if (follows) return errors::kReadOnlyReplica;
+  return node_.cluster() == nullptr && Leaseless() ? LeaselessText() : "";
 }
 
 bool Dispatcher::Paused(const commands::ClientState& client,

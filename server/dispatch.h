@@ -118,6 +118,8 @@ class Dispatcher {
   // What may have changed while a call waited for its locks: the slot, or this node's role.
   std::string_view RefuseLocked(Session& session, const Prepared& p);
   bool IsSettled(int slot, bool leaseless) const;
+  // Whether this node knows the command: SENTINEL is a group's without shards alone.
+  bool IsHere(const Prepared& p) const;
   std::string_view RefuseUnsettled(const commands::ClientState& client, const Prepared& p);
   // Locks for the moment what is not locked.
   KeysHere CountHere(const commands::ClientState& client, const Prepared& p);
@@ -127,6 +129,8 @@ class Dispatcher {
   bool Leaseless();
   // Whether it needs no data: what a follower in a cluster answers while it takes in its leader's.
   bool AsksOfCluster(const Prepared& p) const;
+  // What a write is told then.
+  std::string_view LeaselessText();
   // Whether who is refused should wait: a slot is this node's by the topology, and its data is not
   // yet, or not any more, what the node leads; or, without keys, the node does not know yet what it
   // is. For two seconds at most.

@@ -102,25 +102,7 @@ absl::Status Node::Start() {
              {{"error", Std(status.message())}});
     return status;
   }
-  if (options_.cluster_enabled) {
-    auto member = ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
-                                       {.listener = between_nodes_,
-                                        .make_group =
-                                            [this](const cluster::NodeId& self) {
-                                              return std::make_unique<ReplicatedGroup>(*this, self);
-                                            },
-                                        .services = {replication_.StreamService()}});
-    if (!member.ok()) return member.status();
-    cluster_ = *std::move(member);
-    replication_.ServeStreamsAt(cluster_->bus_port());
-    cluster_->relay().SetLimit(parameters().cluster_link_sendbuf_limit.load());
-    between_nodes_.Connect(cluster_->relay());
-    cluster_->state().OnSlotsLost([this](const cluster::SlotSet& slots) {
-      Expel(slots);
-      RedirectWaiters(*this, slots);
-    });
-    cluster_->state().TellOffset([this] { return static_cast<uint64_t>(replication_.offset()); });
-  }
+  if (absl::Status status = StartMember(); !status.ok()) return status;
   RefreshUsedMemory();
   startup_memory_ = UsedMemory();
   if (options_.metrics.port != 0) {
@@ -142,6 +124,33 @@ absl::Status Node::Start() {
   started_.store(true);
   LogStart();
   replication_.Start();
+  return absl::OkStatus();
+}
+
+absl::Status Node::StartMember() {
+  if (!options_.in_group) {
+    if (options_.cluster.sharding) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "cluster-sharding no (cluster.sharding: off) needs cluster-enabled yes (cluster.enabled)");
+  }
+  auto member = ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
+                                     {.listener = between_nodes_,
+                                      .make_group =
+                                          [this](const cluster::NodeId& self) {
+                                            return std::make_unique<ReplicatedGroup>(*this, self);
+                                          },
+                                      .services = {replication_.StreamService()}});
+  if (!member.ok()) return member.status();
+  cluster_ = *std::move(member);
+  replication_.ServeStreamsAt(cluster_->bus_port());
+  cluster_->relay().SetLimit(parameters().cluster_link_sendbuf_limit.load());
+  cluster_->state().TellOffset([this] { return static_cast<uint64_t>(replication_.offset()); });
+  if (!options_.cluster_enabled) return absl::OkStatus();
+  between_nodes_.Connect(cluster_->relay());
+  cluster_->state().OnSlotsLost([this](const cluster::SlotSet& slots) {
+    Expel(slots);
+    RedirectWaiters(*this, slots);
+  });
   return absl::OkStatus();
 }
 
@@ -239,13 +248,14 @@ void Node::Tick() {
     replication_.Tick(SystemClock().NowMillis());
   }
   RedirectWhileDown();
+  if (group_watch() != nullptr) group_watch()->Review();
   progress_log_.Tick(*this, SystemClock().NowMillis());
   workers_[0]->AddTimer(kTickMs, [this] { Tick(); });
 }
 
 void Node::RedirectWhileDown() {
-  if (cluster_ == nullptr) return;
-  const bool down = cluster_->view().health() != cluster::ClusterHealth::kOk;
+  if (cluster() == nullptr) return;
+  const bool down = cluster()->health() != cluster::ClusterHealth::kOk;
   if (down && !cluster_was_down_) RedirectWaiters(*this, cluster::SlotSet().set());
   cluster_was_down_ = down;
 }

@@ -22,6 +22,8 @@
 #include "server/client_eviction.h"
 #include "server/client_limits.h"
 #include "server/client_registry.h"
+#include "server/cluster/group_failover.h"
+#include "server/cluster/group_watch.h"
 #include "server/cluster_member.h"
 #include "server/config/config.h"
 #include "server/dispatch.h"
@@ -50,7 +52,8 @@ struct NodeOptions {
   HttpOptions metrics;
   int io_threads = 1;
   int databases = 16;
-  bool cluster_enabled = false;
+  bool cluster_enabled = false;  // To clients: with shards.
+  bool in_group = false;         // Others decide whether it leads: in a cluster, or without shards.
   ClusterConfig cluster;
 };
 
@@ -90,8 +93,11 @@ class Node final : public net::HandlerFactory {
   store::Store& store() { return store_; }
   ClientRegistry& clients() { return clients_; }
   commands::Services& services();
-  // Null outside cluster mode; fixed by Start.
-  cluster::ClusterView* cluster() { return cluster_ == nullptr ? nullptr : &cluster_->view(); }
+  // Null outside cluster mode; fixed by Start. Also for a group without shards, which is none to
+  // clients.
+  cluster::ClusterView* cluster() {
+    return cluster_ == nullptr || !options_.cluster_enabled ? nullptr : &cluster_->view();
+  }
   Config& config() { return *config_; }
   const Settings& parameters() const { return config_->settings(); }
   // Whether fewer replicas follow than a write asks for (min-replicas-to-write). None does yet.
@@ -99,7 +105,12 @@ class Node final : public net::HandlerFactory {
     return replication_.too_few_followers() || replication_.acknowledgements().too_few();
   }
   const NodeOptions& options() const { return options_; }
-  ClusterMember* member() { return cluster_.get(); }  // Null outside cluster mode.
+  ClusterMember* member() { return cluster_.get(); }  // Null for a node on its own.
+  // Null unless this node is of a group without shards.
+  GroupWatch* group_watch() {
+    return cluster_ == nullptr || options_.cluster_enabled ? nullptr : &group_watch_;
+  }
+  GroupFailover& group_failover() { return group_failover_; }
   PauseState& pause() { return pause_; }
   ClientLimits& limits() { return limits_; }
   std::vector<std::unique_ptr<net::Worker>>& workers() { return workers_; }
@@ -131,6 +142,8 @@ class Node final : public net::HandlerFactory {
   std::atomic<persistence::EffectListener*>& effect_listener() { return effect_listener_; }
 
  private:
+  // This node's part among others begins.
+  absl::Status StartMember();
   // Where the system permits fewer open files than maxclients needs.
   void FitMaxClients();
   void LogStart();
@@ -168,6 +181,8 @@ class Node final : public net::HandlerFactory {
   ClientLimits limits_;
   ClientRegistry clients_;
   std::unique_ptr<ClusterMember> cluster_;
+  GroupWatch group_watch_{*this};
+  GroupFailover group_failover_{*this};
   bool cluster_was_down_ = false;  // The first worker's.
   Journaling journaling_{*this};
   Replication replication_{*this};

@@ -370,6 +370,7 @@ class NodeServices final : public commands::Services {
   commands::PersistenceService& persistence() override { return persistence_; }
   commands::scripting::ScriptHost& scripting() override { return scripting_; }
   cluster::ClusterView* cluster() override { return node_.cluster(); }
+  commands::SentinelService* sentinel() override { return node_.group_watch(); }
   pubsub::Exchange& exchange() override { return node_.exchange(); }
   commands::TrackingService& tracking() override { return node_.tracking(); }
   commands::ReplicationService& replication() override { return node_.replication(); }

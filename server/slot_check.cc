@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dispatcher's part in cluster mode: which commands are this node's to answer (slot_gate.h).
+// The dispatcher's part in a cluster or group: which commands are this node's to answer
+// (slot_gate.h), and what it may not answer without a lease.
 #include <vector>
 
+#include "base/clock.h"
 #include "commands/errors.h"
 #include "commands/scripting/script_run.h"
 #include "server/dispatch.h"
@@ -17,6 +19,26 @@ constexpr int64_t kTwoMindsMs = 2000;  // Then the difference is not one of a mo
 
 using commands::ClientState;
 using commands::QueuedCommand;
+
+bool Dispatcher::Leaseless() {
+  const Replication& replication = node_.replication();
+  if (!replication.lease().limited() || replication.follows()) return false;
+  // A hand-over keeps who writes waiting, and nobody else writes before that has ended.
+  if (node_.pause().stops_writes.load(std::memory_order_relaxed)) return false;
+  if (lease_clock_ == 0) lease_clock_ = SystemClock().MonotonicMicros();
+  return !replication.lease().Holds(lease_clock_);
+}
+
+std::string_view Dispatcher::LeaselessText() {
+  if (node_.cluster() != nullptr) return commands::errors::kClusterDown;
+  return node_.replication().refuses_writes() ? commands::errors::kReadOnlyReplica
+                                              : commands::errors::kNoLease;
+}
+
+bool Dispatcher::IsHere(const Prepared& p) const {
+  if (p.info == nullptr) return false;
+  return (p.info->flags & commands::kOnlySentinel) == 0 || node_.group_watch() != nullptr;
+}
 
 bool Dispatcher::IsSettled(int slot, bool leaseless) const {
   const cluster::ClusterView& view = *node_.cluster();

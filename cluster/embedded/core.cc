@@ -24,6 +24,13 @@ TopologyPtr WithVoters(const Topology& topology, std::vector<NodeId> voters) {
   return *Topology::FromParts(std::move(parts));
 }
 
+absl::StatusOr<TopologyPtr> FirstTopology(const EmbeddedOptions& options,
+                                          const std::vector<Node>& members) {
+  return options.one_group
+             ? Topology::OneGroup(members)
+             : Topology::FromMembers(members, options.followers, options.groups_per_node);
+}
+
 }  // namespace
 
 EmbeddedCoordinator::Core::Core(const EmbeddedOptions& options, persistence::FileSystem& files)
@@ -111,8 +118,7 @@ absl::StatusOr<CoordinatorIdentity> EmbeddedCoordinator::Core::FirstIdentity() c
     if (const auto sound = Topology::ByHand({std::move(self)}); !sound.ok()) return sound.status();
     return AloneIdentity(node, 1);
   }
-  const auto first =
-      Topology::FromMembers(options_.members, options_.followers, options_.groups_per_node);
+  const auto first = FirstTopology(options_, options_.members);
   if (!first.ok()) return first.status();
   if ((*first)->Find(node) == nullptr)
     return absl::InvalidArgumentError("the node is not among the cluster's members");
@@ -131,9 +137,10 @@ absl::StatusOr<CoordinatorIdentity> EmbeddedCoordinator::Core::FirstIdentity() c
                                       .bus_port = member.bus_port,
                                       .voter = voting.contains(member.id)});
   }
-  // The same on all who list the same members; what it is named after comes from them alone.
-  identity.cluster =
-      NodeId::FromName(absl::StrCat("cluster ", identity.first->fingerprint())).str();
+  // The same on all who list the same members, in whatever order; what it is named after comes from
+  // them alone.
+  const TopologyPtr sorted = WithVoters(**FirstTopology(options_, (*first)->nodes()), voters);
+  identity.cluster = NodeId::FromName(absl::StrCat("cluster ", sorted->fingerprint())).str();
   return identity;
 }
 

@@ -36,7 +36,9 @@ struct EmbeddedOptions {
   // As this node is to be told of. A zero id: any, and the same after a restart. No host: found out
   // when it meets others.
   Node self;
-  std::vector<Node> members;     // To found a cluster with, `self` among them; empty: alone.
+  std::vector<Node> members;  // To found a cluster with, `self` among them; empty: alone.
+  // Those are one group without shards (Topology::OneGroup); else the ring places them:
+  bool one_group = false;
   uint32_t followers = 0;        // Of each group, and how many groups a node leads: Topology's
   uint32_t groups_per_node = 1;  // FromMembers.
   std::chrono::milliseconds tick{50};

@@ -119,6 +119,15 @@ void NodeLife::HandOver(const NodeId& to, int64_t timeout_ms, Told told) {
   });
 }
 
+void NodeLife::PassLead(const NodeId& to, int64_t timeout_ms, Told told) {
+  desk_->Call([this, to, timeout_ms, answer = std::make_shared<Question>(std::move(told))] {
+    if (duty_.role().part == Role::Part::kLeads) {
+      return duty_.HandOver(GroupId(), to, timeout_ms, answer);
+    }
+    AskLeader(to, timeout_ms, answer);
+  });
+}
+
 void NodeLife::FailOver(Failover kind, int64_t timeout_ms, Told told) {
   desk_->Call([this, kind, timeout_ms, answer = std::make_shared<Question>(std::move(told))] {
     Request(kind, timeout_ms, answer);
@@ -263,6 +272,31 @@ void NodeLife::Request(Failover kind, int64_t timeout_ms, QuestionPtr answer) {
     return answer->Answer(seat_.Force(question.group, question.to));
   }
   AskNode(force ? leader_.value_or(NodeId()) : role.leader.id, question, std::move(answer));
+}
+
+// In sync, highest priority, smallest id; how far each is only the leader knows.
+void NodeLife::AskLeader(NodeId to, int64_t timeout_ms, QuestionPtr answer) {
+  const Role& role = duty_.role();
+  const Group* group = topology_->FindGroup(role.group);
+  if (role.part != Role::Part::kFollows || group == nullptr) {
+    return answer->Answer(absl::UnavailableError("nobody is known who leads the group"));
+  }
+  const Node* best = topology_->Find(to);
+  for (const Node& node : topology_->nodes()) {
+    const bool may =
+        group->IsFollower(node.id) && group->IsInSync(node.id) && !node.failed && !node.no_failover;
+    if (!to.IsZero() || !may) continue;
+    if (best == nullptr || node.priority > best->priority) best = &node;
+  }
+  if (best == nullptr) {
+    return answer->Answer(absl::FailedPreconditionError("no follower is in sync"));
+  }
+  AskNode(role.leader.id,
+          {.kind = FailoverQuestion::Kind::kHandOver,
+           .group = role.group,
+           .to = best->id,
+           .timeout_ms = timeout_ms},
+          std::move(answer));
 }
 
 void NodeLife::AskNode(const NodeId& node, const FailoverQuestion& question, QuestionPtr answer) {

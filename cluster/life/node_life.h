@@ -64,6 +64,8 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   // At a leader: the follower leads, or else the best one (zero). OK when it does. What is neither
   // done nor begun to be proposed within the time comes to nothing.
   void HandOver(const NodeId& to, int64_t timeout_ms, Told told);
+  // The same anywhere: the leader is asked, if it is another. Zero: to the best by the topology.
+  void PassLead(const NodeId& to, int64_t timeout_ms, Told told);
   // At a follower, which is to lead. kGraceful: OK when it does. kForce: OK when the judge has
   // begun. kTakeover is refused: a lead that nobody gave could not be told from one that was lost.
   void FailOver(Failover kind, int64_t timeout_ms, Told told);
@@ -89,6 +91,7 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   void OnAnswer(const BeatAnswer& answer);
   void Send(const BeatAnswer& answer);
   void ReplaceHangingLink();
+  void AskLeader(NodeId to, int64_t timeout_ms, QuestionPtr answer);
   void Request(Failover kind, int64_t timeout_ms, QuestionPtr answer);
   void AskNode(const NodeId& node, const FailoverQuestion& question, QuestionPtr answer);
   std::optional<PeerAddress> AddressOf(const NodeId& node) const;
@@ -118,7 +121,7 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   int64_t next_petitions_ = INT64_MIN;
   int64_t last_sent_ = INT64_MIN;
   std::vector<GroupReport> told_;  // By the last beat.
-  int64_t link_since_ = 0;  // It was begun, or answered.
+  int64_t link_since_ = 0;         // It was begun, or answered.
 
   std::unique_ptr<Courier> courier_;
 };

@@ -66,7 +66,7 @@ void ReplyGreeting(CommandContext& ctx) {
   ctx.reply.Bulk("mode");
   ctx.reply.Bulk(ctx.services.cluster() != nullptr ? "cluster" : "standalone");
   ctx.reply.Bulk("role");
-  ctx.reply.Bulk("master");
+  ctx.reply.Bulk(ctx.services.replication().Role().follows ? "replica" : "master");
   ctx.reply.Bulk("modules");
   ctx.reply.Array(0);
 }

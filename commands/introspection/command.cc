@@ -15,19 +15,29 @@
 namespace henge::commands {
 namespace {
 
+// Whether this node has the command.
+bool IsHere(const CommandContext& ctx, const CommandInfo& info) {
+  return (info.flags & kOnlySentinel) == 0 || ctx.services.sentinel() != nullptr;
+}
+
 // Commands, without the subcommands.
-std::vector<const CommandInfo*> TopCommands() {
+std::vector<const CommandInfo*> TopCommands(const CommandContext& ctx) {
   std::vector<const CommandInfo*> top;
   for (const CommandInfo& info : CommandTable::Get().all()) {
-    if (info.container == nullptr) top.push_back(&info);
+    if (info.container == nullptr && IsHere(ctx, info)) top.push_back(&info);
   }
   return top;
 }
 
-std::vector<const CommandInfo*> FindAll(ArgReader& names) {
+const CommandInfo* Find(const CommandContext& ctx, std::string_view name) {
+  const CommandInfo* info = CommandTable::Get().Find(name);
+  return info != nullptr && IsHere(ctx, *info) ? info : nullptr;
+}
+
+std::vector<const CommandInfo*> FindAll(const CommandContext& ctx, ArgReader& names) {
   std::vector<const CommandInfo*> found;
   while (!names.empty()) {
-    const CommandInfo* info = CommandTable::Get().Find(names.Next());
+    const CommandInfo* info = Find(ctx, names.Next());
     if (info != nullptr) found.push_back(info);
   }
   return found;
@@ -98,13 +108,13 @@ void GetKeys(CommandContext& ctx, ArgReader& args, bool with_flags) {
 }  // namespace
 
 void CommandAll(CommandContext& ctx, ArgReader&) {
-  const auto commands = TopCommands();
+  const auto commands = TopCommands(ctx);
   ctx.reply.Array(commands.size());
   for (const CommandInfo* info : commands) ReplyCommandInfo(ctx.reply, *info);
 }
 
 void CommandCount(CommandContext& ctx, ArgReader&) {
-  ctx.reply.Integer(static_cast<int64_t>(TopCommands().size()));
+  ctx.reply.Integer(static_cast<int64_t>(TopCommands(ctx).size()));
 }
 
 void CommandList(CommandContext& ctx, ArgReader& args) {
@@ -112,7 +122,7 @@ void CommandList(CommandContext& ctx, ArgReader& args) {
   if (!args.Done()) return ctx.reply.Error(args.error());
   std::vector<std::string_view> names;
   for (const CommandInfo& info : CommandTable::Get().all()) {
-    if (filter(info)) names.push_back(info.full_name);
+    if (filter(info) && IsHere(ctx, info)) names.push_back(info.full_name);
   }
   ctx.reply.Array(names.size());
   for (const std::string_view name : names) ctx.reply.Bulk(name);
@@ -122,14 +132,14 @@ void CommandInfoOf(CommandContext& ctx, ArgReader& args) {
   if (args.empty()) return CommandAll(ctx, args);
   ctx.reply.Array(args.left());
   while (!args.empty()) {
-    const CommandInfo* info = CommandTable::Get().Find(args.Next());
+    const CommandInfo* info = Find(ctx, args.Next());
     info == nullptr ? ctx.reply.Null() : ReplyCommandInfo(ctx.reply, *info);
   }
 }
 
 // A command that is not known is left out.
 void CommandDocs(CommandContext& ctx, ArgReader& args) {
-  std::vector<const CommandInfo*> shown = args.empty() ? TopCommands() : FindAll(args);
+  std::vector<const CommandInfo*> shown = args.empty() ? TopCommands(ctx) : FindAll(ctx, args);
   ctx.reply.Map(shown.size());
   for (const CommandInfo* info : shown) {
     ctx.reply.Bulk(info->full_name);

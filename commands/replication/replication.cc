@@ -33,6 +33,10 @@ void ReplicaOf(CommandContext& ctx, ArgReader& args) {
   if (ctx.services.cluster() != nullptr) {
     return ctx.reply.Error("ERR REPLICAOF not allowed in cluster mode.");
   }
+  if (ctx.services.sentinel() != nullptr) {
+    return ctx.reply.Error(
+        "ERR REPLICAOF not allowed in a group that elects its leader. Use FAILOVER instead.");
+  }
   ReplicationService& replication = ctx.services.replication();
   if (replication.FailsOver()) {
     return ctx.reply.Error("ERR REPLICAOF not allowed while failing over.");

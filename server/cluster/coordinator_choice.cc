@@ -122,16 +122,24 @@ absl::StatusOr<std::unique_ptr<cluster::NodeCoordinator>> StartWithEtcd(const Cl
 }  // namespace
 
 absl::StatusOr<NodePlan> PlanNode(const ClusterConfig& config, int port) {
-  return config.nodes.empty() ? Alone(config, port) : Configured(config);
+  if (!config.nodes.empty()) return Configured(config);
+  if (config.sharding) return Alone(config, port);
+  return absl::InvalidArgumentError(
+      "cluster-sharding no (cluster.sharding: off) needs the members in cluster-nodes "
+      "(cluster.nodes)");
 }
 
 absl::StatusOr<std::unique_ptr<cluster::NodeCoordinator>> StartCoordinator(
     const ClusterConfig& config, const NodePlan& plan) {
-  if (config.coordinator == CoordinatorKind::kEtcd) return StartWithEtcd(config, plan);
+  if (config.coordinator == CoordinatorKind::kEtcd) {
+    if (config.sharding) return StartWithEtcd(config, plan);
+    return absl::InvalidArgumentError("cluster-sharding no has no cluster-coordinator etcd yet");
+  }
   cluster::EmbeddedOptions options;
   options.directory = config.directory;
   options.self = plan.self;
   options.members = plan.members;
+  options.one_group = !config.sharding;
   auto started = cluster::EmbeddedCoordinator::Start(options);
   if (!started.ok()) return started.status();
   return std::unique_ptr<cluster::NodeCoordinator>(*std::move(started));

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strings.h"
+#include "server/cluster/departure.h"
 #include "server/cluster/position_file.h"
 #include "server/node.h"
 
@@ -205,6 +206,7 @@ void ReplicatedGroup::Mark(const Word& word) {
 
 void ReplicatedGroup::ChangeRole(const Word& word) {
   Replication& replication = node_.replication();
+  const bool led = replication.part() == GroupPart::kLeads;
   {
     store::LockSet locks(node_.store());
     locks.AddAll();
@@ -216,6 +218,7 @@ void ReplicatedGroup::ChangeRole(const Word& word) {
     if (word.kind == Kind::kLeave) replication.Fence();
   }
   awaits_lease_.store(0);
+  if (led && word.kind != Kind::kLead && node_.cluster() == nullptr) SendClientsAway(node_);
   if (word.kind != Kind::kLead) return EndStop();  // Who was kept waiting hears of the new leader.
   // The first lease comes with the answer to the next beat: who writes meanwhile waits for it.
   awaits_lease_.store(SystemClock().MonotonicMicros() + kLeaseWaitMicros);

@@ -9,6 +9,8 @@ namespace {
 // clang-format off
 constexpr Parameter kRows[] = {
     Bool("cluster-enabled", "cluster.enabled", At<&Settings::cluster_enabled>, false, kImmutable, "Be a node of a cluster."),
+    Bool("cluster-sharding", "cluster.sharding", At<&Settings::cluster_sharding>, true, kImmutable | kOwn, "Henge's: no: cluster-nodes are one leader and its followers, with automatic failover, plain servers to clients."),
+    String("cluster-name", "cluster.name", At<&Settings::cluster_name>, "mymaster", kImmutable | kOwn, "Henge's: without sharding, the name under which SENTINEL commands tell who leads."),
     String("cluster-self", "cluster.self", At<&Settings::cluster_self>, "", kImmutable | kOwn | kEmptyIsAbsent, "Henge's: which of cluster-nodes this node is."),
     Special("cluster-nodes", "cluster.nodes", At<&Settings::cluster_nodes>, ParameterType::kClusterNodes, "", kImmutable | kOwn | kMultiArg | kEmptyIsAbsent, "Henge's: the members, each as id=host:port[@bus-port][,priority=N][,zone=Z][,weight=W]."),
     Int("cluster-virtual-nodes", "cluster.virtual-nodes", At<&Settings::cluster_virtual_nodes>, {1, 65536, cluster::kDefaultVirtualNodes}, kImmutable | kOwn, "Henge's: points on the ring for each unit of a node's weight."),

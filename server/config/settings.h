@@ -188,6 +188,8 @@ struct Settings {
 
   // --- cluster
   Flag cluster_enabled;
+  Flag cluster_sharding;
+  Text cluster_name;
   Text cluster_self;
   Text cluster_nodes;
   Number cluster_virtual_nodes;

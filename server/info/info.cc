@@ -32,6 +32,7 @@ constexpr std::array kSections = {
     Section{"errorstats", "Errorstats", ErrorFields},
     Section{"latencystats", "Latencystats", LatencyFields, false},
     Section{"cluster", "Cluster", ClusterFields},
+    Section{"sentinel", "Sentinel", SentinelFields},
     Section{"keyspace", "Keyspace", KeyspaceFields},
     Section{"debug", "Debug", DebugFields, false, false},
 };
@@ -55,6 +56,8 @@ std::vector<InfoSection> CollectInfo(Node& node, const std::vector<std::string>&
     if (!Wanted(section, sections)) continue;
     out.push_back({section.name, section.title, {}});
     section.collect(node, out.back().fields);
+    const bool absent = section.collect == SentinelFields && out.back().fields.all().empty();
+    if (absent) out.pop_back();
   }
   return out;
 }

@@ -75,7 +75,9 @@ void ReplicationFields(Node& node, InfoFields& out) {
                     StateName(follower.state), follower.offset,
                     follower.plain ? 0 : follower.lag_seconds));
   }
-  out("master_failover_state", FailoverName(node.replication().failover().state()));
+  const bool hands_over = node.group_failover().under_way();
+  out("master_failover_state", hands_over ? FailoverName(Failover::State::kWaiting)
+                                          : FailoverName(node.replication().failover().state()));
   out("master_replid", report.history_id);
   out("master_replid2", report.second_id);
   out("master_repl_offset", report.offset);
@@ -100,6 +102,23 @@ void ReplicationFields(Node& node, InfoFields& out) {
   for (const Replication::FollowerReport& follower : report.followers) {
     out(fmt::format("slave{}_in_sync", number++), follower.in_sync ? 1 : 0);
   }
+}
+
+void SentinelFields(Node& node, InfoFields& out) {
+  if (node.group_watch() == nullptr) return;
+  const commands::GroupPicture group = node.group_watch()->Look();
+  const commands::GroupMember* leader = group.leader();
+  out("sentinel_masters", leader == nullptr ? 0 : 1);
+  out("sentinel_tilt", 0);
+  out("sentinel_tilt_since_seconds", -1);
+  out("sentinel_running_scripts", 0);
+  out("sentinel_scripts_queue_length", 0);
+  out("sentinel_simulate_failure_flags", 0);
+  if (leader == nullptr) return;
+  const std::string_view status = leader->failed ? "odown" : leader->silent ? "sdown" : "ok";
+  out("master0",
+      fmt::format("name={},status={},address={}:{},slaves={},sentinels={}", group.name, status,
+                  leader->host, leader->port, group.members.size() - 1, group.members.size()));
 }
 
 }  // namespace henge::server

@@ -23,6 +23,7 @@ void CommandFields(Node& node, InfoFields& out);
 void ErrorFields(Node& node, InfoFields& out);
 void LatencyFields(Node& node, InfoFields& out);
 void ClusterFields(Node& node, InfoFields& out);
+void SentinelFields(Node& node, InfoFields& out);  // None, unless of a group without shards.
 void KeyspaceFields(Node& node, InfoFields& out);
 void DebugFields(Node& node, InfoFields& out);
 

@@ -53,7 +53,7 @@ Replication::~Replication() { Stop(); }
 
 absl::Status Replication::Prepare() {
   const bool follower = LeaderOf(node_.parameters()).has_value();
-  if (follower && node_.options().cluster_enabled) {
+  if (follower && node_.options().in_group) {
     return absl::InvalidArgumentError("replicaof directive not allowed in cluster mode");
   }
   const ReplicationRole role = node_.parameters().replication_role.load();
@@ -248,8 +248,9 @@ void Replication::ApplyParameters() {
 commands::RoleReport Replication::Role() {
   commands::RoleReport role;
   const std::lock_guard lock(mu_);
-  role.follows = follows();
+  role.follows = follows() || awaits_leader();
   role.offset = offset();
+  if (awaits_leader()) role.link = LinkName(LinkStatus::State::kConnect);
   if (link_ != nullptr) {
     role.leader_host = link_->host();
     role.leader_port = link_->port();
@@ -396,7 +397,8 @@ Replication::Report Replication::report() const {
   const UnixMillis now = SystemClock().NowMillis();
   Report report;
   const std::lock_guard lock(mu_);
-  report.follows = follows();
+  report.follows = follows() || awaits_leader();
+  if (awaits_leader()) report.down_since = node_.started_at_us() / 1000;
   report.history_id = history_.id();
   report.second_id = history_.second_id();
   report.second_offset = history_.second_offset();

@@ -102,6 +102,8 @@ class Replication final : public commands::ReplicationService {
   void Govern(std::string node);
   bool governed() const { return part() != GroupPart::kFree; }
   GroupPart part() const { return part_.load(std::memory_order_relaxed); }
+  // Whether it is no leader to plain clients, though it follows nobody: it is not known who leads.
+  bool awaits_leader() const;
   // This node's data is the group's from here on, under that epoch. REQUIRES, of the three: every
   // shard is locked.
   void LeadIn(const GroupTerm& term);

@@ -34,6 +34,10 @@ std::pair<std::string, std::string> Replication::names() const {
   return {group_, node_name_};
 }
 
+bool Replication::awaits_leader() const {
+  return part() == GroupPart::kNobody && !node_.options().cluster_enabled;
+}
+
 void Replication::NoteLoaded(bool found) {
   held_.store(found ? HeldData::kRecovered : HeldData::kNothing);
 }

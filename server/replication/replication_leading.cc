@@ -263,10 +263,13 @@ bool Replication::KillStream(ClientId id) {
 }
 
 std::string Replication::Failover(const FailoverRequest& request) {
+  if (governed()) return node_.group_failover().Begin(request);
   return failover_.Begin(request);
 }
 
-std::string Replication::AbortFailover() { return failover_.Abort(); }
+std::string Replication::AbortFailover() {
+  return governed() ? node_.group_failover().Abort() : failover_.Abort();
+}
 
 std::string Replication::LeadFromHere(std::string_view history_id) {
   store::LockSet locks(node_.store());

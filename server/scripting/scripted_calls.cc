@@ -41,7 +41,7 @@ bool Dispatcher::ReadsOnly(const commands::CommandSpec& spec,
 
 std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared& p,
                                             std::span<const std::string_view> argv) {
-  if (p.info == nullptr || p.unknown_subcommand) {
+  if (!IsHere(p) || p.unknown_subcommand) {
     return run.by_server ? "ERR Unknown command called from script"
                          : "ERR Unknown Redis command called from script";
   }
@@ -65,6 +65,7 @@ std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared
   }
   if ((flags & commands::kWrite) != 0 && !run.wrote.load(std::memory_order_relaxed)) {
     if (Leaseless()) {
+      if (node_.cluster() == nullptr) return errors::kNoLease;
       return "ERR Script attempted to execute a write command while the cluster is down and "
              "readonly";
     }
