@@ -132,6 +132,24 @@ TEST_F(ClusterMemberTest, WithEtcdItNeedsNoEtcdToStart) {
   EXPECT_FALSE(StartAnywhere({.coordinator = CoordinatorKind::kEtcd}).ok());
 }
 
+TEST_F(ClusterMemberTest, RefusesTheFolderOfTheOtherCoordinator) {
+  for (const auto first : {CoordinatorKind::kEmbedded, CoordinatorKind::kEtcd}) {
+    ClusterConfig config{
+        .directory = NewFolder(), .coordinator = first, .etcd_endpoints = {"127.0.0.1:1"}};
+    absl::StatusOr<std::unique_ptr<ClusterMember>> member = absl::UnknownError("not tried");
+    for (int attempt = 0; attempt < 20 && !member.ok(); ++attempt) {
+      config.bus_port = SomePort();
+      member = ClusterMember::Start(config, kLoopback, 7000, Parts());
+    }
+    ASSERT_TRUE(member.ok()) << member.status();
+    member->reset();
+    config.coordinator =
+        first == CoordinatorKind::kEtcd ? CoordinatorKind::kEmbedded : CoordinatorKind::kEtcd;
+    member = ClusterMember::Start(config, kLoopback, 7000, Parts());
+    EXPECT_EQ(member.status().code(), absl::StatusCode::kFailedPrecondition);
+  }
+}
+
 TEST_F(ClusterMemberTest, RefusesASelfThatIsNoNode) {
   const ClusterConfig config{.self = "d", .nodes = {{.id = "a", .host = "h", .port = 7000}}};
   const auto member = ClusterMember::Start(config, kLoopback, 7000, Parts());

@@ -10,10 +10,11 @@
 // lacks adds itself, without slots. Until etcd answers it has the document that it would make, and
 // no barrier ends OK.
 //
-//   FORGET     the node stays out, also after a restart, until Meet or Reset;
+//   FORGET     the node stays out, also after a restart, until Meet;
 //   Meet       brings a node that is out in again; OK for the address of a member; else refused:
 //              others join by their own configuration;
 //   Reset      the node becomes one without slots in a group of its own; `hard`: under another id.
+//              One that is out stays out.
 //
 // A node that has been of a cluster never joins or founds another: when etcd has lost the topology,
 // it waits for it to be restored, with the last one it knew. What can't be read is treated alike.

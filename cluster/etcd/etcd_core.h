@@ -88,6 +88,7 @@ class EtcdCoordinator::Core {
   void EndMeetings(const absl::Status& status);
   void Announce(const Topology& topology);
   void ResetAsMember(bool hard, Done done);
+  absl::Status ResetOutside(bool hard);
   bool Keep(MemberIdentity member);
 
   const EtcdOptions options_;

@@ -145,7 +145,7 @@ void EtcdCoordinator::Core::BecomeNext() {
 
 void EtcdCoordinator::Core::BeOut() {
   if (std::exchange(out_, true)) return;
-  LogNotice("The cluster in etcd has forgotten this node: it is alone until CLUSTER MEET or RESET",
+  LogNotice("The cluster in etcd has forgotten this node: it is alone until CLUSTER MEET",
             {{"id", member_.node.view()}});
   candidacy_->Resign();
   entered_ = false;
@@ -206,11 +206,18 @@ void EtcdCoordinator::Core::Reset(bool hard, Done done) {
   Post([this, hard, owed] {
     if (resetting_) return owed->Take()(absl::UnavailableError("it is being reset: try again"));
     if (!out_) return ResetAsMember(hard, owed->Take());
-    if (hard && !Keep({.node = NodeId::Random(), .next = NodeId(), .cluster = member_.cluster}))
-      return owed->Take()(absl::UnavailableError("the node can't note its new id"));
-    if (hard) bulletin_->EnterCluster(member_.node, Alone(member_.node));
-    ComeIn(owed->Take());
+    owed->Take()(ResetOutside(hard));
   });
+}
+
+// It has nothing of a cluster; who takes a node out for good resets it afterwards.
+absl::Status EtcdCoordinator::Core::ResetOutside(bool hard) {
+  if (!hard) return absl::OkStatus();
+  if (!Keep({.node = NodeId::Random(), .next = NodeId(), .cluster = member_.cluster}))
+    return absl::UnavailableError("the node can't note its new id");
+  bulletin_->EnterCluster(member_.node, Alone(member_.node));
+  bulletin_->Tell();
+  return absl::OkStatus();
 }
 
 // At one moment it goes and comes again, so that nobody takes it for one that was forgotten.
@@ -228,6 +235,7 @@ void EtcdCoordinator::Core::ResetAsMember(bool hard, Done done) {
                .timeout_ms = kResetMillis,
                .done = [this, hard, done = std::move(done)](const absl::Status& status) {
                  resetting_ = false;
+                 if (out_) return done(ResetOutside(hard));  // It was forgotten meanwhile.
                  if (status.ok() && !hard) {
                    bulletin_->EnterCluster(member_.node, keys_->record()->topology);
                    bulletin_->Tell();

@@ -83,9 +83,15 @@ TEST(EtcdMembership, WhoIsForgottenStaysOutUntilItMeets) {
   EXPECT_FALSE(TestCluster::Barrier(out.coordinator(), 200).ok());
   EXPECT_EQ(TestCluster::Propose(out.coordinator(), BumpEpoch{id}).code(),
             absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(Reset(out, false).ok());
+  EXPECT_EQ(out.id(), id);
+  EXPECT_TRUE(Reset(out, true).ok());
+  const NodeId next = out.id();
+  EXPECT_NE(next, id);
   out.Stop();
   out.Start();
-  EXPECT_EQ(out.id(), id);
+  EXPECT_EQ(out.id(), next);
+  EXPECT_EQ(nodes.node(0).topology()->Find(next), nullptr);
   EXPECT_FALSE(TestCluster::Barrier(out.coordinator(), 300).ok());
   EXPECT_EQ(nodes.node(0).topology()->Find(id), nullptr);
   ASSERT_TRUE(Meet(out, nodes.node(0).options.self.bus_port).ok());

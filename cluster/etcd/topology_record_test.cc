@@ -20,7 +20,8 @@ TopologyPtr Members(int count, size_t text, uint32_t groups_per_node = 1) {
                      .port = 7000,
                      .bus_port = 17000,
                      .hostname = std::string(text, 'h'),
-                     .zone = std::string(text, 'z')});
+                     .zone = std::string(text, 'z'),
+                     .virtual_nodes = 32});
   }
   return *Topology::FromMembers(std::move(nodes), 0, groups_per_node);
 }

@@ -135,6 +135,12 @@ absl::StatusOr<std::unique_ptr<cluster::NodeCoordinator>> StartCoordinator(
     if (config.sharding) return StartWithEtcd(config, plan);
     return absl::InvalidArgumentError("cluster-sharding no has no cluster-coordinator etcd yet");
   }
+  const std::string member = absl::StrCat(config.directory, "/member");
+  if (access(member.c_str(), F_OK) == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(config.directory, " is of a node whose topology is in etcd: choose another ",
+                     "cluster-config-file, or remove it"));
+  }
   cluster::EmbeddedOptions options;
   options.directory = config.directory;
   options.self = plan.self;
