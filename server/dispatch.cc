@@ -430,7 +430,8 @@ std::string_view Dispatcher::RefuseLocked(Session& session, const Prepared& p) {
   if (!follows && !replication.lease().limited()) return {};
   if (!Has(commands::kWrite, session.state(), *p.info->spec)) return {};
   if (follows) return errors::kReadOnlyReplica;
-  return node_.cluster() == nullptr && Leaseless() ? LeaselessText() : "";
+  const bool plain = node_.options().in_group && !node_.options().cluster_enabled;
+  return plain && Leaseless() ? LeaselessText() : "";
 }
 
 bool Dispatcher::Paused(const commands::ClientState& client,

@@ -30,7 +30,8 @@ bool Dispatcher::Leaseless() {
 }
 
 std::string_view Dispatcher::LeaselessText() {
-  if (node_.cluster() != nullptr) return commands::errors::kClusterDown;
+  const bool plain = node_.options().in_group && !node_.options().cluster_enabled;
+  if (!plain) return commands::errors::kClusterDown;
   return node_.replication().refuses_writes() ? commands::errors::kReadOnlyReplica
                                               : commands::errors::kNoLease;
 }

@@ -218,7 +218,8 @@ void ReplicatedGroup::ChangeRole(const Word& word) {
     if (word.kind == Kind::kLeave) replication.Fence();
   }
   awaits_lease_.store(0);
-  if (led && word.kind != Kind::kLead && node_.cluster() == nullptr) SendClientsAway(node_);
+  const bool plain = node_.options().in_group && !node_.options().cluster_enabled;
+  if (led && word.kind != Kind::kLead && plain) SendClientsAway(node_);
   if (word.kind != Kind::kLead) return EndStop();  // Who was kept waiting hears of the new leader.
   // The first lease comes with the answer to the next beat: who writes meanwhile waits for it.
   awaits_lease_.store(SystemClock().MonotonicMicros() + kLeaseWaitMicros);

@@ -35,7 +35,8 @@ std::pair<std::string, std::string> Replication::names() const {
 }
 
 bool Replication::awaits_leader() const {
-  return part() == GroupPart::kNobody && !node_.options().cluster_enabled;
+  const bool plain = node_.options().in_group && !node_.options().cluster_enabled;
+  return plain && part() == GroupPart::kNobody;
 }
 
 void Replication::NoteLoaded(bool found) {

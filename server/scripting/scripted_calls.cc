@@ -65,7 +65,8 @@ std::string_view Dispatcher::RefuseScripted(const ScriptRun& run, const Prepared
   }
   if ((flags & commands::kWrite) != 0 && !run.wrote.load(std::memory_order_relaxed)) {
     if (Leaseless()) {
-      if (node_.cluster() == nullptr) return errors::kNoLease;
+      const bool plain = node_.options().in_group && !node_.options().cluster_enabled;
+      if (plain) return errors::kNoLease;
       return "ERR Script attempted to execute a write command while the cluster is down and "
              "readonly";
     }
