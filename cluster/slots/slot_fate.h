@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a topology, and a change from one to another, say of the keys that a node has for slots in
+// migrations. Pure functions; any thread.
+//
+//   coming   slots of a migration to the node's group: keys that it has are nobody's to see yet
+//   gone     a migration to or from its group has ended, and the slot is another group's: the keys
+//            are to be deleted by who leads the group
+//   kept     the slot is the group's own, or nobody's: whatever is there stays
+#pragma once
+
+#include <bitset>
+
+#include "cluster/topology.h"
+
+namespace henge::cluster {
+
+using SlotBits = std::bitset<kSlots>;
+
+// The slots of all groups that the node leads or follows, of migrations to them, and of those to
+// or from them.
+struct SlotsOfNode {
+  SlotBits owned;
+  SlotBits coming;
+  SlotBits leaving;
+  SlotBits foreign;  // Another group's.
+  SlotBits marked;   // Of which the topology has a mark: they move key by key.
+
+  static SlotsOfNode In(const Topology& topology, const NodeId& node);
+};
+
+// Of what is to be deleted before the step (`doomed`), and the step itself, what is after it.
+SlotBits DoomedAfter(const SlotBits& doomed, const SlotsOfNode& before, const SlotsOfNode& after);
+
+SlotBits BitsOf(const std::vector<SlotRange>& ranges);
+std::vector<SlotRange> RangesOf(const SlotBits& slots);
+
+}  // namespace henge::cluster
