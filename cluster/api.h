@@ -66,6 +66,8 @@ enum class ClusterHealth : uint8_t { kOk, kFail };
 
 enum class FailoverMode : uint8_t { kPlain, kForce, kTakeover };
 
+class SlotMigrations;  // cluster/slot_migrations.h
+
 // What operators may ask of a cluster. Each is begun by the call, which does not wait; `done` is
 // told what became of it, within the call or later on another thread, once. When it is OK, the
 // view's topology() shows what was asked for. Any thread, without a lock that `done` could need.
@@ -125,6 +127,10 @@ class ClusterView : public ClusterOperations {
 
   virtual BusStats bus_stats() const = 0;
 
+  // Who moves slots at once; null: nobody can.
+  SlotMigrations* slot_migrations() const { return slot_migrations_.load(); }
+  void Use(SlotMigrations& migrations) { slot_migrations_.store(&migrations); }
+
   // Whether operations are done within the call: there is nobody to agree with.
   virtual bool DecidesAlone() const = 0;
 
@@ -149,6 +155,7 @@ class ClusterView : public ClusterOperations {
   const bool enabled_;
   std::atomic<ClusterHealth> health_{ClusterHealth::kFail};
   std::atomic<EndpointType> endpoint_type_{EndpointType::kIp};
+  std::atomic<SlotMigrations*> slot_migrations_{nullptr};
   std::array<std::atomic<uint8_t>, kSlots> parts_{};
 };
 

@@ -78,13 +78,20 @@ absl::Status ClusterState::AdoptLocked(TopologyPtr topology, SlotSet& lost) {
                                                       " is not above ", topology_->version()));
   }
   NoteForgotten(*topology);
-  TakeLocked(me, std::move(topology), lost);
+  TakeLocked(me, std::move(topology), lost, /*anew=*/false);
   return absl::OkStatus();
 }
 
-void ClusterState::TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost) {
+void ClusterState::OnTopology(TellTopology tell) {
+  const std::lock_guard lock(mutex_);
+  tell_topology_ = std::move(tell);
+  if (tell_topology_) tell_topology_(*topology_, options_.my_id, true);
+}
+
+void ClusterState::TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost, bool anew) {
   topology_ = std::move(topology);
   MarkParts(me, lost);
+  if (tell_topology_) tell_topology_(*topology_, options_.my_id, anew);
   FollowPeers();
   JudgeHealth();
 }
@@ -97,7 +104,7 @@ absl::Status ClusterState::BeginAnew(const NodeId& my_id, TopologyPtr topology) 
     const std::lock_guard lock(mutex_);
     options_.my_id = my_id;
     forgotten_.clear();
-    TakeLocked(me, std::move(topology), lost);
+    TakeLocked(me, std::move(topology), lost, /*anew=*/true);
   }
   TellLost(lost);
   return absl::OkStatus();

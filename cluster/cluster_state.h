@@ -65,10 +65,16 @@ class ClusterState final : public ClusterView, public BeatListener {
   // and when it is done.
   void OnSlotsLost(std::function<void(const SlotSet&)> tell);
 
+  // Called for the topology there is, now, and for each that follows, in order and under this
+  // state's lock; quick. `anew`: it is the first, or another cluster's.
+  using TellTopology = std::function<void(const Topology&, const NodeId& self, bool anew)>;
+  void OnTopology(TellTopology tell);
+
   // Makes a newer topology the current one; an older one, or one without this node, is refused.
   absl::Status Adopt(TopologyPtr topology);
 
   // Who does what operators ask for from here on; outlives the state.
+  using ClusterView::Use;
   void Use(ClusterOperations& operations) { operations_.store(&operations); }
 
   // Whether this node is on the majority's side, from here on, instead of its own opinion of its
@@ -119,7 +125,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   absl::Status ChangeAlone(const Change& change);
   // REQUIRES: mutex_ held, for all of these.
   absl::Status AdoptLocked(TopologyPtr topology, SlotSet& lost);
-  void TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost);
+  void TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost, bool anew);
   void NoteForgotten(const Topology& next);
   void MarkParts(NodeIndex me, SlotSet& lost);
   void FollowPeers();
@@ -146,6 +152,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   std::function<bool()> in_touch_;
   BusStats stats_;
   std::function<void(const SlotSet&)> tell_lost_;
+  TellTopology tell_topology_;
 };
 
 }  // namespace henge::cluster

@@ -28,6 +28,7 @@ constexpr std::chrono::milliseconds kReview{50};  // Of the cluster's health.
 constexpr std::chrono::milliseconds kRetry{100};  // Until the bus's port is tried again,
 constexpr int kTries = 50;                        // this often.
 constexpr int64_t kFirstLeaseMicros = 1'000'000;  // A new leader's lease may come so late.
+constexpr int64_t kAskAgainMs = 1000;             // Of what must be known.
 constexpr int64_t kFailoverMs = 5000;             // For a hand-over that an operator asked for.
 
 // Two nodes of one folder would be one member twice.
@@ -227,6 +228,57 @@ void ClusterMember::Propose(cluster::Change change, cluster::ProposalDone done) 
                           if (status.ok()) OnTopology(coordinator_->topology());
                           done(status);
                         });
+}
+
+absl::Status ClusterMember::ProposeOnce(uint64_t request, const cluster::Change& change) {
+  const auto told = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> outcome = told->get_future();
+  {
+    const std::lock_guard lock(asking_);
+    if (coordinator_ == nullptr) return absl::DeadlineExceededError("the node is about to stop");
+    coordinator_->Propose({.request = request, .change = change, .timeout_ms = kAskAgainMs},
+                          [this, told](const absl::Status& status) {
+                            if (status.ok()) OnTopology(coordinator_->topology());
+                            told->set_value(status);
+                          });
+  }
+  return outcome.get();
+}
+
+absl::Status ClusterMember::ProposeUntilKnown(const cluster::Change& change,
+                                              const std::function<bool()>& given_up) {
+  uint64_t request = 0;
+  {
+    const std::lock_guard lock(asking_);
+    if (coordinator_ == nullptr) return Ending();
+    request = coordinator_->NewRequest();
+  }
+  // What was not ordered this time may be from a time before.
+  bool unknown = false;
+  while (true) {
+    const absl::Status status = ProposeOnce(request, change);
+    unknown = unknown || absl::IsDeadlineExceeded(status);
+    const bool open = absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
+    if (!open) return status;
+    if (given_up()) {
+      return unknown ? absl::DeadlineExceededError("the cluster has not answered") : status;
+    }
+    std::this_thread::sleep_for(kRetry);
+  }
+}
+
+absl::Status ClusterMember::AwaitBarrier() {
+  const auto told = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> outcome = told->get_future();
+  {
+    const std::lock_guard lock(asking_);
+    if (coordinator_ == nullptr) return Ending();
+    coordinator_->Barrier(kAskAgainMs, [this, told](const absl::Status& status) {
+      if (status.ok()) OnTopology(coordinator_->topology());
+      told->set_value(status);
+    });
+  }
+  return outcome.get();
 }
 
 void ClusterMember::Meet(std::string host, uint16_t, uint16_t bus_port,

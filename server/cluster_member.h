@@ -70,6 +70,15 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   // to.
   bool InTouch() const;
 
+  // Proposes the change and returns what became of it: asked again under one request until that is
+  // known. kDeadlineExceeded: `given_up` said so first, and it may have been applied or may still
+  // be. Waits; not for workers.
+  absl::Status ProposeUntilKnown(const cluster::Change& change,
+                                 const std::function<bool()>& given_up);
+
+  // OK: the topology has all that was agreed on before the call. Waits; not for workers.
+  absl::Status AwaitBarrier();
+
   // Before a leader goes: a follower in sync takes over. Returns when one has, or there is none
   // that could, or time is up.
   absl::Status HandOver(int64_t timeout_ms);
@@ -80,6 +89,7 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
  private:
   ClusterMember(const ClusterConfig& config, Parts parts);
 
+  absl::Status ProposeOnce(uint64_t request, const cluster::Change& change);
   // --- cluster::ClusterOperations
   void Propose(cluster::Change change, cluster::ProposalDone done) override;
   void Meet(std::string host, uint16_t port, uint16_t bus_port,

@@ -191,13 +191,13 @@ void Dispatcher::CountInRound(const net::Worker& worker, size_t commands) {
   if (in_round_ > stats_.most_in_round.get()) stats_.most_in_round.Set(in_round_);
 }
 
-// A table may only be looked at under its shard's lock, unless no other thread could change it: no
-// worker, and no lane of a follower. A hint is not worth waiting for: a shard that is busy is
-// passed over.
+// Under the shard's lock, unless no other thread could change the table: no worker, no lane of a
+// follower, no import of slots. A hint is not worth waiting for: a busy shard is passed over.
 template <class F>
 void Dispatcher::WithTable(const store::Key& key, DbIndex db, F hint) {
   store::Shard& shard = node_.store().shard(node_.store().ShardOf(key.slot));
-  const bool alone = node_.workers().size() == 1 && !node_.replication().follows();
+  const bool alone = node_.workers().size() == 1 && !node_.replication().follows() &&
+                     !node_.store().hidden().any();
   if (!alone && !shard.mu.try_lock()) return;
   if (store::ShardDb* part = shard.dbs[db].get()) hint(part->TableOf(key.slot));
   if (!alone) shard.mu.unlock();
@@ -438,6 +438,7 @@ bool Dispatcher::Paused(const commands::ClientState& client,
                         const commands::CommandSpec& spec) const {
   const PauseState& pause = node_.pause();
   if (pause.stops_writes.load(std::memory_order_relaxed) && MayWrite(client, spec)) return true;
+  if (node_.cluster() != nullptr && PausedBySlot(client, spec)) return true;
   if (pause.until.load(std::memory_order_relaxed) <= now_) return false;
   if (client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica) {
     return false;

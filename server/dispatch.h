@@ -137,6 +137,8 @@ class Dispatcher {
   bool IsOfTwoMinds(const Prepared& p, std::string_view refusal);
   // Whether CLIENT PAUSE, or a hand-over, holds the command back.
   bool Paused(const commands::ClientState& client, const commands::CommandSpec& spec) const;
+  // The same, because its slot is handed over.
+  bool PausedBySlot(const commands::ClientState& client, const commands::CommandSpec& spec) const;
   // Whether memory is short, as far as this command cares.
   bool OutOfMemory(const commands::ClientState& client, const commands::CommandSpec& spec);
   void Refuse(Session& session, const Prepared& p, std::span<const std::string_view> argv,

@@ -20,6 +20,10 @@
 #include "server/node_services.h"
 #include "server/session.h"
 #include "server/slot_waiters.h"
+#include "server/slots/slot_exports.h"
+#include "server/slots/slot_imports.h"
+#include "server/slots/slot_pause.h"
+#include "server/slots/slot_sweeper.h"
 #include "server/totals.h"
 
 namespace henge::server {
@@ -63,6 +67,10 @@ Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener
       store_({.shards = ShardsFor(options_.io_threads),
               .databases = options_.cluster_enabled ? 1 : options_.databases,
               .table_per_slot = options_.cluster_enabled}),
+      slot_pause_(std::make_unique<SlotPause>()),
+      slot_sweeper_(std::make_unique<SlotSweeper>(*this)),
+      slot_imports_(std::make_unique<SlotImports>(*this)),
+      slot_exports_(std::make_unique<SlotExports>(*this)),
       acceptor_(workers_, *this),
       services_(MakeServices(*this)),
       run_id_(RandomHex(40)),
@@ -76,6 +84,8 @@ Node::Node(std::unique_ptr<Config> config, persistence::EffectListener* listener
 
 Node::~Node() {
   http_.reset();  // Nobody looks any more.
+  stopping_.store(true);
+  slot_exports_->Stop();
   if (cluster_ != nullptr) {
     cluster_->state().TellOffset(nullptr);
     cluster_->Stop();  // Nor does anything come for the workers.
@@ -122,6 +132,7 @@ absl::Status Node::Start() {
   }
   for (const auto& worker : workers_) worker->Start();
   started_.store(true);
+  if (cluster() != nullptr) slot_exports_->Begin();
   LogStart();
   replication_.Start();
   return absl::OkStatus();
@@ -133,13 +144,15 @@ absl::Status Node::StartMember() {
     return absl::InvalidArgumentError(
         "cluster-sharding no (cluster.sharding: off) needs cluster-enabled yes (cluster.enabled)");
   }
-  auto member = ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
-                                     {.listener = between_nodes_,
-                                      .make_group =
-                                          [this](const cluster::NodeId& self) {
-                                            return std::make_unique<ReplicatedGroup>(*this, self);
-                                          },
-                                      .services = {replication_.StreamService()}});
+  auto member =
+      ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
+                           {.listener = between_nodes_,
+                            .make_group =
+                                [this](const cluster::NodeId& self) {
+                                  return std::make_unique<ReplicatedGroup>(*this, self);
+                                },
+                            .services = {replication_.StreamService(),
+                                         cluster::MakeSlotTransferService(*slot_imports_)}});
   if (!member.ok()) return member.status();
   cluster_ = *std::move(member);
   replication_.ServeStreamsAt(cluster_->bus_port());
@@ -151,6 +164,12 @@ absl::Status Node::StartMember() {
     Expel(slots);
     RedirectWaiters(*this, slots);
   });
+  slot_sweeper_->Recall();
+  cluster_->state().OnTopology(
+      [this](const cluster::Topology& topology, const cluster::NodeId& self, bool anew) {
+        slot_sweeper_->OnTopology(topology, self, anew);
+      });
+  cluster_->state().Use(static_cast<cluster::SlotMigrations&>(*slot_exports_));
   return absl::OkStatus();
 }
 
@@ -246,6 +265,7 @@ void Node::Tick() {
     journaling_.Tick(SystemClock().NowMillis());
     saver_.Tick(SystemClock().NowMillis());
     replication_.Tick(SystemClock().NowMillis());
+    slot_sweeper_->Tick();
   }
   RedirectWhileDown();
   if (group_watch() != nullptr) group_watch()->Review();

@@ -46,6 +46,11 @@
 
 namespace henge::server {
 
+class SlotExports;
+class SlotImports;
+class SlotPause;
+class SlotSweeper;
+
 // What the configuration fixes at the start.
 struct NodeOptions {
   net::ListenOptions listen;
@@ -112,6 +117,11 @@ class Node final : public net::HandlerFactory {
   }
   GroupFailover& group_failover() { return group_failover_; }
   PauseState& pause() { return pause_; }
+  SlotPause& slot_pause() { return *slot_pause_; }
+  SlotSweeper& slot_sweeper() { return *slot_sweeper_; }
+  SlotImports& slot_imports() { return *slot_imports_; }
+  // The node is about to end.
+  bool stopping() const { return stopping_.load(); }
   ClientLimits& limits() { return limits_; }
   std::vector<std::unique_ptr<net::Worker>>& workers() { return workers_; }
   std::vector<std::unique_ptr<Dispatcher>>& dispatchers() { return dispatchers_; }
@@ -177,6 +187,11 @@ class Node final : public net::HandlerFactory {
   BetweenNodes between_nodes_{exchange_};
   Tracking tracking_{*this};
   PauseState pause_;
+  std::atomic<bool> stopping_{false};
+  const std::unique_ptr<SlotPause> slot_pause_;
+  const std::unique_ptr<SlotSweeper> slot_sweeper_;
+  const std::unique_ptr<SlotImports> slot_imports_;
+  const std::unique_ptr<SlotExports> slot_exports_;
   ClientEviction client_eviction_{*this};
   ClientLimits limits_;
   ClientRegistry clients_;

@@ -14,6 +14,7 @@
 #include "server/blocked_call.h"
 #include "server/dispatch.h"
 #include "server/node.h"
+#include "server/slots/slot_pause.h"
 
 namespace henge::server {
 namespace {
@@ -460,7 +461,8 @@ void Session::WaitForUnpause() {
   state_.paused.store(true, std::memory_order_relaxed);
   connection_.Suspend();
   const UnixMillis until = node_.pause().until.load(std::memory_order_relaxed);
-  const bool hand_over = node_.pause().stops_writes.load(std::memory_order_relaxed);
+  const bool hand_over =
+      node_.pause().stops_writes.load(std::memory_order_relaxed) || node_.slot_pause().active();
   const int64_t wait_ms =
       hand_over ? kRoomCheckMs : std::max<int64_t>(1, until - SystemClock().NowMillis());
   StartTimer(wait_ms, &Session::CheckPause);

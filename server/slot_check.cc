@@ -9,6 +9,7 @@
 #include "server/dispatch.h"
 #include "server/node.h"
 #include "server/session.h"
+#include "server/slots/slot_pause.h"
 
 namespace henge::server {
 namespace {
@@ -92,6 +93,18 @@ std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Pr
 bool Dispatcher::AsksOfCluster(const Prepared& p) const {
   return node_.cluster() != nullptr && node_.replication().follows() &&
          (p.info->spec->flags & commands::kStale) != 0 && KeysOf(p).empty();
+}
+
+bool Dispatcher::PausedBySlot(const ClientState& client, const commands::CommandSpec& spec) const {
+  if (!node_.slot_pause().active()) return false;
+  uint32_t flags = spec.flags;
+  if ((spec.flags & commands::kLocksQueued) != 0) {
+    for (const QueuedCommand& queued : client.queue) flags |= queued.spec->flags;
+  }
+  const bool writes = (flags & (commands::kWrite | commands::kMayReplicate)) != 0;
+  if (slot_ >= 0 && node_.slot_pause().Holds(static_cast<Slot>(slot_), writes)) return true;
+  if ((flags & commands::kRunsScript) != 0) return true;  // It may come to keys it does not name.
+  return slot_ < 0 && (flags & commands::kWrite) != 0;
 }
 
 // The topology, and what it makes of the node's data, change one after the other.

@@ -69,12 +69,16 @@ size_t ExpiryCycle::ExpireBatch(ShardDb& part, Keyspace& keyspace, size_t limit)
 
 void ExpiryCycle::ExpireRecord(ShardDb& part, Keyspace& keyspace, ExpiryRecord record,
                                size_t& members) {
+  // Of these somebody else says when they are over; until then they come up again.
+  const bool hidden = store_.hidden().Has(record.slot());
   absl::InlinedVector<Entry*, 2> expired;
   absl::InlinedVector<Entry*, 2> with_expired_members;
   part.TableOf(record.slot()).VisitHashPrefix(record.hash_prefix(), [&](Entry* entry) {
     const UnixMillis due = entry->due();
     if (due == kNoExpiry) return;
-    if (entry->ExpiredAt(keyspace.now())) {
+    if (hidden && due < keyspace.now()) {
+      part.deadlines().File(record, keyspace.now() + kKeptRetryMs, keyspace.now());
+    } else if (entry->ExpiredAt(keyspace.now())) {
       expired.push_back(entry);
     } else if (due < keyspace.now() && keyspace.KeepsMembers(Key::Of(entry->key()), entry)) {
       part.deadlines().File(record, keyspace.now() + kKeptRetryMs, keyspace.now());

@@ -69,6 +69,20 @@ TEST_F(ExpiryCycleTest, NotesHowLateKeysAreDeleted) {
   EXPECT_EQ(lag.buckets[11].get(), 1u);  // 1024 … 2047 ms
 }
 
+TEST_F(ExpiryCycleTest, LeavesWhatIsInHiddenSlotsUntilItIsSeen) {
+  Set(0, "hidden", 100);
+  Set(0, "seen", 100);
+  const Slot slot = Key::Of("hidden").slot;
+  store_.hidden().Set(slot, true);
+  clock_.Advance(1000);
+  cycle_.Run(clock_.NowMillis(), kAllTheTimeItTakes);
+  EXPECT_EQ(sink_.names, std::set<std::string>({"0/seen"}));
+  store_.hidden().Set(slot, false);
+  clock_.Advance(1000);
+  cycle_.Run(clock_.NowMillis(), kAllTheTimeItTakes);
+  EXPECT_EQ(sink_.names, std::set<std::string>({"0/hidden", "0/seen"}));
+}
+
 TEST_F(ExpiryCycleTest, ACensusMeasuresTablesAndDeadlines) {
   const auto measure = [&](Counter TableCensus::* what) {
     uint64_t sum = 0;

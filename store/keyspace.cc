@@ -385,7 +385,9 @@ std::optional<std::string> Keyspace::RandomKey() {
           continue;
         }
         Entry* entry = table.RandomItem(random);
-        if (entry != nullptr && !DropIfExpired(Key::Of(entry->key()), entry)) {
+        if (entry == nullptr) break;
+        const Key key = Key::Of(entry->key());
+        if (!store_.hidden().Has(key.slot) && !DropIfExpired(key, entry)) {
           return std::string(entry->key());
         }
         break;
@@ -395,6 +397,13 @@ std::optional<std::string> Keyspace::RandomKey() {
     left = store_.KeyCount(db_);
   }
   return std::nullopt;
+}
+
+uint64_t Keyspace::Count() {
+  uint64_t hidden = 0;
+  store_.hidden().ForEach([&](Slot slot) { hidden += CountInSlot(slot); });
+  const uint64_t all = store_.KeyCount(db_);
+  return all - std::min(all, hidden);
 }
 
 uint64_t Keyspace::CountInSlot(Slot slot) {

@@ -165,12 +165,15 @@ class Keyspace {
   // Every live entry, shard by shard.
   template <class F>
   void ForEach(F fn);
+  // Keys that are not hidden, expired ones included. Locks by itself where some are.
+  uint64_t Count();
   // Live keys of one slot (cluster mode has a table per slot).
   uint64_t CountInSlot(Slot slot);
   template <class F>
   void ForEachInSlot(Slot slot, F fn);  // fn returns false to stop.
 
  private:
+  bool IsHidden(ShardIndex shard, size_t ordinal) const;
   static constexpr size_t kInlineFreeEffort = 64;  // Allocations, as Redis's lazy-free threshold.
 
   Shard& ShardOf(const Key& key) { return store_.shard(store_.ShardOf(key.slot)); }
@@ -197,7 +200,7 @@ class Keyspace {
   // client may not see it.
   bool DropIfExpired(const Key& key, const Entry* entry) {
     if (!ExpiredNow(entry)) return false;
-    if (!KeepsExpired()) Expire(key);
+    if (!KeepsExpired() && !store_.hidden().Has(key.slot)) Expire(key);
     return true;
   }
   void Stamp(Entry* entry);

@@ -83,6 +83,7 @@ uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
   } else {
     locks_.FreeAfterUnlock(std::move(garbage));
   }
+  store_.flushes().fetch_add(1);
   sink_.OnFlush(first, last, removed);
   return removed;
 }

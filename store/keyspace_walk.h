@@ -15,6 +15,12 @@ namespace henge::store {
 
 inline constexpr int kCursorPositionBits = 48;
 
+// Of a shard's n-th table.
+inline bool Keyspace::IsHidden(ShardIndex shard, size_t ordinal) const {
+  return store_.hidden().any() && store_.table_per_slot() &&
+         store_.hidden().Has(static_cast<Slot>(ordinal * store_.shards() + shard));
+}
+
 template <class F>
 uint64_t Keyspace::Scan(uint64_t cursor, size_t at_least, F fn) {
   const size_t per_shard =
@@ -32,6 +38,11 @@ uint64_t Keyspace::Scan(uint64_t cursor, size_t at_least, F fn) {
       continue;
     }
     EntryTable& table = part->tables()[ordinal % per_shard];
+    if (IsHidden(index, ordinal % per_shard)) {
+      ++ordinal;
+      position = 0;
+      continue;
+    }
     do {
       absl::InlinedVector<Entry*, 4> expired;
       position = table.size() == 0 ? 0 : table.Scan(position, [&](Entry* entry) {
@@ -57,8 +68,9 @@ void Keyspace::ForEach(F fn) {
     const ShardGuard guard(store_, locks_, index);
     ShardDb* part = store_.shard(index).dbs[db_].get();
     if (part == nullptr) continue;
-    for (EntryTable& table : part->tables()) {
-      table.ForEach([&](Entry* entry) {
+    for (size_t ordinal = 0; ordinal < part->tables().size(); ++ordinal) {
+      if (IsHidden(index, ordinal)) continue;
+      part->tables()[ordinal].ForEach([&](Entry* entry) {
         if (!ExpiredNow(entry)) fn(entry);
       });
     }

@@ -52,7 +52,13 @@ void SnapshotWalk::NoteHold(int64_t start_us) {
 
 // --- Entries that change or go ------------------------------------------------------------------
 
+void SnapshotWalk::PassOver(Shard& shard, Entry& entry) {
+  entry.set_mark(shard.saved_mark);
+  saved_.fetch_add(1, std::memory_order_relaxed);
+}
+
 void SnapshotWalk::SaveNow(Shard& shard, const ShardDb& part, Entry& entry) {
+  if (!IsWanted(entry)) return PassOver(shard, entry);
   const ShardIndex index = IndexOf(shard);
   saved_early_.fetch_add(1, std::memory_order_relaxed);
   if (!InSlices(entry)) {
@@ -160,6 +166,7 @@ bool SnapshotWalk::WalkPart(ShardIndex index, ShardDb& part, Budget& budget) {
     const auto visit = [&](Entry* entry) {
       if (budget.entries > 0) --budget.entries;
       if (entry->mark() == saved) return;
+      if (!IsWanted(*entry)) return PassOver(store_.shard(index), *entry);
       if (!InSlices(*entry)) return void(SaveOne(index, part, *entry, budget));
       met_large = true;
       const std::lock_guard lock(mu_);

@@ -21,6 +21,7 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -64,6 +65,9 @@ class SnapshotWalk {
   SnapshotWalk(const SnapshotWalk&) = delete;
   SnapshotWalk& operator=(const SnapshotWalk&) = delete;
 
+  // Before Begin: entries of other slots are passed over, and not shown to the sink. The set
+  // outlives the walk.
+  void Restrict(const std::bitset<kSlots>& slots) { only_ = &slots; }
   // REQUIRES: every shard locked by the caller, and no other walk under way.
   void Begin();
 
@@ -86,7 +90,8 @@ class SnapshotWalk {
   // --- With the shard's lock held, by any thread ---
   // Whether the entry is large and unsaved.
   bool IsHeld(const Shard& shard, const Entry& entry) const {
-    return entry.mark() != shard.saved_mark && entry.is_collection() && IsLarge(entry);
+    return entry.mark() != shard.saved_mark && entry.is_collection() && IsLarge(entry) &&
+           IsWanted(entry);
   }
   // Saves the entry soon, then calls `saved`, on another thread and without locks; earlier if it is
   // deleted. REQUIRES: IsHeld.
@@ -128,6 +133,10 @@ class SnapshotWalk {
     return entry.FreeEffort() > large_from_.allocations ||
            entry.ObjectMemoryBytes() > large_from_.bytes;
   }
+  bool IsWanted(const Entry& entry) const {
+    return only_ == nullptr || only_->test(Key::Of(entry.key()).slot);
+  }
+  void PassOver(Shard& shard, Entry& entry);
   // Whether it is large; one that is to be saved in slices stays so, even if it shrinks meanwhile,
   // as a sorted set does that is swept.
   bool InSlices(const Entry& entry) {
@@ -151,6 +160,7 @@ class SnapshotWalk {
   Store& store_;
   SnapshotSink& sink_;
   const LargeFrom large_from_;
+  const std::bitset<kSlots>* only_ = nullptr;
   std::atomic<uint64_t> keys_{0};
   std::atomic<uint64_t> saved_{0};
   std::atomic<uint64_t> saved_early_{0};

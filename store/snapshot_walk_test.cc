@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <bitset>
 #include <map>
 #include <mutex>
 #include <string>
@@ -131,7 +132,8 @@ class SnapshotWalkTest : public testing::Test {
     shard.snapshot->Await(shard, part, *entry, [this] { ++told_; });
   }
   void ChangeSomething(Random& random, UnixMillis now);
-  void PlayRounds(uint64_t seed);
+  // `some`: every other walk is of these slots alone.
+  void PlayRounds(uint64_t seed, const std::bitset<kSlots>* some = nullptr);
 
   Store store_;
   Silent sink_;
@@ -187,7 +189,7 @@ void SnapshotWalkTest::ChangeSomething(Random& random, UnixMillis now) {
   });
 }
 
-void SnapshotWalkTest::PlayRounds(uint64_t seed) {
+void SnapshotWalkTest::PlayRounds(uint64_t seed, const std::bitset<kSlots>* some) {
   Random random(seed);
   UnixMillis now = 1000;
   int in_slices = 0;
@@ -195,9 +197,15 @@ void SnapshotWalkTest::PlayRounds(uint64_t seed) {
     for (int i = 0; i < 500; ++i) ChangeSomething(random, ++now);
     Album album;
     SnapshotWalk walk(store_, album, kLargeFrom);
-    const Contents expected = All();
+    Contents expected = All();
+    const size_t keys = expected.size();
+    if (some != nullptr && round % 2 == 0) {
+      walk.Restrict(*some);
+      std::erase_if(expected,
+                    [&](const auto& one) { return !some->test(Key::Of(one.first.second).slot); });
+    }
     Begin(walk);
-    EXPECT_EQ(walk.keys(), expected.size());
+    EXPECT_EQ(walk.keys(), keys);
     do {
       for (uint64_t i = random.Below(20); i > 0; --i) ChangeSomething(random, ++now);
     } while (walk.Step(200, 1 + random.Below(40)));
@@ -222,6 +230,12 @@ class SnapshotWalkBySlotTest : public SnapshotWalkTest {
 };
 
 TEST_F(SnapshotWalkBySlotTest, SeesWhatThereWasAtItsStart) { PlayRounds(6); }
+
+TEST_F(SnapshotWalkBySlotTest, SeesOnlyTheSlotsThatItIsRestrictedTo) {
+  std::bitset<kSlots> some;
+  for (size_t slot = 0; slot < some.size(); slot += 2) some.set(slot);
+  PlayRounds(7, &some);
+}
 
 // Others write meanwhile; each value tells whether it was written later.
 TEST_F(SnapshotWalkTest, IsOfOneMomentAmongThreads) {

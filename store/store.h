@@ -22,6 +22,7 @@
 #include "base/types.h"
 #include "store/deadlines.h"
 #include "store/entry.h"
+#include "store/hidden_slots.h"
 #include "store/key.h"
 #include "store/moment_gate.h"
 #include "store/reclaimer.h"
@@ -184,6 +185,10 @@ class Store {
   // Whether a script has held its shards for so long that others should not wait for it.
   std::atomic<bool>& busy() { return busy_; }
   Reclaimer& reclaimer() { return reclaimer_; }
+  HiddenSlots& hidden() { return hidden_; }
+  const HiddenSlots& hidden() const { return hidden_; }
+  // How often databases were emptied. Changes while every shard is locked.
+  std::atomic<uint64_t>& flushes() { return flushes_; }
 
   // REQUIRES: the shard's lock. The database's tables, made if absent.
   ShardDb& Database(Shard& shard, DbIndex db);
@@ -209,6 +214,8 @@ class Store {
   alignas(kCacheLine) MomentGate moments_;
   alignas(kCacheLine) std::vector<Shard> shards_;
   Reclaimer reclaimer_;
+  HiddenSlots hidden_;
+  std::atomic<uint64_t> flushes_{0};
 };
 
 // The shards one command or transaction needs.

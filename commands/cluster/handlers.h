@@ -55,4 +55,9 @@ void ClusterFlushSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReade
 // A slot's way from one node to another (setslot.cc).
 void ClusterSetSlot(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 
+// Slots that move at once (migrate_slots.cc).
+void ClusterMigrateSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterCancelSlotMigrations(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+void ClusterGetSlotMigrations(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+
 }  // namespace henge::commands

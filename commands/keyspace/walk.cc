@@ -72,7 +72,7 @@ void RandomKey(CommandContext& ctx, ArgReader&) {
 }
 
 void DbSize(CommandContext& ctx, ArgReader&) {
-  ctx.reply.Integer(static_cast<int64_t>(ctx.keyspace.store().KeyCount(ctx.keyspace.db())));
+  ctx.reply.Integer(static_cast<int64_t>(ctx.keyspace.Count()));
 }
 
 }  // namespace henge::commands

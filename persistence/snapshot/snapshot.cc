@@ -31,6 +31,7 @@ Snapshot::Snapshot(store::Store& store, SnapshotOptions options,
 
 void Snapshot::Begin(UnixMillis now) {
   NoteMoment(now);
+  if (options_.slots != nullptr) walk_.Restrict(*options_.slots);
   walk_.Begin();
 }
 

@@ -17,6 +17,7 @@
 #include <absl/status/status.h>
 
 #include <atomic>
+#include <bitset>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -53,6 +54,8 @@ struct SnapshotOptions {
   // The code of libraries of functions; asked at the moment of the snapshot. Null: none.
   std::function<std::vector<std::string>()> libraries;
   std::shared_ptr<Cancellation> cancellation;  // None: nobody can end it early.
+  // Of these slots alone. Null: of all.
+  std::shared_ptr<const std::bitset<kSlots>> slots;
   // Microseconds to wait for each key, for tests (rdb-key-save-delay). It may change while it is
   // waited. Null: none.
   std::function<int64_t()> key_delay;

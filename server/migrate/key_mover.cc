@@ -9,12 +9,14 @@
 #include "server/migrate/delivery.h"
 #include "server/node.h"
 #include "server/session.h"
+#include "server/slots/slot_pause.h"
 
 namespace henge::server {
 namespace {
 
 // Writers are held, so a key that was sent seldom changes at all.
 constexpr int kMaxRounds = 16;
+constexpr int64_t kHandOverMs = 2;  // Between looks whether one is over.
 
 }  // namespace
 
@@ -128,6 +130,10 @@ void KeyMover::Settle(const TripPtr& trip) {
   if (node_.pause().Holds(trip->spec, now)) {
     const int64_t wait_ms = node_.pause().until.load(std::memory_order_relaxed) - now;
     trip->worker.AddTimer(std::max<int64_t>(1, wait_ms), [this, trip] { Settle(trip); });
+    return;
+  }
+  if (node_.slot_pause().active()) {  // What is deleted now would stay at the slot's next owner.
+    trip->worker.AddTimer(kHandOverMs, [this, trip] { Settle(trip); });
     return;
   }
   Resumes resumes;

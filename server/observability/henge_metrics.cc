@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/version.h"
+#include "cluster/slot_migrations.h"
 #include "server/node.h"
 #include "server/observability/log_output.h"
 #include "server/observability/metric_families.h"
@@ -103,6 +104,19 @@ void Relayed(const cluster::ClusterView& view, MetricFamilies& out) {
   out.Add("henge_cluster_publish_waiting_bytes", AsDouble(stats.unsent_bytes));
 }
 
+void Migrations(const cluster::SlotMigrations& migrations, MetricFamilies& out) {
+  const cluster::SlotMigrationCounts counts = migrations.counts();
+  out.Add("henge_slot_migrations_active", AsDouble(counts.active));
+  out.Add("henge_slot_migrations_total", AsDouble(counts.succeeded), {{"outcome", "success"}});
+  out.Add("henge_slot_migrations_total", AsDouble(counts.failed), {{"outcome", "failed"}});
+  out.Add("henge_slot_migrations_total", AsDouble(counts.cancelled), {{"outcome", "cancelled"}});
+  out.Add("henge_slot_migration_pause_seconds",
+          Seconds(static_cast<uint64_t>(counts.last_pause_micros)));
+  out.Add("henge_slot_imports_active", AsDouble(counts.imports));
+  out.Add("henge_slots_moved_total", AsDouble(counts.moved_slots));
+  out.Add("henge_slots_dropped_keys_total", AsDouble(counts.dropped_keys));
+}
+
 void Followers(Node& node, MetricFamilies& out) {
   const Acknowledgements& acknowledgements = node.replication().acknowledgements();
   out.Add("henge_write_concern_insync", acknowledgements.holds_replies() ? 1 : 0);
@@ -130,6 +144,7 @@ void CollectHengeMetrics(Node& node, MetricFamilies& out) {
   Tables(node, out);
   LongWork(node, out);
   if (node.cluster() != nullptr) Relayed(*node.cluster(), out);
+  if (node.cluster() != nullptr) Migrations(*node.cluster()->slot_migrations(), out);
   Followers(node, out);
   out.Add("henge_reclaimer_pending_objects", AsDouble(node.store().reclaimer().pending()));
   out.Add("henge_reclaimer_freed_objects", AsDouble(node.store().reclaimer().freed()));

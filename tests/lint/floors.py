@@ -4,7 +4,7 @@
 A value is the set of folders that may be used besides the folder itself. A name with a slash
 narrows the permission to one header.
 """
-FACES = {"cluster/api.h", "replication/api.h", "persistence/api.h"}
+FACES = {"cluster/api.h", "cluster/slot_migrations.h", "replication/api.h", "persistence/api.h"}
 
 FLOORS = {
     "base": set(),

@@ -61,7 +61,7 @@ CALLED_TOTAL_BUT_GAUGES = {"redis_rdb_saves_total", "redis_migrate_cached_socket
                            "redis_cluster_messages_received_total"}
 # Told by servers in other circumstances: replicas, members of a cluster, with a log, while they load
 # or save (progress_test.py), later Redis.
-ELSEWHERE = ("henge_loading_", "henge_snapshot_", "henge_cluster_",
+ELSEWHERE = ("henge_loading_", "henge_snapshot_", "henge_cluster_", "henge_slot_", "henge_slots_",
              "redis_connected_slave_", "redis_slave_", "redis_master_", "redis_cluster_",
              "redis_aof_", "redis_pubsub_clients", "redis_expired_subkeys_total",
              "henge_follower_lag_bytes")
