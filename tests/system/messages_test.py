@@ -366,10 +366,10 @@ class MessagesTest(harness.TestCase):
         connection.send_raw(encode((leave,)))
         while heard.take(connection.read()):
             pass
-        if kind[1:] == "" and connection.read().value[0].value != b"unsubscribe":
-            raise Stray("a message behind the end of the subscription")
-        if connection.call("PING").value != b"PONG":
-            raise Stray("a message behind the end of the subscription")
+        if kind[1:] == "" and (reply := connection.read()).value[0].value != b"unsubscribe":
+            raise Stray(f"between the two ends of the subscription ({kind}): {reply}")
+        if (reply := connection.call("PING")).value != b"PONG":
+            raise Stray(f"behind the end of the subscription ({kind}): {reply}")
 
     def stuck(self):
         """Gets each message many times over and reads none."""
