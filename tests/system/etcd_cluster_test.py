@@ -9,8 +9,8 @@ import tempfile
 
 import harness
 import made_cluster
-from failover_test import LED_AGAIN_SECONDS, Appends
-from made_cluster import SLOTS, cluster_info, lines
+from failover_test import Appends
+from made_cluster import LED_AGAIN_SECONDS, SLOTS, cluster_info, lines
 
 KNOWN_SECONDS = 30
 
@@ -87,11 +87,11 @@ class EtcdClusterTest(harness.TestCase):
         judge = harness.wait_until(cluster.judge)
         followers = {leader: cluster.followers_of(leader)[0] for leader in cluster.leaders()}
         dies = judge if judge in followers else next(leader for leader in followers if followers[leader] is not judge)
-        self.await_in_sync(dies)
+        made_cluster.await_in_sync(dies)
         dies.kill()
         if judge is not dies:
             judge.kill()
-        self.await_led_by(cluster, followers[dies], dies)
+        cluster.await_led_by(followers[dies], dies)
         cluster.await_whole()
         writer.await_progress()
         etcd.kill()
@@ -103,16 +103,6 @@ class EtcdClusterTest(harness.TestCase):
         writer.await_progress()
         writer.stop()
         self.assertEqual(writer.lost(cluster.client()), [])
-
-    def await_in_sync(self, leader):
-        harness.wait_until(lambda: leader.client().info("replication")["insync_followers"] == 1, LED_AGAIN_SECONDS)
-
-    def await_led_by(self, cluster, follower, leader):
-        def is_so():
-            views = [lines(server) for server in cluster.alive()]
-            return all(view[follower.port].leader is None and view[follower.port].slots > 0 and
-                       view[leader.port].slots == 0 for view in views)
-        harness.wait_until(is_so, LED_AGAIN_SECONDS, "another leader")
 
     def test_nodes_that_list_their_members_may_start_before_etcd(self):
         etcd = Etcd(self)

@@ -10,9 +10,7 @@ import time
 import harness
 import made_cluster
 import redis
-from made_cluster import lines
-
-LED_AGAIN_SECONDS = 20
+from made_cluster import LED_AGAIN_SECONDS, lines
 
 
 class Appends(threading.Thread):
@@ -70,18 +68,6 @@ class FailoverTest(harness.TestCase):
         return made_cluster.Cluster(self, settings={"write-concern": "insync", "insync-followers-min": 0, "appendonly": "no",
                                                     **{k.replace("_", "-"): v for k, v in settings.items()}})
 
-    def await_in_sync(self, leader):
-        """Where the machine is busy a follower may lag for a moment: then nobody could lead instead."""
-        harness.wait_until(lambda: leader.client().info("replication")["insync_followers"] == 1, LED_AGAIN_SECONDS)
-
-    def await_led_by(self, cluster, follower, leader):
-        """Until all who live agree that the follower leads what the leader led."""
-        def is_so():
-            views = [lines(server) for server in cluster.alive()]
-            return all(view[follower.port].leader is None and view[follower.port].slots > 0 and
-                       view[leader.port].slots == 0 for view in views)
-        harness.wait_until(is_so, LED_AGAIN_SECONDS, "another leader")
-
     def test_a_follower_leads_when_its_leader_is_killed(self):
         cluster = self.cluster()
         leader = cluster.leaders()[0]
@@ -89,9 +75,9 @@ class FailoverTest(harness.TestCase):
         writer = Appends(cluster)
         writer.start()
         writer.await_progress()
-        self.await_in_sync(leader)
+        made_cluster.await_in_sync(leader)
         leader.kill()
-        self.await_led_by(cluster, follower, leader)
+        cluster.await_led_by(follower, leader)
         cluster.await_whole()
         writer.await_progress()
         leader.start()
@@ -109,7 +95,7 @@ class FailoverTest(harness.TestCase):
         writer = Appends(cluster)
         writer.start()
         writer.await_progress()
-        self.await_in_sync(leader)
+        made_cluster.await_in_sync(leader)
         leader.pause()
         self.await_led_by_others(cluster, follower, leader)
         writer.await_progress()
@@ -134,7 +120,7 @@ class FailoverTest(harness.TestCase):
             leader = cluster.leaders()[0]
             follower, = cluster.followers_of(leader)
             self.assertTrue(follower.client().execute_command("CLUSTER FAILOVER"))
-            self.await_led_by(cluster, follower, leader)
+            cluster.await_led_by(follower, leader)
             cluster.await_whole()
             writer.await_progress()
         writer.stop()
@@ -150,7 +136,7 @@ class FailoverTest(harness.TestCase):
         follower, = cluster.followers_of(leader)
         self.assertEqual(leader.stop(), 0)
         self.assertIn("A follower leads instead of this node", leader.log())
-        self.await_led_by(cluster, follower, leader)
+        cluster.await_led_by(follower, leader)
         writer.await_progress()
         writer.stop()
         self.assertEqual(writer.lost(cluster.client()), [])

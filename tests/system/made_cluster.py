@@ -10,6 +10,7 @@ from redis.cluster import ClusterParser
 
 SLOTS = 16384
 MAKE_SECONDS = 60
+LED_AGAIN_SECONDS = 20
 
 
 def redis_cli(*words, stdin=None):
@@ -23,6 +24,11 @@ def address(server):
 def cluster_info(server):
     with server.client(decode_responses=True) as client:
         return {name: value for name, value in client.execute_command("CLUSTER INFO").items()}
+
+
+def await_in_sync(leader):
+    """Where the machine is busy a follower may lag for a moment: then nobody could lead instead."""
+    harness.wait_until(lambda: leader.client().info("replication")["insync_followers"] == 1, LED_AGAIN_SECONDS)
 
 
 class Line:
@@ -150,6 +156,14 @@ class Cluster:
             harness.wait_until(lambda: self._lacks() is None, seconds)
         except AssertionError:
             raise AssertionError(f"not whole within {seconds} s: {self._lacks()}") from None
+
+    def await_led_by(self, follower, leader):
+        """Until all who live agree that the follower leads what the leader led."""
+        def is_so():
+            views = [lines(server) for server in self.alive()]
+            return all(view[follower.port].leader is None and view[follower.port].slots > 0 and
+                       view[leader.port].slots == 0 for view in views)
+        harness.wait_until(is_so, LED_AGAIN_SECONDS, "another leader")
 
     def _lacks(self):
         """What is missing until it is whole, in words."""
