@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 
 namespace henge {
@@ -26,16 +27,33 @@ struct SchedulingAttributes {
 };
 static_assert(sizeof(SchedulingAttributes) == 48, "SCHED_ATTR_SIZE_VER0");
 
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::microseconds kSlice{100};
+
+thread_local bool background = false;
+thread_local Clock::time_point gave_way;
+
 }  // namespace
 
 void BecomeBackground() {
+  background = true;
   pthread_setname_np(pthread_self(), "background");
   SchedulingAttributes attributes;
   attributes.nice = std::max(getpriority(PRIO_PROCESS, 0), 10);
   // The shortest slice there is, so that who is woken for a client need not wait for the end of a
   // long one. Linux 6.12 and later; before, the weight alone decides that.
-  attributes.runtime_nanos = 100'000;
+  attributes.runtime_nanos = std::chrono::nanoseconds(kSlice).count();
   syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+bool IsBackground() { return background; }
+
+void GiveWay() {
+  if (!background) return;
+  const Clock::time_point now = Clock::now();
+  if (now - gave_way < kSlice) return;
+  sched_yield();
+  gave_way = Clock::now();
 }
 
 }  // namespace henge

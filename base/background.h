@@ -17,6 +17,12 @@ namespace henge {
 // few cores for all: about a tenth of what others get, so that the work still comes to an end. It
 // can't be taken back: for threads that end with their work.
 void BecomeBackground();
+bool IsBackground();  // Whether the calling thread became it; those it started did not.
+
+// Between short steps of bulk work, holding no lock: lets those pass who wait for the processor. The
+// kernel alone lets them wait until its next tick, for up to 4 ms, if they had their share of late.
+// A read of the clock, and a call of the system each 100 us; nothing on other threads.
+void GiveWay();
 
 // Does it on a background thread, and waits for what it returns.
 template <typename Result>

@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/background.h"
 #include "base/memory.h"
 #include "base/numbers.h"
 #include "base/strings.h"
@@ -126,7 +127,7 @@ class Loader final : public RdbVisitor {
   bool Flush();
 
   // --- The loading threads ---
-  void Load();
+  void Load(bool background);
   absl::Status LoadBatch(const Batch& batch);
   // Appends the record's value, unless there is nothing to be kept of it.
   absl::Status Read(const RdbKey& record, std::vector<Value>& values);
@@ -172,6 +173,7 @@ void Loader::Prefetch(const Value& value) const {
 }
 
 absl::Status Loader::OnKey(const RdbKey& key) {
+  GiveWay();
   RdbKey& record = batch_.records.emplace_back(key);
   // The key's bytes may be the parser's, for now.
   const std::less<> before;
@@ -257,6 +259,8 @@ absl::Status Loader::PutAll(std::vector<Value>& values) {
     locks.Lock();
     absl::Status status = PutInto(locks, std::span(sorted).subspan(begin, ends[i] - begin));
     if (!status.ok()) return status;
+    locks.Unlock();
+    GiveWay();
   }
   return absl::OkStatus();
 }
@@ -266,6 +270,7 @@ absl::Status Loader::LoadBatch(const Batch& batch) {
   values.reserve(batch.records.size());
   for (const RdbKey& record : batch.records) {
     if (absl::Status status = Read(record, values); !status.ok()) return status;
+    GiveWay();
     if (options_.key_delay_us > 0) {
       std::this_thread::sleep_for(std::chrono::microseconds(options_.key_delay_us));
     }
@@ -273,8 +278,9 @@ absl::Status Loader::LoadBatch(const Batch& batch) {
   return PutAll(values);
 }
 
-void Loader::Load() {
+void Loader::Load(bool background) {
   const ThreadMemory memory;
+  if (background) BecomeBackground();
   while (true) {
     const Batch batch = queue_.Pop();
     if (batch.records.empty()) return;
@@ -305,7 +311,9 @@ absl::Status Loader::Parse(std::string_view bytes) {
 absl::StatusOr<RdbLoaded> Loader::Run(std::string_view bytes) {
   bytes_ = bytes;
   std::vector<std::thread> threads;
-  for (int i = 0; i < options_.threads; ++i) threads.emplace_back([this] { Load(); });
+  for (int i = 0; i < options_.threads; ++i) {
+    threads.emplace_back([this, background = IsBackground()] { Load(background); });
+  }
   absl::Status parsed = Parse(bytes);
   queue_.Close();
   for (std::thread& thread : threads) thread.join();
