@@ -30,26 +30,36 @@ static_assert(sizeof(SchedulingAttributes) == 48, "SCHED_ATTR_SIZE_VER0");
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::microseconds kSlice{100};
 
-thread_local bool background = false;
+enum class Turns { kLong, kShort, kBackground };
+thread_local Turns turns = Turns::kLong;
 thread_local Clock::time_point gave_way;
 
-}  // namespace
-
-void BecomeBackground() {
-  background = true;
-  pthread_setname_np(pthread_self(), "background");
+// The shortest slice there is, so that who is woken for a client need not wait for the end of a
+// long one. Linux 6.12 and later; before, the weight alone decides that.
+void Schedule(int nice) {
   SchedulingAttributes attributes;
-  attributes.nice = std::max(getpriority(PRIO_PROCESS, 0), 10);
-  // The shortest slice there is, so that who is woken for a client need not wait for the end of a
-  // long one. Linux 6.12 and later; before, the weight alone decides that.
+  attributes.nice = nice;
   attributes.runtime_nanos = std::chrono::nanoseconds(kSlice).count();
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
-bool IsBackground() { return background; }
+}  // namespace
+
+void BecomeBackground() {
+  turns = Turns::kBackground;
+  pthread_setname_np(pthread_self(), "background");
+  Schedule(std::max(getpriority(PRIO_PROCESS, 0), 10));
+}
+
+bool IsBackground() { return turns == Turns::kBackground; }
+
+void TakeShortTurns() {
+  turns = Turns::kShort;
+  Schedule(getpriority(PRIO_PROCESS, 0));
+}
 
 void GiveWay() {
-  if (!background) return;
+  if (turns == Turns::kLong) return;
   const Clock::time_point now = Clock::now();
   if (now - gave_way < kSlice) return;
   sched_yield();

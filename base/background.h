@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Background threads: bulk work (snapshots for followers, copying them, loading a leader's) that
-// must not take the processor from those who answer clients.
+// must not take the processor from those who answer clients for long.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -19,9 +19,13 @@ namespace henge {
 void BecomeBackground();
 bool IsBackground();  // Whether the calling thread became it; those it started did not.
 
-// Between short steps of bulk work, holding no lock: lets those pass who wait for the processor. The
-// kernel alone lets them wait until its next tick, for up to 4 ms, if they had their share of late.
-// A read of the clock, and a call of the system each 100 us; nothing on other threads.
+// For bulk work that must keep up with others: as much of the processor as they get, in short
+// turns.
+void TakeShortTurns();
+
+// Between short steps of such work, holding no lock: lets those pass who wait for the processor.
+// The kernel alone lets them wait until its next tick, for up to 4 ms, if they had their share of
+// late. A read of the clock, and a call of the system each 100 us; nothing on other threads.
 void GiveWay();
 
 // Does it on a background thread, and waits for what it returns.

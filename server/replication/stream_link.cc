@@ -28,7 +28,7 @@ using replication::StreamRecords;
 namespace {
 
 constexpr int64_t kBetweenMicros = 100;  // As for records: FollowerFeed.
-constexpr size_t kPiece = 256 * 1024;
+constexpr size_t kPiece = 32 * 1024;     // Of the spool. The processor is given up between two.
 
 UnixMillis Now() { return SystemClock().NowMillis(); }
 
@@ -210,6 +210,7 @@ void StreamLink::Acknowledge() {
 
 void StreamLink::FetchSnapshot() {
   const ThreadMemory memory;
+  TakeShortTurns();
   absl::Status status = InBackground<absl::Status>([&] { return LoadSnapshot(); });
   if (status.ok()) status = DrainSpool();
   if (status.ok()) return;
@@ -266,6 +267,7 @@ absl::Status StreamLink::DrainSpool() {
     if (absl::Status status = ReadSpool(*piece, bytes.data()); !status.ok()) return status;
     const absl::Status status = intake_.Take({bytes.data(), piece->size});
     if (!status.ok()) return status;
+    GiveWay();
   }
   LogNotice("MASTER <-> REPLICA sync: Finished with success", {{"records_meanwhile", drained}});
   node_.replication().NoteLive(link_);
