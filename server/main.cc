@@ -29,6 +29,7 @@
 #include "server/config/config.h"
 #include "server/node.h"
 #include "server/observability/crash_report.h"
+#include "server/observability/health_check.h"
 #include "server/observability/log_output.h"
 #include "server/observability/metric_catalogue.h"
 
@@ -171,6 +172,14 @@ int CheckAppendOnlyFile(const CommandLine& line) {
       line.words, {henge::persistence::PosixFileSystem(), check_rdb, std::cin, std::cout});
 }
 
+int CheckHealth(const henge::server::Settings& settings) {
+  const absl::Status status =
+      henge::server::CheckHealth(henge::server::HealthQuestionFrom(settings));
+  if (!status.ok()) return Fail(status);
+  Print("healthy\n");
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -208,6 +217,7 @@ int main(int argc, char** argv) {
     Print("The configuration is sound.\n");
     return 0;
   }
+  if (line->mode == CommandLine::Mode::kHealthCheck) return CheckHealth(config->settings());
   const int code = Serve(std::move(config), line->file, argv[0]);
   henge::server::FlushLog();
   return code;

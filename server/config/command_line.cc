@@ -18,6 +18,7 @@ std::optional<CommandLine::Mode> ModeOf(std::string_view arg) {
   if (arg == "-v" || arg == "--version") return Mode::kVersion;
   if (arg == "-h" || arg == "--help") return Mode::kHelp;
   if (arg == "--check-config") return Mode::kCheckConfig;
+  if (arg == "--healthcheck") return Mode::kHealthCheck;
   if (arg == "--config-reference") return Mode::kConfigReference;
   if (arg == "--command-reference") return Mode::kCommandReference;
   if (arg == "--metrics-reference") return Mode::kMetricsReference;
@@ -134,6 +135,7 @@ std::string HelpText() {
   --parameter value    a parameter by its Redis name; beats the file
 
   --check-config       read the configuration, say what is wrong, and exit
+  --healthcheck        ask the node of this configuration whether it is well, and exit with 0 or 1
   --check-rdb          check the file, a snapshot, say what is in it, and exit
   --check-aof          [--fix | --truncate-to-timestamp SECONDS] FILE: check an append-only file,
                        or all files of a manifest; cut a bad end; and exit

@@ -18,6 +18,7 @@ struct CommandLine {
   enum class Mode : uint8_t {
     kServe,
     kCheckConfig,
+    kHealthCheck,  // Of the node that the configuration describes.
     kVersion,
     kHelp,
     kConfigReference,
