@@ -77,6 +77,8 @@ struct ServerStats {
   std::atomic<uint64_t> evicted_clients{0};
   std::atomic<uint64_t> query_limit_closed{0};  // Clients closed for overcoming a limit.
   std::atomic<uint64_t> output_limit_closed{0};
+  // How long clients' writes were held back because the disk was too far behind.
+  std::atomic<uint64_t> journal_stall_us{0};
   std::atomic<uint64_t> denied_auth{0};  // Wrong passwords; what ACLs refused.
   std::atomic<uint64_t> denied_command{0};
   std::atomic<uint64_t> denied_key{0};

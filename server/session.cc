@@ -555,6 +555,7 @@ void Session::EndForNewRole(const std::shared_ptr<BlockedCall>& call) {
 }
 
 void Session::WaitForRoom() {
+  room_awaited_since_ = Ticks();
   state_.paused.store(true, std::memory_order_relaxed);
   connection_.Suspend();
   StartTimer(kRoomCheckMs, &Session::CheckPause);
@@ -574,6 +575,10 @@ void Session::CheckPause() {
   if (std::exchange(recheck_after_pause_, false)) Recheck(blocked_call_);
   if (!state_.paused.load(std::memory_order_relaxed)) return;
   StopTimer();
+  if (const uint64_t since = std::exchange(room_awaited_since_, 0); since != 0) {
+    node_.server_stats().journal_stall_us.fetch_add(TicksToMicros(Ticks() - since),
+                                                    std::memory_order_relaxed);
+  }
   state_.paused.store(false, std::memory_order_relaxed);
   connection_.Resume();  // The gate holds it back again if the pause was prolonged.
 }

@@ -148,6 +148,7 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   std::string deferred_;  // Pushes that wait for the end of the command under way.
   std::pair<int64_t, uint64_t> timer_{};
   bool has_timer_ = false;
+  uint64_t room_awaited_since_ = 0;  // In ticks; 0: there is room in the journal.
   UnixMillis soft_limit_since_ = 0;
   store::Key foreseen_;      // Its bytes are in the worker's scratch buffer: for this round only.
   bool over_limit_ = false;  // And is being closed.

@@ -339,7 +339,7 @@ void AofWriter::SyncHere(Guard& lock) {
   sync_ended_ = steady_clock::now();
   sync_took_ = std::chrono::duration_cast<Micros>(sync_ended_ - began);
   group_bytes_ = journal_.end() - before;
-  EndSync(*job, status);
+  EndSync(*job, status, began);
 }
 
 // Room costs the file its plain end, so a disk that is quick without it does without. Once a file
@@ -410,14 +410,20 @@ void AofWriter::RunSyncer() {
     }
     const AofAppender::SyncJob job = *std::exchange(job_, std::nullopt);
     lock.unlock();
+    const Instant began = steady_clock::now();
     const absl::Status status = job.file->Sync();
     lock.lock();
-    EndSync(job, status);
+    EndSync(job, status, began);
     bell_.Ring();
   }
 }
 
-void AofWriter::EndSync(const AofAppender::SyncJob& job, const absl::Status& status) {
+void AofWriter::EndSync(const AofAppender::SyncJob& job, const absl::Status& status,
+                        Instant began) {
+  if (options_.sync_times != nullptr) {
+    const auto took = std::chrono::duration_cast<Micros>(steady_clock::now() - began);
+    options_.sync_times->Record(static_cast<uint64_t>(took.count()));
+  }
   syncing_ = false;
   sync_failed_ = !status.ok();
   Note(appender_->EndSync(job, status));

@@ -37,6 +37,7 @@
 #include "persistence/journal/commit_gate.h"
 #include "persistence/journal/doorbell.h"
 #include "persistence/journal/journal.h"
+#include "persistence/journal/wait_histogram.h"
 
 namespace henge::persistence {
 
@@ -54,6 +55,8 @@ struct AofWriterOptions {
   const std::atomic<int64_t>* write_delay_us = nullptr;
   // Of what the journal has; outlives the writer. Null: the files need not say where they stand.
   const StreamPlaces* places = nullptr;
+  // Where it is noted how long syncs take, one at a time; outlives the writer. Null: nowhere.
+  WaitHistogram* sync_times = nullptr;
   // More than that, and the syncer does not wait for its second.
   uint64_t sync_bytes = uint64_t{64} << 20;
 };
@@ -141,7 +144,7 @@ class AofWriter {
   bool SyncForHeld(Guard& lock);
   void SyncApart(Instant now);
   absl::Status Ending(Guard& lock);
-  void EndSync(const AofAppender::SyncJob& job, const absl::Status& status);
+  void EndSync(const AofAppender::SyncJob& job, const absl::Status& status, Instant began);
   void Note(const absl::Status& status);
   void PurgeHistory(Guard& lock);
   void CountFiles();

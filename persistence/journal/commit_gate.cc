@@ -59,7 +59,7 @@ void CommitQueue::SetNeed(CommitNeed need) {
 
 void CommitQueue::Hold(Lsn lsn, uint64_t token) {
   if (!held_.empty()) lsn = std::max(lsn, held_.back().lsn);
-  held_.push_back({lsn, token});
+  held_.push_back({lsn, token, Ticks()});
   if (held_.size() > 1 || Await()) return;
   // It has passed already: the waker is called all the same, as Release is somebody else's call.
   waker_();

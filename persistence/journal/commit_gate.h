@@ -18,7 +18,9 @@
 #include <mutex>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/types.h"
+#include "persistence/journal/wait_histogram.h"
 
 namespace henge::persistence {
 
@@ -96,8 +98,10 @@ class CommitQueue {
     size_t released = 0;
     do {
       const Lsn passed = gate_.Passed(need_);
+      const uint64_t now = held_.empty() ? 0 : Ticks();
       for (; !held_.empty() && held_.front().lsn <= passed; ++released) {
         const uint64_t token = held_.front().token;
+        waits_.Record(TicksToMicros(now - held_.front().since));
         held_.pop_front();
         give(token);
       }
@@ -110,12 +114,15 @@ class CommitQueue {
   bool empty() const { return held_.empty(); }
   size_t size() const { return held_.size(); }
   CommitNeed need() const { return need_; }
+  // How long tokens were held. Any thread.
+  const WaitHistogram& waits() const { return waits_; }
 
  private:
   friend class CommitGate;
   struct Held {
     Lsn lsn;
     uint64_t token;
+    uint64_t since;  // In ticks.
   };
   static constexpr Lsn kNobody = ~Lsn{0};
   // Asks to be woken for the first one; false if it has passed meanwhile.
@@ -125,6 +132,7 @@ class CommitQueue {
   CommitNeed need_;
   const std::function<void()> waker_;
   std::deque<Held> held_;
+  WaitHistogram waits_;
   // The LSN to be woken for. A publisher that sees it passed takes it away, and wakes.
   std::atomic<Lsn> awaited_{kNobody};
 };

@@ -123,6 +123,37 @@ struct Worker {
   CommitQueue queue;
 };
 
+TEST(CommitGate, CountsHowLongTokensWereHeld) {
+  CommitGate gate;
+  CommitQueue queue(gate, kDurable, [] {});
+  const auto held = [&] {
+    uint64_t count = 0;
+    for (size_t i = 0; i < WaitHistogram::kBuckets; ++i) count += queue.waits().count(i);
+    return count;
+  };
+  queue.Hold(10, 1);
+  queue.Hold(20, 2);
+  EXPECT_EQ(held(), 0u);
+  gate.Publish(CommitMark::kDurable, 10);
+  Released(queue);
+  EXPECT_EQ(held(), 1u);
+  gate.Publish(CommitMark::kDurable, 20);
+  Released(queue);
+  EXPECT_EQ(held(), 2u);
+}
+
+TEST(WaitHistogram, HasABucketForEachPowerOfTwo) {
+  WaitHistogram waits;
+  for (const uint64_t us : {0, 1, 2, 3, 4}) waits.Record(us);
+  waits.Record(uint64_t{1} << 40);
+  EXPECT_EQ(waits.count(0), 1u);                            // Under 1 µs;
+  EXPECT_EQ(waits.count(1), 1u);                            // 1;
+  EXPECT_EQ(waits.count(2), 2u);                            // 2 and 3;
+  EXPECT_EQ(waits.count(3), 1u);                            // from 4 to 7;
+  EXPECT_EQ(waits.count(WaitHistogram::kBuckets - 1), 1u);  // and all that is longer.
+  EXPECT_EQ(waits.sum_us(), 10 + (uint64_t{1} << 40));
+}
+
 TEST(CommitGate, LosesNoWakeUpAmongThreads) {
   CommitGate gate;
   std::atomic<Lsn> end = 0;

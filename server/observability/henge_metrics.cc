@@ -2,7 +2,9 @@
 #include "server/observability/henge_metrics.h"
 
 #include <algorithm>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -133,6 +135,53 @@ void Followers(Node& node, MetricFamilies& out) {
   }
 }
 
+void AddWaits(std::string_view name, std::span<const persistence::WaitHistogram* const> waits,
+              MetricFamilies& out, MetricFamilies::Labels labels = {}) {
+  constexpr size_t kBuckets = persistence::WaitHistogram::kBuckets;
+  std::vector<uint64_t> counts(kBuckets);
+  std::vector<double> bounds;
+  for (size_t i = 0; i + 1 < kBuckets; ++i) bounds.push_back(Seconds(uint64_t{1} << i));
+  uint64_t sum_us = 0;
+  for (const persistence::WaitHistogram* one : waits) {
+    for (size_t i = 0; i < kBuckets; ++i) counts[i] += one->count(i);
+    sum_us += one->sum_us();
+  }
+  out.AddHistogram(name, bounds, counts, Seconds(sum_us), std::move(labels));
+}
+
+void Journal(Node& node, MetricFamilies& out) {
+  Journaling& journaling = node.journaling();
+  std::vector<const persistence::WaitHistogram*> durable;
+  std::vector<const persistence::WaitHistogram*> replicated;
+  for (const auto& dispatcher : node.dispatchers()) {
+    durable.push_back(&dispatcher->commits().waits());
+    replicated.push_back(&dispatcher->followers_commits().waits());
+  }
+  AddWaits("henge_commit_wait_seconds", durable, out, {{"until", "disk"}});
+  AddWaits("henge_commit_wait_seconds", replicated, out, {{"until", "followers"}});
+  const persistence::WaitHistogram* syncs[] = {&journaling.sync_times()};
+  AddWaits("henge_aof_sync_seconds", syncs, out);
+  out.Add("henge_journal_bytes_total", AsDouble(journaling.journal().end()));
+  out.Add("henge_journal_memory_bytes", AsDouble(journaling.journal().memory_bytes()));
+  out.Add("henge_journal_stalled", journaling.has_room() ? 0 : 1);
+  out.Add("henge_journal_stall_seconds_total",
+          Seconds(node.server_stats().journal_stall_us.load(std::memory_order_relaxed)));
+}
+
+// Of the node's group in the control plane.
+void Leadership(ClusterMember& member, MetricFamilies& out) {
+  const bool in_touch = member.InTouch();
+  out.Add("henge_cluster_in_touch", in_touch ? 1 : 0);
+  const cluster::TopologyPtr topology = member.view().topology();
+  const cluster::NodeId self = member.view().my_id();
+  for (const cluster::Group& group : topology->groups()) {
+    if (!group.IsMember(self)) continue;
+    const MetricFamilies::Labels labels = {{"group", group.id.str()}};
+    out.Add("henge_group_leads", in_touch && group.leader == self ? 1 : 0, labels);
+    out.Add("henge_group_epoch", AsDouble(group.epoch), labels);
+  }
+}
+
 }  // namespace
 
 void CollectHengeMetrics(Node& node, MetricFamilies& out) {
@@ -145,7 +194,9 @@ void CollectHengeMetrics(Node& node, MetricFamilies& out) {
   LongWork(node, out);
   if (node.cluster() != nullptr) Relayed(*node.cluster(), out);
   if (node.cluster() != nullptr) Migrations(*node.cluster()->slot_migrations(), out);
+  if (node.member() != nullptr) Leadership(*node.member(), out);
   Followers(node, out);
+  Journal(node, out);
   out.Add("henge_reclaimer_pending_objects", AsDouble(node.store().reclaimer().pending()));
   out.Add("henge_reclaimer_freed_objects", AsDouble(node.store().reclaimer().freed()));
   out.Add("henge_log_lines_dropped_total", AsDouble(DroppedLogLines()));

@@ -267,6 +267,15 @@ constexpr Metric kMetrics[] = {
     {"henge_replication_discarded_bytes_total", kCounter, kBytes, "", "", "Of the history of a leader that lost its place: what its successor never got."},
     {"henge_replication_discarded_files_total", kCounter, kCount, "", "", "Files in which such writes were kept."},
     {"henge_follower_lag_bytes", kGauge, kBytes, "address, port", "", "What a follower has not acknowledged of the stream."},
+    {"henge_commit_wait_seconds", kHistogram, kSeconds, "until", "", "How long replies to writes were held: until the disk had them (appendfsync always), or followers (write-concern insync)."},
+    {"henge_aof_sync_seconds", kHistogram, kSeconds, "", "", "How long a sync of the log takes."},
+    {"henge_journal_bytes_total", kCounter, kBytes, "", "", "Bytes of effects appended to the journal, and so sent to each follower."},
+    {"henge_journal_memory_bytes", kGauge, kBytes, "", "", "Memory of the journal: the backlog, and what readers have still to take."},
+    {"henge_journal_stalled", kGauge, kFlag, "", "", "Whether writes are held back now, as the disk is too far behind."},
+    {"henge_journal_stall_seconds_total", kCounter, kSeconds, "", "", "Time for which clients' writes were so held back, added up over clients."},
+    {"henge_cluster_in_touch", kGauge, kFlag, "", "", "Whether this node is on the side of the majority."},
+    {"henge_group_leads", kGauge, kFlag, "group", "", "Whether this node leads its group and is on the side of the majority; nobody in a group: no leader."},
+    {"henge_group_epoch", kGauge, kCount, "group", "", "Changes of the group's leader so far, as this node knows."},
     {"henge_log_lines_dropped_total", kCounter, kCount, "", "", "Log lines given up: the queue was full, or writing failed."},
 };
 // clang-format on

@@ -76,6 +76,7 @@ std::unique_ptr<AofWriter> Journaling::NewWriter(persistence::AofFiles files) {
   persistence::AofWriterOptions options =
       WriterOptions(node_.parameters(), &node_.debug().aof_flush_sleep_us);
   options.places = &places_;
+  options.sync_times = &sync_times_;
   auto writer =
       std::make_unique<AofWriter>(std::move(files), journal_, &gate_, SystemClock(), options);
   writer->SetKeepHistory(node_.parameters().aof_disable_auto_gc.load());

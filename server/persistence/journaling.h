@@ -49,6 +49,8 @@ class Journaling final : public persistence::EffectListener {
   void WakeReaders() { journal_.WakeReaders(); }
   // Whether those who are about to write may.
   bool has_room() const { return journal_.HasRoom(); }
+  // How long the file's syncs take.
+  const persistence::WaitHistogram& sync_times() const { return sync_times_; }
   // Whether the file takes what is written; else why not.
   bool healthy() const { return healthy_.load(std::memory_order_relaxed); }
   std::string error_reason() const;
@@ -124,6 +126,7 @@ class Journaling final : public persistence::EffectListener {
   persistence::Journal journal_;
   persistence::CommitGate gate_;
   persistence::StreamPlaces places_;
+  persistence::WaitHistogram sync_times_;
   std::atomic<bool> enabled_{false};
   std::atomic<bool> replicating_{false};
   bool attached_ = false;  // The file gets what happens. With all shards locked.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Prometheus scrapes is what INFO says, under redis_exporter's names."""
+import glob
 import json
 import os
 import re
@@ -63,7 +64,7 @@ CALLED_TOTAL_BUT_GAUGES = {"redis_rdb_saves_total", "redis_migrate_cached_socket
 # or save (progress_test.py), later Redis.
 ELSEWHERE = ("henge_loading_", "henge_snapshot_", "henge_cluster_", "henge_slot_", "henge_slots_",
              "redis_connected_slave_", "redis_slave_", "redis_master_", "redis_cluster_",
-             "redis_aof_", "redis_pubsub_clients", "redis_expired_subkeys_total",
+             "henge_group_", "redis_aof_", "redis_pubsub_clients", "redis_expired_subkeys_total",
              "henge_follower_lag_bytes")
 
 SAMPLE = re.compile(r'^(\w+)(?:\{(.*)\})? (\S+)$')
@@ -310,23 +311,25 @@ class DeployTest(harness.TestCase):
     """The dashboard and the alerts ask for metrics there are."""
 
     def expressions(self):
-        with open(os.path.join(harness.ROOT, "deploy/grafana/henge.json"), encoding="utf-8") as file:
-            for panel in json.load(file)["panels"]:
-                for target in panel.get("targets", []):
-                    yield target["expr"]
+        for path in glob.glob(os.path.join(harness.ROOT, "deploy/grafana/dashboards/*.json")):
+            with open(path, encoding="utf-8") as file:
+                for panel in json.load(file)["panels"]:
+                    for target in panel.get("targets", []):
+                        yield target["expr"]
         folder = os.path.join(harness.ROOT, "deploy/prometheus")
         with open(os.path.join(folder, "prometheus.yml"), encoding="utf-8") as file:
-            (rules,) = yaml.safe_load(file)["rule_files"]
-        with open(os.path.join(folder, rules), encoding="utf-8") as file:
-            for group in yaml.safe_load(file)["groups"]:
-                for rule in group["rules"]:
-                    yield rule["expr"]
+            names = yaml.safe_load(file)["rule_files"]
+        for name in names:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                for group in yaml.safe_load(file)["groups"]:
+                    for rule in group["rules"]:
+                        yield rule["expr"]
 
     def test_every_metric_asked_for_is_told(self):
         told = documented()
         asked = 0
         for expression in self.expressions():
-            for name in re.findall(r"\b(?:redis|henge)_\w+", expression):
+            for name in re.findall(r"(?<![:\w])(?:redis|henge)_\w+", expression):
                 family = re.sub("_(bucket|sum|count)$", "", name)
                 self.assertTrue(name in told or told.get(family, ("",))[0] == "histogram",
                                 f"{name} in {expression}")
@@ -335,6 +338,51 @@ class DeployTest(harness.TestCase):
                     self.assertEqual(told[name][0], "counter", expression)
                 asked += 1
         self.assertGreater(asked, 40)
+
+
+class WaitsTest(harness.TestCase):
+    """How long writes wait: for the disk, and since the disk is too far behind."""
+
+    def scraped(self, settings):
+        port = harness.free_port()
+        server = self.henge({"metrics-port": port, "appendonly": "yes", **settings})
+        return server, lambda: Metrics(get(port, "/metrics")[1])
+
+    def test_replies_that_are_held_until_the_disk_has_them(self):
+        server, scrape = self.scraped({"appendfsync": "always"})
+        with server.client() as client:
+            for i in range(20):
+                client.set(f"k{i}", "v")
+        disk, followers = ("until", "disk"), ("until", "followers")
+        # A client may have its reply a moment before it is counted.
+        metrics = harness.wait_until(lambda: (m := scrape())["henge_commit_wait_seconds_count", disk] >= 20 and m)
+        self.assertGreater(metrics["henge_commit_wait_seconds_sum", disk], 0)
+        self.assertEqual(metrics["henge_commit_wait_seconds_bucket", ("le", "+Inf"), disk],
+                         metrics["henge_commit_wait_seconds_count", disk])
+        self.assertEqual(metrics["henge_commit_wait_seconds_count", followers], 0)
+        self.assertGreater(metrics["henge_aof_sync_seconds_count"], 0)
+        self.assertGreater(metrics["henge_journal_bytes_total"], 20 * 20)
+        self.assertEqual(metrics["henge_journal_stalled"], 0)
+
+    def test_reads_wait_for_nothing(self):
+        server, scrape = self.scraped({"appendfsync": "always"})
+        with server.client() as client:
+            for _ in range(20):
+                client.get("k")
+        self.assertEqual(scrape()["henge_commit_wait_seconds_count", ("until", "disk")], 0)
+
+    def test_writes_that_are_held_back_while_the_disk_is_too_far_behind(self):
+        server, scrape = self.scraped({})
+        with server.client() as client:
+            client.execute_command("DEBUG", "AOF-FLUSH-SLEEP", 60000000)
+        value = b"v" * (4 << 20)
+        with server.client(socket_timeout=2) as client:
+            with self.assertRaises(harness.redis.exceptions.TimeoutError):
+                for _ in range(100):  # The journal may be 256 MB ahead of the disk.
+                    client.set("key", value)
+            self.assertEqual(scrape()["henge_journal_stalled"], 1)
+            self.assertGreater(scrape()["henge_journal_memory_bytes"], 200 << 20)
+        self.assertGreater(scrape()["henge_journal_stall_seconds_total"], 0)
 
 
 class NoMetricsTest(harness.TestCase):
