@@ -54,13 +54,13 @@ class Node(harness.Henge):
 
 
 class Group:
-    def __init__(self):
+    def __init__(self, node=Node):
         ports = {}
         while len(ports) < 3:
             port = harness.free_port()
             if port not in ports.values():
                 ports[f"n{len(ports) + 1}"] = port
-        self.nodes = [Node(name, ports) for name in ports]
+        self.nodes = [node(name, ports) for name in ports]
         for node in self.nodes:
             node.spawn()
         self.await_whole()
