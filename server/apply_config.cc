@@ -255,6 +255,10 @@ constexpr Row kRows[] = {
 
 ClusterConfig ClusterConfigFrom(const Settings& settings) {
   const auto nodes = ReadClusterNodes(settings.cluster_nodes.load());
+  constexpr std::string_view kSecure = "https://";  // Before all endpoints, or none.
+  std::vector<std::string> endpoints = SplitWords(settings.cluster_etcd_endpoints.load());
+  const bool tls = !endpoints.empty() && endpoints.front().starts_with(kSecure);
+  for (std::string& endpoint : endpoints) endpoint.erase(0, tls ? kSecure.size() : 0);
   return {
       .sharding = settings.cluster_sharding.load(),
       .name = settings.cluster_name.load(),
@@ -266,7 +270,13 @@ ClusterConfig ClusterConfigFrom(const Settings& settings) {
       .node_timeout_ms = settings.cluster_node_timeout.load(),
       .require_full_coverage = settings.cluster_require_full_coverage.load(),
       .coordinator = settings.cluster_coordinator.load(),
-      .etcd_endpoints = SplitWords(settings.cluster_etcd_endpoints.load()),
+      .etcd_endpoints = std::move(endpoints),
+      .etcd_access = {.tls = tls,
+                      .ca_cert_file = settings.cluster_etcd_ca_cert_file.load(),
+                      .cert_file = settings.cluster_etcd_cert_file.load(),
+                      .key_file = settings.cluster_etcd_key_file.load(),
+                      .user = settings.cluster_etcd_user.load(),
+                      .password = settings.cluster_etcd_password.load()},
       .etcd_prefix = settings.cluster_etcd_prefix.load(),
       .announce_host = settings.cluster_announce_ip.load(),
       .announce_port = static_cast<uint16_t>(settings.cluster_announce_port.load()),

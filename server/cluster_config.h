@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/etcd/etcd_access.h"
 #include "cluster/ring.h"
 
 namespace henge::server {
@@ -35,6 +36,7 @@ struct ClusterConfig {
   bool require_full_coverage = true;
   CoordinatorKind coordinator = CoordinatorKind::kEmbedded;
   std::vector<std::string> etcd_endpoints = {};  // host:port each.
+  cluster::EtcdAccess etcd_access = {};
   std::string etcd_prefix = {};
   // For a node alone; else the node's own entry says it.
   std::string announce_host;  // Empty: clients stay with the address they connected to.

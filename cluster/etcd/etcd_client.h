@@ -2,8 +2,8 @@
 // EtcdClient: calls to an etcd cluster, through one of its members at a time. Where a member does
 // not answer, another connection is made, to the next one.
 //
-// A call fails at once while there is no connection: who must know asks again. A call that failed
-// may have been done all the same.
+// A call fails at once while there is no connection, or no login where there is to be one: who must
+// know asks again. A call that failed may have been done all the same.
 //
 // One thread, the one that `post` leads to: there answers are told; destroyed there or after it has
 // ended.
@@ -22,19 +22,28 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/etcd/etcd_credentials.h"
 #include "henge/etcd.grpc.pb.h"
 
 namespace henge::cluster {
 
 // A connection to a member.
 struct EtcdLine {
-  explicit EtcdLine(const std::string& endpoint);
+  EtcdLine(const std::string& endpoint,
+           const std::shared_ptr<grpc::ChannelCredentials>& credentials);
 
   const std::string endpoint;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<etcdserverpb::KV::Stub> kv;
   const std::unique_ptr<etcdserverpb::Lease::Stub> lease;
   const std::unique_ptr<etcdserverpb::Watch::Stub> watch;
+  const std::unique_ptr<etcdserverpb::Auth::Stub> auth;
+};
+
+// Who logs in; without a name, nobody.
+struct EtcdUser {
+  std::string name;
+  std::string password;
 };
 
 class EtcdClient {
@@ -45,7 +54,9 @@ class EtcdClient {
   using Done = std::function<void(const absl::Status&, const Reply&)>;
 
   // "host:port" each, one at least. `patience`: so long a line may fail, until another is tried.
-  EtcdClient(std::vector<std::string> endpoints, std::chrono::milliseconds patience, Post post);
+  EtcdClient(std::vector<std::string> endpoints,
+             std::shared_ptr<grpc::ChannelCredentials> credentials, EtcdUser user,
+             std::chrono::milliseconds patience, Post post);
   ~EtcdClient();  // Cancels what is under way and waits for it; it is not answered.
   EtcdClient(const EtcdClient&) = delete;
   EtcdClient& operator=(const EtcdClient&) = delete;
@@ -63,6 +74,7 @@ class EtcdClient {
 
   // For a stream; what became of it is told by Report.
   const std::shared_ptr<EtcdLine>& line() const { return line_; }
+  void ShowLogin(grpc::ClientContext& context) const;
   void Report(const std::shared_ptr<EtcdLine>& line, const grpc::Status& status);
 
   // When a call was answered last.
@@ -82,19 +94,34 @@ class EtcdClient {
     grpc::Status status;
     Done<Reply> done;
   };
-  // `begin` gives the call to gRPC.
+  // Whether calls may be made, as whoever they are to be.
+  enum class Login { kNone, kAsked, kDone };
+
+  // `begin` gives the call to gRPC. Ask begins it as who is logged in.
   template <class Request, class Reply, class Begin>
   void Ask(Request request, std::chrono::milliseconds deadline, Done<Reply> done, Begin begin);
+  template <class Request, class Reply, class Begin>
+  void Start(Request request, std::chrono::milliseconds deadline, Done<Reply> done, Begin begin);
+  void LogIn();
+  void OnLogin(const absl::Status& status, const std::string& token);
+  void Tell(const std::string& refusal);  // Logs it, the same one now and then.
   void Over(Call& call);
   void Drop(Call* call);
 
   const std::vector<std::string> endpoints_;
+  const std::shared_ptr<grpc::ChannelCredentials> credentials_;
+  const EtcdUser user_;
   const std::chrono::milliseconds patience_;
   const Post post_;
   size_t next_endpoint_ = 0;
   std::shared_ptr<EtcdLine> line_;
   Clock::time_point fails_since_ = Clock::time_point::max();
   Clock::time_point heard_at_ = {};
+  Login login_;
+  std::string token_;  // Empty: none is asked for.
+  Clock::time_point next_login_ = {};
+  std::string told_;
+  Clock::time_point told_at_ = {};
 
   std::list<std::unique_ptr<Call>> calls_;
   std::mutex mutex_;

@@ -30,6 +30,7 @@
 #include <string>
 #include <vector>
 
+#include "cluster/etcd/etcd_access.h"
 #include "cluster/node_coordinator.h"
 #include "persistence/file.h"
 
@@ -37,6 +38,7 @@ namespace henge::cluster {
 
 struct EtcdOptions {
   std::vector<std::string> endpoints;  // "host:port" each, one at least.
+  EtcdAccess access = {};
   std::string prefix = "/henge";
   std::string directory;  // Its own; made if it is missing, its parent must be there.
   // As this node is to be told of. A zero id: any, and the same after a restart. The host is known.

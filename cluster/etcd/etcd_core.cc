@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "cluster/etcd/etcd_credentials.h"
 
 namespace henge::cluster {
 namespace {
@@ -43,6 +44,8 @@ absl::Status EtcdCoordinator::Core::Start() {
 }
 
 absl::Status EtcdCoordinator::Core::Begin() {
+  auto credentials = EtcdCredentials(options_.access);
+  if (!credentials.ok()) return credentials.status();
   absl::StatusOr<std::optional<MemberIdentity>> known = file_.Read();
   if (!known.ok()) return known.status();
   absl::StatusOr<MemberIdentity> member = *known ? **known : FirstMember();
@@ -54,8 +57,10 @@ absl::Status EtcdCoordinator::Core::Begin() {
   const auto post = [this](std::function<void()> errand) { Post(std::move(errand)); };
   const auto tell = [this] { bulletin_->Tell(); };
   bulletin_ = std::make_unique<Bulletin>(member_.node, *first);
-  client_ = std::make_unique<EtcdClient>(
-      options_.endpoints, options_.endpoints.size() > 1 ? kMemberFails : kLineFails, post);
+  client_ =
+      std::make_unique<EtcdClient>(options_.endpoints, *std::move(credentials),
+                                   EtcdUser{options_.access.user, options_.access.password},
+                                   options_.endpoints.size() > 1 ? kMemberFails : kLineFails, post);
   keys_ = std::make_unique<TopologyKeys>(
       options_.prefix, member_.cluster, options_.call_patience, *client_, post,
       TopologyKeys::Listener{.record = [this] { FollowRecord(); },

@@ -5,11 +5,12 @@
 
 namespace henge::cluster {
 
-KeyWatch::KeyWatch(std::shared_ptr<EtcdLine> line, const etcdserverpb::WatchCreateRequest& request,
+KeyWatch::KeyWatch(const EtcdClient& client, const etcdserverpb::WatchCreateRequest& request,
                    Heard heard, Ended ended)
-    : line_(std::move(line)), heard_(std::move(heard)), ended_(std::move(ended)) {
+    : line_(client.line()), heard_(std::move(heard)), ended_(std::move(ended)) {
   // A member without a leader would keep the stream and tell nothing.
   context_.AddMetadata("hasleader", "true");
+  client.ShowLogin(context_);
   *request_.mutable_create_request() = request;
   line_->watch->async()->Watch(&context_, this);
   StartWrite(&request_);

@@ -24,8 +24,9 @@ class KeyWatch final
   using Heard = std::function<void(etcdserverpb::WatchResponse)>;
   using Ended = std::function<void(const grpc::Status&)>;
 
-  KeyWatch(std::shared_ptr<EtcdLine> line, const etcdserverpb::WatchCreateRequest& request,
-           Heard heard, Ended ended);
+  // On the client's present line, as who is logged in.
+  KeyWatch(const EtcdClient& client, const etcdserverpb::WatchCreateRequest& request, Heard heard,
+           Ended ended);
   ~KeyWatch() override;  // Cancels it and waits for its end.
   KeyWatch(const KeyWatch&) = delete;
   KeyWatch& operator=(const KeyWatch&) = delete;

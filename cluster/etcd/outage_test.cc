@@ -191,8 +191,11 @@ TEST(KeyWatch, EndsWhereItsBeginningIsCompacted) {
   etcdserverpb::WatchCreateRequest request;
   request.set_key("/watched");
   request.set_start_revision(1);
+  const EtcdClient client({etcd.endpoint()}, grpc::InsecureChannelCredentials(), {},
+                          std::chrono::seconds(1),
+                          [](const std::function<void()>& errand) { errand(); });
   const KeyWatch watch(
-      std::make_shared<EtcdLine>(etcd.endpoint()), request,
+      client, request,
       [&](const etcdserverpb::WatchResponse& response) {
         const std::lock_guard lock(mutex);
         if (response.canceled()) compacted = response.compact_revision();

@@ -119,7 +119,7 @@ void TopologyKeys::BeginWatch(int64_t revision) {
   request.set_start_revision(revision);
   const uint64_t number = ++watches_;
   watch_ = std::make_unique<KeyWatch>(
-      client_.line(), request,
+      client_, request,
       [this](etcdserverpb::WatchResponse response) {
         auto held = std::make_shared<etcdserverpb::WatchResponse>(std::move(response));
         post_([this, held] { OnWatched(*held); });

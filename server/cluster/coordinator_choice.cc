@@ -102,6 +102,7 @@ absl::StatusOr<std::unique_ptr<cluster::NodeCoordinator>> StartWithEtcd(const Cl
   const auto timeout =
       std::chrono::ceil<std::chrono::seconds>(std::chrono::milliseconds(config.node_timeout_ms));
   cluster::EtcdOptions options{.endpoints = config.etcd_endpoints,
+                               .access = config.etcd_access,
                                .prefix = config.etcd_prefix,
                                .directory = config.directory,
                                .self = plan.self,

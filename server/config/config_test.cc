@@ -199,10 +199,15 @@ timeout: 30
 }
 
 TEST(Config, RefusesEndpointsThatAreNone) {
-  for (const char* endpoint : {"", "host", ":2379", "host:0", "host:x", "https://host:2379"}) {
+  for (const char* endpoint : {"", "host", ":2379", "host:0", "host:x", "https://:1"}) {
     const std::vector<std::string> words = {endpoint};
     EXPECT_FALSE(CanonicalText(ParameterType::kEndpoints, words, "").ok()) << endpoint;
   }
+  const std::vector<std::string> mixed = {"https://a:2379", "b:2379"};
+  EXPECT_FALSE(CanonicalText(ParameterType::kEndpoints, mixed, "").ok());
+  const std::vector<std::string> secure = {"https://a:2379", "https://b:2379"};
+  EXPECT_EQ(CanonicalText(ParameterType::kEndpoints, secure, "").value(),
+            "https://a:2379 https://b:2379");
 }
 
 TEST(Yaml, RefusesWhatItDoesNotKnow) {

@@ -196,6 +196,11 @@ struct Settings {
   Choice<CoordinatorKind> cluster_coordinator;
   Text cluster_etcd_endpoints;
   Text cluster_etcd_prefix;
+  Text cluster_etcd_ca_cert_file;
+  Text cluster_etcd_cert_file;
+  Text cluster_etcd_key_file;
+  Text cluster_etcd_user;
+  Text cluster_etcd_password;
   Text cluster_config_file;
   Number cluster_node_timeout;
   Number cluster_port;

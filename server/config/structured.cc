@@ -204,19 +204,23 @@ absl::StatusOr<std::string> ClusterNodes(std::span<const std::string> words) {
   return text;
 }
 
-// Also as etcd's own tools have them, with a scheme before.
+// As etcd's own tools have them, with a scheme before; "http://" is left out.
 absl::StatusOr<std::string> Endpoints(std::span<const std::string> words) {
   std::vector<std::string> endpoints;
+  size_t secure = 0;
   for (std::string_view word : words) {
-    if (word.starts_with("https://")) return Refused("TLS to etcd is not supported yet");
-    if (word.starts_with("http://")) word.remove_prefix(7);
+    const std::string_view scheme = word.starts_with("https://") ? "https://" : "";
+    secure += scheme.empty() ? 0 : 1;
+    word.remove_prefix(word.starts_with("http://") ? 7 : scheme.size());
     const size_t colon = word.rfind(':');
     const auto port = colon == word.npos ? std::nullopt : ParseInt64(word.substr(colon + 1));
     if (colon == 0 || !port || *port < 1 || *port > UINT16_MAX)
       return Refused("an endpoint is a host and a port: host:port");
-    endpoints.emplace_back(word);
+    endpoints.push_back(std::string(scheme).append(word));
   }
   if (endpoints.empty()) return Refused("an endpoint is a host and a port: host:port");
+  if (secure > 0 && secure < endpoints.size())
+    return Refused("https:// stands before all endpoints, or before none");
   return Join(endpoints);
 }
 

@@ -109,7 +109,7 @@ bool TestEtcd::Spawn() {
 }
 
 bool TestEtcd::Answers() {
-  const EtcdLine line(endpoint_);
+  const EtcdLine line(endpoint_, grpc::InsecureChannelCredentials());
   grpc::ClientContext context;
   etcdserverpb::RangeRequest request;
   request.set_key("/");
@@ -145,7 +145,7 @@ void TestEtcd::Resume() { kill(process_, SIGCONT); }
 void TestEtcd::WipeDisk() { std::filesystem::remove_all(folder_ / "data"); }
 
 int64_t TestEtcd::Put(std::string_view key, std::string_view value) {
-  const EtcdLine line(endpoint_);
+  const EtcdLine line(endpoint_, grpc::InsecureChannelCredentials());
   grpc::ClientContext context;
   etcdserverpb::PutRequest request;
   request.set_key(std::string(key));
@@ -157,7 +157,7 @@ int64_t TestEtcd::Put(std::string_view key, std::string_view value) {
 }
 
 int64_t TestEtcd::Delete(std::string_view key) {
-  const EtcdLine line(endpoint_);
+  const EtcdLine line(endpoint_, grpc::InsecureChannelCredentials());
   grpc::ClientContext context;
   etcdserverpb::DeleteRangeRequest request;
   request.set_key(std::string(key));
@@ -168,7 +168,7 @@ int64_t TestEtcd::Delete(std::string_view key) {
 }
 
 std::optional<std::string> TestEtcd::Get(std::string_view key) {
-  const EtcdLine line(endpoint_);
+  const EtcdLine line(endpoint_, grpc::InsecureChannelCredentials());
   grpc::ClientContext context;
   etcdserverpb::RangeRequest request;
   request.set_key(std::string(key));
@@ -181,7 +181,7 @@ std::optional<std::string> TestEtcd::Get(std::string_view key) {
 
 void TestEtcd::CompactAll() {
   const int64_t revision = Put("/another-key", RandomHex(8));
-  const EtcdLine line(endpoint_);
+  const EtcdLine line(endpoint_, grpc::InsecureChannelCredentials());
   grpc::ClientContext context;
   etcdserverpb::CompactionRequest request;
   request.set_revision(revision);
