@@ -416,11 +416,13 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
   if (replication.refuses_reads() && Lacks(commands::kStale, client, *p.info->spec)) {
     return errors::kMasterDown;
   }
-  if (node_.loader().loading() && Lacks(commands::kLoading, client, *p.info->spec) &&
-      !AsksOfCluster(p)) {
-    return errors::kLoading;
-  }
-  return {};
+  return RefusedWhileLoading(client, p) ? errors::kLoading : std::string_view();
+}
+
+bool Dispatcher::RefusedWhileLoading(const commands::ClientState& client, const Prepared& p) const {
+  const DatasetLoader& loader = node_.loader();
+  if (loader.loads_aside() && Has(commands::kNoAsyncLoading, client, *p.info->spec)) return true;
+  return loader.refuses() && Lacks(commands::kLoading, client, *p.info->spec) && !AsksOfCluster(p);
 }
 
 std::string_view Dispatcher::RefuseLocked(Session& session, const Prepared& p) {

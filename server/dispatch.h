@@ -129,6 +129,7 @@ class Dispatcher {
   bool Leaseless();
   // Whether it needs no data: what a follower in a cluster answers while it takes in its leader's.
   bool AsksOfCluster(const Prepared& p) const;
+  bool RefusedWhileLoading(const commands::ClientState& client, const Prepared& p) const;
   // What a write is told then.
   std::string_view LeaselessText();
   // Whether who is refused should wait: a slot is this node's by the topology, and its data is not

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/node_services.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -213,6 +214,12 @@ class ConfigAccess final : public commands::ConfigService {
     return node_.config().Get(patterns);
   }
   std::string Set(const std::vector<NameValue>& values, const ClientState& by) override {
+    const bool loads = node_.loader().refuses() || node_.loader().loads_aside();
+    const bool held_up = std::any_of(values.begin(), values.end(), [](const NameValue& value) {
+      const Parameter* parameter = FindParameter(value.first);
+      return parameter != nullptr && parameter->Has(kDenyLoading);
+    });
+    if (loads && held_up) return std::string(commands::errors::kLoading);
     return node_.config().Set(values,
                               IsAllowed(node_.parameters().enable_protected_configs.load(), by));
   }

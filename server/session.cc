@@ -518,19 +518,27 @@ void Session::DropUncommitted() {
   connection_.worker().Close(connection_);
 }
 
-bool Session::wrote_durably() const { return dispatcher_.commits().Passed(last_write_); }
+bool Session::wrote_durably() const {
+  return dispatcher_.commits().Passed(last_write_) && !node_.journaling().is_beginning();
+}
 
 void Session::UnblockWhenReached(const commands::WaitGoal& goal) {
   wait_goal_ = goal;
   node_.journaling().WakeReaders();
   if (goal.local) {
-    dispatcher_.commits().Hold(last_write_, state_.id);
-    // Released at once if it has passed meanwhile, behind this command.
-    connection_.worker().Post([&dispatcher = dispatcher_] { dispatcher.ReleaseReplies(); });
+    HoldForDisk();
+    node_.journaling().TellWhenBegun(state_.id);
   }
   if (goal.followers > 0) {
     node_.replication().acknowledgements().Await(state_.id, last_write_, goal);
   }
+}
+
+void Session::HoldForDisk() {
+  if (!wait_goal_ || !wait_goal_->local) return;
+  dispatcher_.commits().Hold(last_write_, state_.id);
+  // Released at once if it has passed meanwhile, behind this command.
+  connection_.worker().Post([&dispatcher = dispatcher_] { dispatcher.ReleaseReplies(); });
 }
 
 void Session::CheckWait() {

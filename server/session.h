@@ -90,6 +90,8 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   bool wrote_durably() const;
   // Ends the Block when the goal is reached for what the client wrote last.
   void UnblockWhenReached(const commands::WaitGoal& goal);
+  // For WAITAOF: looks again once the disk has what this client wrote.
+  void HoldForDisk();
   void CheckWait();
   // The node's role has changed: what the client waits for may never come. `call`: see
   // blocked_call().

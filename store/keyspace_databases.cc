@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/aside.h"
 #include "store/keyspace.h"
 
 namespace henge::store {
@@ -54,7 +55,68 @@ void ReportReplaced(Shard& shard, DbIndex db, UnixMillis now, EffectSink& sink) 
   });
 }
 
+using Counters = std::vector<Counter> Shard::*;
+constexpr Counters kCounters[] = {&Shard::keys, &Shard::keys_with_expiry,
+                                  &Shard::keys_with_member_expiry, &Shard::entry_bytes};
+
+template <typename T>
+void Copy(const std::atomic<T>& from, std::atomic<T>& to) {
+  to.store(from.load());
+}
+
+void CopyLimits(const EncodingLimits& from, EncodingLimits& to) {
+  constexpr std::atomic<int64_t> EncodingLimits::* kAll[] = {
+      &EncodingLimits::hash_max_listpack_entries, &EncodingLimits::hash_max_listpack_value,
+      &EncodingLimits::list_max_listpack_size,    &EncodingLimits::list_packed_threshold,
+      &EncodingLimits::set_max_intset_entries,    &EncodingLimits::set_max_listpack_entries,
+      &EncodingLimits::set_max_listpack_value,    &EncodingLimits::zset_max_listpack_entries,
+      &EncodingLimits::zset_max_listpack_value,   &EncodingLimits::stream_node_max_bytes,
+      &EncodingLimits::stream_node_max_entries};
+  for (const auto limit : kAll) Copy(from.*limit, to.*limit);
+}
+
 }  // namespace
+
+std::unique_ptr<Store> MakeAlike(Store& store) {
+  auto alike = std::make_unique<Store>(StoreOptions{.shards = static_cast<int>(store.shards()),
+                                                    .databases = store.databases(),
+                                                    .table_per_slot = store.table_per_slot()});
+  StoreSettings& to = alike->settings();
+  Copy(store.settings().policy, to.policy);
+  Copy(store.settings().lfu_log_factor, to.lfu_log_factor);
+  Copy(store.settings().lfu_decay_minutes, to.lfu_decay_minutes);
+  Copy(store.settings().keep_expired, to.keep_expired);
+  CopyLimits(store.settings().encodings, to.encodings);
+  return alike;
+}
+
+bool IsBeingSaved(Store& store) {
+  for (size_t i = 0; i < store.shards(); ++i) {
+    if (store.shard(static_cast<ShardIndex>(i)).snapshot != nullptr) return true;
+  }
+  return false;
+}
+
+void ReplaceContents(Store& store, const LockSet& locks, Store& with, UnixMillis now,
+                     EffectSink& sink) {
+  Keyspace(store, locks, sink, 0, now)
+      .FlushDatabases(0, static_cast<DbIndex>(store.databases() - 1), FlushMode::kLazy);
+  for (size_t i = 0; i < store.shards(); ++i) {
+    Shard& shard = store.shard(static_cast<ShardIndex>(i));
+    Shard& other = with.shard(static_cast<ShardIndex>(i));
+    shard.saved_mark = other.saved_mark;  // As all entries are marked now.
+    for (DbIndex db = 0; db < store.databases(); ++db) {
+      if (other.dbs[db] == nullptr) continue;
+      TouchReplaced(shard, db, other.dbs[db].get(), now);
+      shard.dbs[db] = std::move(other.dbs[db]);
+      for (const Counters counters : kCounters) {
+        (shard.*counters)[db].Set((other.*counters)[db].get());
+        (other.*counters)[db].Set(0);
+      }
+      ReportReplaced(shard, db, now, sink);
+    }
+  }
+}
 
 uint64_t Keyspace::FlushDatabases(DbIndex first, DbIndex last, FlushMode mode) {
   auto garbage = std::make_shared<std::vector<std::unique_ptr<ShardDb>>>();
@@ -97,11 +159,11 @@ void Keyspace::SwapDatabases(DbIndex a, DbIndex b) {
       TouchReplaced(shard, a, shard.dbs[b].get(), now_);
       TouchReplaced(shard, b, shard.dbs[a].get(), now_);
       std::swap(shard.dbs[a], shard.dbs[b]);
-      for (auto* counters : {&shard.keys, &shard.keys_with_expiry, &shard.keys_with_member_expiry,
-                             &shard.entry_bytes}) {
-        const uint64_t of_a = (*counters)[a].get();
-        (*counters)[a].Set((*counters)[b].get());
-        (*counters)[b].Set(of_a);
+      for (const Counters of : kCounters) {
+        std::vector<Counter>& counters = shard.*of;
+        const uint64_t of_a = counters[a].get();
+        counters[a].Set(counters[b].get());
+        counters[b].Set(of_a);
       }
       ReportReplaced(shard, a, now_, sink_);
       ReportReplaced(shard, b, now_, sink_);

@@ -151,6 +151,22 @@ Lsn Journal::AppendControl(std::span<const std::string_view> words) {
   return AppendEncoded(bytes, {0, kControlSlot});
 }
 
+Lsn Journal::AppendMessage(std::span<const std::string_view> words) {
+  std::string bytes(MeasureCommand(words), '\0');
+  EncodeCommand(words, bytes.data());
+  char select[kMaxSelectBytes];
+  const std::string_view selected(select, static_cast<size_t>(EncodeSelect(0, select) - select));
+  Aftermath after;
+  Lsn end = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (db_ == kNoDb) CopyIn(selected, {0, kNoSlot}, after);
+    end = CopyIn(bytes, {0, kControlSlot}, after);
+  }
+  after.Run();
+  return end;
+}
+
 Lsn Journal::AppendEncoded(std::string_view bytes, RecordTag tag) {
   const EncodedRecord record{bytes.size(), tag};
   return AppendRun(bytes, {&record, 1});
@@ -191,6 +207,13 @@ Lsn Journal::Cut() {
 Lsn Journal::begin() const {
   const std::lock_guard lock(mutex_);
   return BeginLocked();
+}
+
+Lsn Journal::promised_from() const {
+  const std::lock_guard lock(mutex_);
+  const Lsn floor = Floor();
+  const Lsn chunk = chunk_bytes_.load(std::memory_order_relaxed);
+  return std::max(BeginLocked(), floor - std::min(floor, chunk));
 }
 
 Chunk& Journal::ChunkWith(size_t bytes, Aftermath& after) {

@@ -58,6 +58,8 @@ class Journal {
   Lsn Append(std::span<const Effect> unit, Slot slot = kNoSlot);
   // A word between nodes, such as PING: in the stream, but no effect.
   Lsn AppendControl(std::span<const std::string_view> words);
+  // A message, which is one that a database is selected before, as Redis does.
+  Lsn AppendMessage(std::span<const std::string_view> words);
   // What is encoded already, as one record: a follower's, from its leader's stream.
   Lsn AppendEncoded(std::string_view bytes, RecordTag tag);
   // The same for several, whose bytes follow each other in `bytes`: under one lock.
@@ -74,6 +76,9 @@ class Journal {
   Lsn end() const { return end_.load(std::memory_order_acquire); }
   // The first byte that is still kept.
   Lsn begin() const;
+  // The same, for who is to be told no more than the backlog's size says, to a chunk: a record of
+  // any length is kept as a whole, and readers hold what they have yet to read.
+  Lsn promised_from() const;
   // Memory of all chunks that are kept.
   uint64_t memory_bytes() const { return memory_bytes_.load(std::memory_order_relaxed); }
 

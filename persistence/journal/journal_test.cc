@@ -326,6 +326,21 @@ TEST(Journal, ControlWordsAreMarkedAndLeaveTheDatabaseSelected) {
   EXPECT_EQ(slice.record(2).bytes, unit.Bytes(2));
 }
 
+TEST(Journal, SelectsADatabaseBeforeTheFirstMessage) {
+  Journal journal({});
+  auto reader = journal.AttachAtEnd({});
+  const std::string_view message[] = {"PUBLISH", "a", "b"};
+  journal.AppendMessage(message);
+  journal.AppendMessage(message);
+  Unit{{{0, "x"}}}.AppendTo(journal);  // Which is in the database selected.
+  std::string all;
+  for (const Slice& slice : reader->Read(1 << 20).slices()) all += slice.bytes();
+  const std::string said = "*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n$1\r\nb\r\n";
+  const std::string select = "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n";
+  EXPECT_EQ(all.substr(0, select.size() + 2 * said.size()), select + said + said);
+  EXPECT_EQ(all.find("SELECT", select.size()), std::string::npos);
+}
+
 TEST(Journal, WakesAnArmedReaderOnce) {
   Journal journal({});
   int rings = 0;

@@ -8,7 +8,7 @@ namespace {
 // clang-format off
 constexpr Parameter kRows[] = {
     Special("replicaof", "replication.leader", At<&Settings::replicaof>, ParameterType::kReplicaOf, "", kImmutable | kMultiArg, "Leader to follow: host and port, or host:port.").Alias("slaveof"),
-    OneOf("replication-role", "replication.role", At<&Settings::replication_role>, kReplicationRoleNames, "auto", kImmutable, "Henge's: what the node must be when it starts; auto: a follower if a leader is named."),
+    OneOf("replication-role", "replication.role", At<&Settings::replication_role>, kReplicationRoleNames, "auto", kImmutable | kOwn, "Henge's: what the node must be when it starts; auto: a follower if a leader is named."),
     String("masterauth", "replication.masterauth", At<&Settings::masterauth>, "", kSensitive | kEmptyIsAbsent, "Password to show to the leader.").Alias("primaryauth"),
     String("masteruser", "replication.masteruser", At<&Settings::masteruser>, "", kSensitive | kEmptyIsAbsent, "User to be at the leader.").Alias("primaryuser"),
     Int("replica-priority", "replication.replica-priority", At<&Settings::replica_priority>, {0, kIntMax, 100}, 0, "Who is promoted first: lower goes first, 0 never.").Alias("slave-priority"),
@@ -23,7 +23,7 @@ constexpr Parameter kRows[] = {
     Bool("repl-diskless-sync", "replication.diskless-sync", At<&Settings::repl_diskless_sync>, true, 0, "Send a full sync while it is written, not after."),
     Int("repl-diskless-sync-delay", "replication.diskless-sync-delay", At<&Settings::repl_diskless_sync_delay>, {0, kIntMax, 0}, 0, "Seconds to wait for more replicas before a full sync. Who comes later may join it anyway."),
     Int("repl-diskless-sync-max-replicas", "replication.diskless-sync-max-replicas", At<&Settings::repl_diskless_sync_max_replicas>, {0, kIntMax, 0}, 0, "So many replicas end that wait; 0: none do."),
-    OneOf("repl-diskless-load", "replication.diskless-load", At<&Settings::repl_diskless_load>, kDisklessLoadNames, "disabled", kDenyLoading | kCompatOnly, "How a replica loads a full sync; Henge receives it into a file first."),
+    OneOf("repl-diskless-load", "replication.diskless-load", At<&Settings::repl_diskless_load>, kDisklessLoadNames, "disabled", kDenyLoading, "How a replica loads a full sync, which it receives into a file first. swapdb: beside what is there, which is served until the moment of the change, if the master's history is the same; takes the memory of both. disabled, on-empty-db: in its place."),
     Bool("repl-disable-tcp-nodelay", "replication.disable-tcp-nodelay", At<&Settings::repl_disable_tcp_nodelay>, false, kNotYet, "Save bandwidth to replicas at the price of delay."),
     Int("repl-ping-replica-period", "replication.ping-replica-period", At<&Settings::repl_ping_replica_period>, {1, kIntMax, 10}, 0, "Seconds between pings to replicas.").Alias("repl-ping-slave-period"),
     Int("repl-timeout", "replication.timeout", At<&Settings::repl_timeout>, {1, kIntMax, 60}, 0, "Seconds of silence after which the other end is gone."),

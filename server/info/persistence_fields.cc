@@ -46,8 +46,8 @@ void PersistenceFields(Node& node, InfoFields& out) {
   const uint64_t total = progress.keys;
   const double share =
       total == 0 ? 0.0 : static_cast<double>(progress.saved) / static_cast<double>(total);
-  out("loading", loader.loading() ? 1 : 0);
-  out("async_loading", 0);
+  out("loading", loader.refuses() ? 1 : 0);
+  out("async_loading", loader.loads_aside() && !loader.refuses() ? 1 : 0);
   out("current_cow_peak", rdb.progress.copied);
   out("current_cow_size", rdb.progress.copied);
   out("current_cow_size_age", 0);
@@ -78,7 +78,7 @@ void PersistenceFields(Node& node, InfoFields& out) {
   out("module_fork_in_progress", 0);
   out("module_fork_last_cow_size", 0);
   if (aof.file) AppendOnlyFields(*aof.file, aof.scheduled, out);
-  if (loader.loading()) LoadingFields(loader, out);
+  if (loader.refuses() || loader.loads_aside()) LoadingFields(loader, out);
 }
 
 }  // namespace henge::server

@@ -2,6 +2,9 @@
 // INFO replication.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/clock.h"
 #include "server/info/sections.h"
 #include "server/node.h"
@@ -64,7 +67,8 @@ void FollowingFields(Node& node, const Replication::Report& report, InfoFields& 
 }  // namespace
 
 void ReplicationFields(Node& node, InfoFields& out) {
-  const Replication::Report report = node.replication().report();
+  Replication::Report report = node.replication().report();
+  std::move(report.leaving.begin(), report.leaving.end(), std::back_inserter(report.followers));
   out("role", report.follows ? "slave" : "master");
   if (report.follows) FollowingFields(node, report, out);
   out("connected_slaves", report.followers.size());

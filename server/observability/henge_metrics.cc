@@ -128,6 +128,9 @@ void Followers(Node& node, MetricFamilies& out) {
   out.Add("henge_replication_discarded_files_total",
           AsDouble(node.replication().discarded_files()));
   const Replication::Report report = node.replication().report();
+  out.Add("henge_backlog_bytes", AsDouble(static_cast<uint64_t>(report.backlog_bytes)));
+  out.Add("henge_backlog_disk_bytes", AsDouble(report.disk_bytes));
+  out.Add("henge_backlog_disk_limit_bytes", AsDouble(report.disk_limit));
   for (const Replication::FollowerReport& follower : report.followers) {
     const int64_t behind = std::max<int64_t>(0, report.offset - follower.offset);
     out.Add("henge_follower_lag_bytes", static_cast<double>(behind),

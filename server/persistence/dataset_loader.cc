@@ -15,6 +15,7 @@
 #include "server/cluster/position_file.h"
 #include "server/node.h"
 #include "server/persistence/aof_loader.h"
+#include "store/aside.h"
 #include "store/unheard.h"
 
 namespace henge::server {
@@ -164,15 +165,22 @@ absl::Status DatasetLoader::LoadAll() {
   return status;
 }
 
-absl::StatusOr<persistence::RdbLoaded> DatasetLoader::LoadRdbFile(const std::string& path) {
+absl::StatusOr<persistence::RdbLoaded> DatasetLoader::LoadKeys(const std::string& path,
+                                                               store::Store& into) {
   const auto contents = PosixFileSystem().Read(path);
   if (!contents.ok()) return contents.status();
   const std::string_view bytes = (*contents)->bytes();
   progress_.total_bytes.fetch_add(bytes.size());
   LogNotice("Loading RDB", {{"file", path}, {"bytes", bytes.size()}});
-  auto loaded = persistence::LoadRdb(bytes, node_.store(), Options(), progress_);
+  auto loaded = persistence::LoadRdb(bytes, into, Options(), progress_);
   if (!loaded.ok()) return Annotated(path, loaded.status());
   ReportLeftOut(*loaded, progress_);
+  return loaded;
+}
+
+absl::StatusOr<persistence::RdbLoaded> DatasetLoader::LoadRdbFile(const std::string& path) {
+  auto loaded = LoadKeys(path, node_.store());
+  if (!loaded.ok()) return loaded;
   if (absl::Status status = LoadLibraries(node_, *loaded, nullptr, true); !status.ok())
     return status;
   return loaded;
@@ -196,6 +204,29 @@ absl::StatusOr<persistence::RdbLoaded> DatasetLoader::Replace(const std::string&
 }
 
 void DatasetLoader::EndReplacing() { loading_.store(false); }
+
+absl::StatusOr<persistence::RdbLoaded> DatasetLoader::LoadAside(
+    const std::string& path, std::unique_ptr<store::Store>& aside) {
+  progress_.Reset();
+  started_.store(SystemClock().NowMillis());
+  const int64_t begin = SystemClock().MonotonicMicros();
+  aside = store::MakeAlike(node_.store());
+  auto loaded = LoadKeys(path, *aside);
+  if (!loaded.ok()) return loaded;
+  const double seconds = static_cast<double>(SystemClock().MonotonicMicros() - begin) / 1e6;
+  LogNotice("Done loading RDB", {{"seconds", seconds}, {"keys", Keys(*aside)}});
+  return loaded;
+}
+
+absl::Status DatasetLoader::TakeAside(const store::LockSet& held, store::Store& aside,
+                                      const persistence::RdbLoaded& loaded) {
+  store::Unheard unheard;
+  store::ReplaceContents(node_.store(), held, aside, SystemClock().NowMillis(), unheard);
+  node_.services().scripting().libraries().Flush();
+  node_.tracking().OnFlush(pubsub::Exchange::kNoWorker);
+  node_.saver().NoteLoaded();
+  return LoadLibraries(node_, loaded, &held, /*replace=*/true);
+}
 
 void DatasetLoader::FlushAll() {
   store::LockSet locks(node_.store());

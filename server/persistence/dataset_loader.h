@@ -10,6 +10,8 @@
 #include <absl/status/statusor.h>
 
 #include <atomic>
+#include <memory>
+#include <string>
 #include <thread>
 
 #include "base/types.h"
@@ -41,8 +43,24 @@ class DatasetLoader {
   // EndReplacing. What expired stays if this is a follower. No shard may be locked.
   absl::StatusOr<persistence::RdbLoaded> Replace(const std::string& path);
   void EndReplacing();
+  // The same, while what is here goes on being served: into a store of its own, which `aside` is
+  // then. A failure has changed nothing.
+  absl::StatusOr<persistence::RdbLoaded> LoadAside(const std::string& path,
+                                                   std::unique_ptr<store::Store>& aside);
+  // At the moment that `held` holds: that takes the place of what is here. REQUIRES: `held` holds
+  // every shard, nothing is being saved (store/aside.h).
+  absl::Status TakeAside(const store::LockSet& held, store::Store& aside,
+                         const persistence::RdbLoaded& loaded);
+  // While all data is received and loaded aside. `known`: it is a newer state of what is here, so
+  // that may be shown.
+  void BeginAside(bool known) { (known ? serving_ : refusing_).fetch_add(1); }
+  void EndAside(bool known) { (known ? serving_ : refusing_).fetch_sub(1); }
 
   bool loading() const { return loading_.load(std::memory_order_relaxed); }
+  // Whether clients get nothing, as what is here is no data yet, or none of the history followed;
+  bool refuses() const { return loading() || refusing_.load(std::memory_order_relaxed) > 0; }
+  // whether they get what is here, and may not do what a load aside would undo.
+  bool loads_aside() const { return serving_.load(std::memory_order_relaxed) > 0; }
   const persistence::LoadProgress& progress() const { return progress_; }
   UnixMillis started() const { return started_.load(std::memory_order_relaxed); }
 
@@ -51,12 +69,15 @@ class DatasetLoader {
   void Run();
   absl::Status LoadAll();
   absl::StatusOr<persistence::RdbLoaded> LoadRdbFile(const std::string& path);
+  absl::StatusOr<persistence::RdbLoaded> LoadKeys(const std::string& path, store::Store& into);
   void FlushAll();
   persistence::RdbLoadOptions Options() const;
 
   Node& node_;
   std::thread thread_;
   std::atomic<bool> loading_{false};
+  std::atomic<int> serving_{0};   // Loads aside, of a history that is known,
+  std::atomic<int> refusing_{0};  // and of one that is not.
   std::atomic<UnixMillis> started_{0};
   persistence::LoadProgress progress_;
 };

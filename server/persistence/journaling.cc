@@ -15,6 +15,7 @@
 #include "persistence/snapshot/snapshot_file.h"
 #include "server/node.h"
 #include "server/persistence/aof_loader.h"
+#include "server/session.h"
 
 namespace henge::server {
 
@@ -199,7 +200,9 @@ absl::Status Journaling::TurnOn() {
     policy_.reset();
     scheduled_ = true;
   }
+  beginning_.store(true);
   enabled_.store(true);
+  node_.settings().append_only.store(true, std::memory_order_relaxed);
   Tick(SystemClock().NowMillis());
   return absl::OkStatus();
 }
@@ -207,7 +210,16 @@ absl::Status Journaling::TurnOn() {
 void Journaling::TurnOff() {
   if (!enabled_.exchange(false)) return;
   node_.settings().append_only.store(false, std::memory_order_relaxed);
-  const std::lock_guard lock(mu_);
+  std::vector<ClientId> waiting;
+  {
+    const std::lock_guard lock(mu_);
+    waiting.swap(await_begun_);
+    TurnOffLocked();
+  }
+  TellBegun(waiting);
+}
+
+void Journaling::TurnOffLocked() {
   if (turning_off_.joinable()) turning_off_.join();
   scheduled_ = false;
   if (rewriting_) {
@@ -274,9 +286,26 @@ bool Journaling::StopWriter(AofWriter* writer) {
   return status.ok();
 }
 
-bool Journaling::is_beginning() const {
+void Journaling::TellWhenBegun(ClientId client) {
   const std::lock_guard lock(mu_);
-  return enabled() && writer_ != nullptr && writer_->status().apart;
+  if (is_beginning()) await_begun_.push_back(client);
+}
+
+void Journaling::NoteBegun(const AofWriter& writer) {
+  std::vector<ClientId> waiting;
+  {
+    const std::lock_guard lock(mu_);
+    if (writer_.get() != &writer) return;  // Turned off, perhaps on again, meanwhile.
+    beginning_.store(false);
+    waiting.swap(await_begun_);
+  }
+  TellBegun(waiting);
+}
+
+void Journaling::TellBegun(const std::vector<ClientId>& clients) {
+  for (const ClientId client : clients) {
+    node_.clients().RunOn(client, [](Session& session) { session.HoldForDisk(); });
+  }
 }
 
 absl::Status Journaling::Drain() {
@@ -349,8 +378,12 @@ absl::Status Journaling::RewriteAttached(AofWriter& writer) {
     if (!attached_) Listen(true);
   }
   absl::Status status = WriteBase(snapshot, writer.temporary_base(), format);
-  if (status.ok()) return writer.FinishRewrite(format);
-  writer.AbandonRewrite();
+  if (!status.ok()) {
+    writer.AbandonRewrite();
+    return status;
+  }
+  status = writer.FinishRewrite(format);
+  if (status.ok()) NoteBegun(writer);
   return status;
 }
 

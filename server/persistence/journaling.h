@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/types.h"
 #include "persistence/aof/aof_writer.h"
@@ -62,8 +63,10 @@ class Journaling final : public persistence::EffectListener {
 
   // --- The append-only file ---
   bool enabled() const { return enabled_.load(std::memory_order_relaxed); }
-  // Whether it was turned on and its first base is not written yet.
-  bool is_beginning() const;
+  // Whether it was turned on and its first base is not written yet: nothing would be loaded.
+  bool is_beginning() const { return enabled() && beginning_.load(std::memory_order_relaxed); }
+  // If so, that client's session is told when that is over, or the file turned off.
+  void TellWhenBegun(ClientId client);
   // What was loaded from `files` goes on there. REQUIRES: nobody is served yet.
   absl::Status Start(persistence::AofFiles files);
   // At run time: the file is in use once its base is written, which follows.
@@ -99,6 +102,7 @@ class Journaling final : public persistence::EffectListener {
  private:
   persistence::AofFiles Files() const;
   std::unique_ptr<persistence::AofWriter> NewWriter(persistence::AofFiles files);
+  void TurnOffLocked();  // With the mutex held.
   bool StopWriter(persistence::AofWriter* writer);
   // The file's end tells where it stands in its replication history.
   absl::Status AnnotateEnd();
@@ -111,6 +115,8 @@ class Journaling final : public persistence::EffectListener {
   absl::Status Rewrite();
   bool rewriting_now() const;
   absl::Status RewriteAttached(persistence::AofWriter& writer);
+  void NoteBegun(const persistence::AofWriter& writer);
+  void TellBegun(const std::vector<ClientId>& clients);
   absl::Status RewriteDetached();
   void BeginRewriting();  // With the mutex held.
   persistence::BaseFormat base_format() const;
@@ -128,6 +134,7 @@ class Journaling final : public persistence::EffectListener {
   persistence::StreamPlaces places_;
   persistence::WaitHistogram sync_times_;
   std::atomic<bool> enabled_{false};
+  std::atomic<bool> beginning_{false};
   std::atomic<bool> replicating_{false};
   bool attached_ = false;  // The file gets what happens. With all shards locked.
   std::atomic<bool> holds_replies_{false};
@@ -135,6 +142,7 @@ class Journaling final : public persistence::EffectListener {
   mutable std::mutex mu_;  // Of all below.
   std::shared_ptr<persistence::AofWriter> writer_;
   std::optional<persistence::FsyncPolicy> policy_;  // What the writer was told.
+  std::vector<ClientId> await_begun_;
   std::thread turning_off_;
   std::atomic<bool> turned_off_{true};  // It has ended.
   // Of the rewrite under way, or the last one.

@@ -158,10 +158,11 @@ void Acknowledgements::Ask() {
   node_.journaling().WakeReaders();
 }
 
-bool Acknowledgements::AppendControl(std::span<const std::string_view> words) {
+bool Acknowledgements::AppendControl(std::span<const std::string_view> words, bool message) {
   const std::lock_guard lock(mu_);
   if (follows_ || quiet_ || !node_.journaling().replicating()) return false;
-  node_.journaling().journal().AppendControl(words);
+  persistence::Journal& journal = node_.journaling().journal();
+  message ? journal.AppendMessage(words) : journal.AppendControl(words);
   node_.journaling().WakeReaders();
   return true;
 }

@@ -71,8 +71,9 @@ class Acknowledgements {
   void BeginLeading();
   // No words of the leader's any more: the journal ends with the last write.
   void SetQuiet(bool quiet);
-  // A word of the leader's in the stream, unless this node follows. No shard lock is needed.
-  bool AppendControl(std::span<const std::string_view> words);
+  // A word of the leader's in the stream, or a `message` of a client's, unless this node follows.
+  // No shard lock is needed.
+  bool AppendControl(std::span<const std::string_view> words, bool message = false);
   void Tick(UnixMillis now);
 
  private:

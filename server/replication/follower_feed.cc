@@ -49,6 +49,12 @@ void FollowerFeed::Acknowledge(int64_t offset, int64_t durable_offset, UnixMilli
   heard_at_.store(now, std::memory_order_relaxed);
 }
 
+void FollowerFeed::End() {
+  reader_.reset();
+  held_from_.store(kNotHeld, std::memory_order_relaxed);
+  ended_.store(true, std::memory_order_release);
+}
+
 bool FollowerFeed::IsSilent(UnixMillis now, int64_t timeout_ms) const {
   return state() == State::kOnline && !plain() && now - heard_at() > timeout_ms;
 }

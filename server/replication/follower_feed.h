@@ -83,6 +83,8 @@ class FollowerFeed {
                             absl::FunctionRef<absl::Status(std::string_view)> send);
   // Until the feed is stopped, or the follower too far behind. REQUIRES: it has its place.
   absl::Status FollowJournal();
+  // The last that its thread does: what the journal kept for it may go.
+  void End();
   bool has_place() const { return reader_ != nullptr || spilled_from_.has_value(); }
   // Said now and then while nothing else can be.
   virtual absl::Status SayAlive() { return absl::OkStatus(); }

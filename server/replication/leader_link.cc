@@ -100,6 +100,7 @@ void LeaderLink::Run() {
 void LeaderLink::CloseSocket() {
   if (fd_ >= 0) close(std::exchange(fd_, -1));
   file_.reset();
+  receiving_.reset();
 }
 
 absl::Status LeaderLink::Follow() {
@@ -300,6 +301,8 @@ absl::Status LeaderLink::OnFullSync(std::string_view history_id, int64_t offset)
   offset_ = offset;
   status_.state.store(LinkStatus::State::kSync);
   LogNotice("Full resync from master", {{"history", history_id}, {"offset", offset}});
+  receiving_.reset();
+  receiving_ = std::make_unique<Receiving>(node_, history_id);
   file_ = std::make_unique<TemporaryFile>("temp-payload");
   return file_->Open();
 }
@@ -315,6 +318,7 @@ absl::Status LeaderLink::OnPayloadEnd() {
             {{"bytes", status_.payload_bytes.load()}});
   absl::Status status = node_.replication().Load(number_, file_->path(), history_id_, offset_);
   file_.reset();
+  receiving_.reset();
   if (!status.ok()) {
     LogWarning("Failed trying to load the MASTER synchronization DB from disk",
                {{"error", Std(status.message())}});

@@ -22,6 +22,7 @@
 #include "base/types.h"
 #include "replication/follower_protocol.h"
 #include "server/replication/link_status.h"
+#include "server/replication/receiving.h"
 #include "server/replication/stream_link.h"
 #include "server/replication/temporary_file.h"
 #include "server/replication/unit_intake.h"
@@ -102,6 +103,7 @@ class LeaderLink final : private replication::FollowerProtocol::Listener {
   const bool streams_only_;
   std::string history_id_;
   int64_t offset_ = 0;
+  std::unique_ptr<Receiving> receiving_;
   std::unique_ptr<TemporaryFile> file_;  // Of the payload.
   std::string last_why_;                 // The last connection ended, or did not come about.
   UnixMillis no_stream_until_ = 0;       // It did not work lately.

@@ -64,7 +64,7 @@ void PsyncFeed::Run(const std::string& greeting) {
                {{"replica", address()}, {"port", port()}, {"why", Std(status.message())}});
   }
   Break();  // The connection's worker closes it.
-  ended_.store(true, std::memory_order_release);
+  End();
 }
 
 absl::Status PsyncFeed::SendEverything() {

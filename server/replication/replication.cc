@@ -411,11 +411,20 @@ Replication::Report Replication::report() const {
     report.disk_limit = spill_.limit();
     report.disk_bytes = spill_.bytes();
   }
-  for (const auto& feed : feeds_) {
-    report.followers.push_back({feed->id(), feed->address(), feed->port(), feed->state(),
-                                feed->acknowledged(), (now - feed->heard_at()) / 1000,
-                                feed->plain(), acknowledgements_.InSync(feed->id()),
-                                std::string(feed->node())});
+  const auto tell = [&](const FollowerFeed& feed) {
+    return FollowerReport{feed.id(),
+                          feed.address(),
+                          feed.port(),
+                          feed.state(),
+                          feed.acknowledged(),
+                          (now - feed.heard_at()) / 1000,
+                          feed.plain(),
+                          acknowledgements_.InSync(feed.id()),
+                          std::string(feed.node())};
+  };
+  for (const auto& feed : feeds_) report.followers.push_back(tell(*feed));
+  for (const auto& feed : old_feeds_) {
+    if (!feed->ended()) report.leaving.push_back(tell(*feed));
   }
   if (link_ != nullptr) {
     report.leader_host = link_->host();

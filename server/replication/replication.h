@@ -134,6 +134,7 @@ class Replication final : public commands::ReplicationService {
   std::pair<std::string, std::string> names() const;
   // The service by which followers come, for the cluster's bus; and where that listens.
   std::shared_ptr<grpc::Service> StreamService() { return streams_.Service(); }
+  std::string streams_address() { return streams_.address(); }
   void ServeStreamsAt(int port) { streams_.ServeAt(port); }
 
   // --- As a leader
@@ -191,6 +192,8 @@ class Replication final : public commands::ReplicationService {
   // was here is in the leader's history, too; -1: that is not known.
   absl::Status Load(uint64_t link, const std::string& path, std::string_view history_id,
                     int64_t offset, int64_t common = -1);
+  // Whether the history is called so.
+  bool IsOf(std::string_view history_id) const;
   // The data is what a leader of that epoch says it is.
   void AdoptEpoch(uint64_t link, uint64_t epoch);
   // False: it is not followed any more.
@@ -232,6 +235,7 @@ class Replication final : public commands::ReplicationService {
     uint64_t disk_limit = 0;  // Of the backlog.
     uint64_t disk_bytes = 0;
     std::vector<FollowerReport> followers;
+    std::vector<FollowerReport> leaving;  // Gone, but the journal may keep something for them yet.
     std::string leader_host;
     int leader_port = 0;
     LinkStatus::State link = LinkStatus::State::kConnect;
@@ -257,6 +261,7 @@ class Replication final : public commands::ReplicationService {
  private:
   // With the mutex held, as what these decide is true no longer than that:
   replication::Holding HoldingLocked() const;
+  replication::Holding PromisedLocked() const;
   void AddFollower(std::shared_ptr<FollowerFeed> feed, bool partial);
   void NotePartialRefused(const SyncRequest& request);
   // Whether the follower can go on from where it was: then its feed has its place.
@@ -278,6 +283,9 @@ class Replication final : public commands::ReplicationService {
   void KeepDiscarded(int64_t common);
   // Whether the file, of a leader that is not known, would leave this node without its data.
   bool WouldEmpty(uint64_t link, const std::string& path, std::string_view history_id) const;
+  absl::Status Adopt(uint64_t link, const absl::StatusOr<persistence::RdbLoaded>& loaded,
+                     store::Store* aside, std::string_view history_id, int64_t offset);
+  void LockUnsaved(uint64_t link, store::LockSet& locks) const;
   void TellLag();
   void StopLink();
   void EndWaits();

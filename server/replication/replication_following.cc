@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Replication, as a follower: what the links bring.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/background.h"
@@ -11,7 +13,9 @@
 #include "persistence/file.h"
 #include "persistence/rdb/file_parser.h"
 #include "server/node.h"
+#include "server/replication/receiving.h"
 #include "server/replication/replication.h"
+#include "store/aside.h"
 
 namespace henge::server {
 namespace {
@@ -34,6 +38,18 @@ bool HasKeys(const std::string& path) {
   KeySeeker seeker;
   persistence::RdbFileParser parser(seeker);
   return !parser.Parse((*contents)->bytes(), /*last=*/true).ok() || seeker.found;
+}
+
+constexpr std::chrono::milliseconds kSnapshotPause(10);
+
+DbIndex StreamDbOf(const std::vector<std::pair<std::string, std::string>>& fields,
+                   DbIndex databases) {
+  for (const auto& [name, value] : fields) {
+    if (name != "repl-stream-db") continue;
+    const auto number = ParseInt64(value);
+    if (number && *number >= 0 && *number < databases) return static_cast<DbIndex>(*number);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -77,56 +93,102 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
         "the leader has no data and a history that is not this one's: it is not followed, as all "
         "would be lost here (allow-empty-leader yes, or REPLICAOF by hand, would)");
   }
+  using Loaded = absl::StatusOr<persistence::RdbLoaded>;
+  DatasetLoader& loader = node_.loader();
+  const bool swaps = node_.parameters().repl_diskless_load.load() == DisklessLoad::kSwapDb;
+  std::unique_ptr<store::Store> aside;
+  Loaded loaded = stale;
+  if (swaps) {
+    loaded = InBackground<Loaded>([&] { return loader.LoadAside(path, aside); });
+    if (!loaded.ok()) return loaded.status();  // What is here stays, and its history.
+    if (!IsCurrent(link)) return stale;
+  }
   KeepDiscarded(common);
-  held_.store(HeldData::kNothing);
-  data_epoch_.store(0);
   const bool append_only = node_.journaling().enabled();
   if (append_only) {
     node_.journaling().TurnOff();
     node_.journaling().WaitUntilOff();
   }
-  using Loaded = decltype(node_.loader().Replace(path));
-  const auto loaded = InBackground<Loaded>([&] { return node_.loader().Replace(path); });
-  {
-    store::LockSet locks(node_.store());
-    locks.AddAll();
-    locks.Lock();
-    const std::lock_guard lock(mu_);
-    const bool current = loaded.ok() && IsCurrent(link);
-    const Lsn end = node_.journaling().journal().Cut();
-    // Without the data, or with a part, this is no history that anybody knows.
-    own_name_ = false;
-    unique_name_ = !current;
-    history_.Adopt(current ? std::string(history_id) : RandomHex(replication::History::kIdDigits));
-    if (current) shift_.store(offset - static_cast<int64_t>(end));
-    history_begin_.store(end);
-    // Who leads a group meanwhile goes on, with what there is.
-    node_.journaling().SetReplicating(current || part() == GroupPart::kLeads);
-    NotePlace();
-    spill_.Wake();
-    DropFollowers();
-    DbIndex db = 0;
-    if (loaded.ok()) {
-      for (const auto& [name, value] : loaded->aux) {
-        if (name != "repl-stream-db") continue;
-        const auto number = ParseInt64(value);
-        if (number && *number >= 0 && *number < node_.store().databases()) {
-          db = static_cast<DbIndex>(*number);
-        }
-      }
-    }
-    stream_db_.store(db);
+  if (!swaps) {
+    held_.store(HeldData::kNothing);
+    data_epoch_.store(0);
+    loaded = InBackground<Loaded>([&] { return loader.Replace(path); });
   }
-  node_.loader().EndReplacing();
+  absl::Status status = Adopt(link, loaded, aside.get(), history_id, offset);
+  if (!swaps) loader.EndReplacing();
   if (append_only) {
-    if (const absl::Status status = node_.journaling().TurnOn(); !status.ok()) {
-      LogWarning("The append-only file can't be begun anew", {{"error", Std(status.message())}});
+    if (const absl::Status on = node_.journaling().TurnOn(); !on.ok()) {
+      LogWarning("The append-only file can't be begun anew", {{"error", Std(on.message())}});
     }
   }
-  if (!loaded.ok()) return loaded.status();
+  if (!status.ok()) return status;
   uint64_t trusted = link;
   trusted_link_.compare_exchange_strong(trusted, 0);
   return IsCurrent(link) ? absl::OkStatus() : stale;
+}
+
+// What was loaded is the data from here on, and stands there in that history. `aside`: it takes the
+// place of what is here now, unless that link is not followed any more.
+absl::Status Replication::Adopt(uint64_t link, const absl::StatusOr<persistence::RdbLoaded>& loaded,
+                                store::Store* aside, std::string_view history_id, int64_t offset) {
+  store::LockSet locks(node_.store());
+  if (aside != nullptr) {
+    LockUnsaved(link, locks);
+  } else {
+    locks.AddAll();
+    locks.Lock();
+  }
+  absl::Status status = loaded.status();
+  bool current = loaded.ok() && IsCurrent(link);
+  if (aside != nullptr) {
+    if (!current) return absl::CancelledError("it is not followed any more");
+    held_.store(HeldData::kNothing);
+    data_epoch_.store(0);
+    status = node_.loader().TakeAside(locks, *aside, *loaded);
+    current = status.ok();
+  }
+  const std::lock_guard lock(mu_);
+  const Lsn end = node_.journaling().journal().Cut();
+  // Without the data, or with a part, this is no history that anybody knows.
+  own_name_ = false;
+  unique_name_ = !current;
+  history_.Adopt(current ? std::string(history_id) : RandomHex(replication::History::kIdDigits));
+  if (current) shift_.store(offset - static_cast<int64_t>(end));
+  history_begin_.store(end);
+  // Who leads a group meanwhile goes on, with what there is.
+  node_.journaling().SetReplicating(current || part() == GroupPart::kLeads);
+  NotePlace();
+  spill_.Wake();
+  DropFollowers();
+  stream_db_.store(loaded.ok() ? StreamDbOf(loaded->aux, node_.store().databases()) : 0);
+  return status;
+}
+
+// A snapshot's marks are of the entries that are here. Gives up waiting once another is followed.
+void Replication::LockUnsaved(uint64_t link, store::LockSet& locks) const {
+  while (true) {
+    locks.AddAll();
+    locks.Lock();
+    if (!store::IsBeingSaved(node_.store()) || !IsCurrent(link)) return;
+    locks.Unlock();
+    std::this_thread::sleep_for(kSnapshotPause);
+  }
+}
+
+bool Replication::IsOf(std::string_view history_id) const {
+  const std::lock_guard lock(mu_);
+  return history_.id() == history_id;
+}
+
+Receiving::Receiving(Node& node, std::string_view history_id)
+    : node_(node),
+      aside_(node.parameters().repl_diskless_load.load() == DisklessLoad::kSwapDb),
+      known_(aside_ && node.replication().IsOf(history_id)) {
+  if (aside_) node_.loader().BeginAside(known_);
+}
+
+Receiving::~Receiving() {
+  if (aside_) node_.loader().EndAside(known_);
 }
 
 void Replication::AdoptEpoch(uint64_t link, uint64_t epoch) {
@@ -162,6 +224,7 @@ bool Replication::Continue(uint64_t link, std::string_view history_id) {
 std::pair<int64_t, int64_t> Replication::AppliedOffsets() const {
   const int64_t applied = offset();
   if (!node_.journaling().enabled()) return {applied, -1};
+  if (node_.journaling().is_beginning()) return {applied, 0};
   const Lsn durable = node_.journaling().gate().at(persistence::CommitMark::kDurable);
   return {applied, durable == persistence::CommitGate::kEverything
                        ? applied

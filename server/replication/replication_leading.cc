@@ -179,8 +179,19 @@ absl::Status Replication::Look(
   return look(HoldingLocked());
 }
 
+// By Redis's protocol no more than the backlog, and what others hold, is promised: a large
+// transaction is one record, kept as a whole, and would make that many times as much.
+replication::Holding Replication::PromisedLocked() const {
+  replication::Holding holding = HoldingLocked();
+  if (spill_.limit() == 0) {
+    const int64_t from = OffsetOf(node_.journaling().journal().promised_from());
+    holding.begin = std::max(holding.begin, from);
+  }
+  return holding;
+}
+
 bool Replication::TryPartial(const SyncRequest& request, FollowerFeed& feed) {
-  const bool partial = ChooseResync(HoldingLocked(), request.history_id, request.next_offset) ==
+  const bool partial = ChooseResync(PromisedLocked(), request.history_id, request.next_offset) ==
                            replication::Resync::kPartial &&
                        feed.TakePlace(LsnOfOffset(request.next_offset - 1));
   if (!partial && request.history_id != "?") NotePartialRefused(request);
@@ -235,7 +246,7 @@ void Replication::Publish(std::string_view command, std::string_view channel,
                           std::string_view message) {
   if (follows() || !node_.journaling().replicating()) return;
   const std::string_view words[] = {command, channel, message};
-  acknowledgements_.AppendControl(words);
+  acknowledgements_.AppendControl(words, /*message=*/true);
 }
 
 int64_t Replication::KillLeaderLink() {

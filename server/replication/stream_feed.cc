@@ -20,6 +20,7 @@ StreamFeed::StreamFeed(Node& node, ClientId id, const commands::FollowerTraits& 
     : FollowerFeed(node, id, traits, std::move(address)), stream_(&stream) {
   client_.id = id;
   client_.address = stream.peer();
+  client_.local_address = node.replication().streams_address();
   client_.created_at = SystemClock().NowMillis();
   client_.last_interaction.store(client_.created_at);
   client_.client_class.store(commands::ClientClass::kReplica);
@@ -71,7 +72,7 @@ absl::Status StreamFeed::Serve() {
     stream_ = nullptr;
     source_ = nullptr;
   }
-  ended_.store(true, std::memory_order_release);
+  End();
   return status;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/replication/stream_leader.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/clock.h"
@@ -32,6 +34,15 @@ std::optional<StreamLeader::Invitation> StreamLeader::Invite() {
   Invitation invitation{bus_port_ != 0 ? bus_port_ : server_->port(), RandomHex(kTokenDigits)};
   tokens_[invitation.token].given = now;
   return invitation;
+}
+
+std::string StreamLeader::address() {
+  const std::vector<std::string> hosts = BusHosts(node_.options().listen.bind);
+  const std::string host = hosts.empty() ? "0.0.0.0" : hosts.front();
+  const std::lock_guard lock(mu_);
+  const int port = server_ != nullptr ? server_->port() : bus_port_;
+  if (host.find(':') != std::string::npos) return fmt::format("[{}]:{}", host, port);
+  return fmt::format("{}:{}", host, port);
 }
 
 // REQUIRES: the mutex.

@@ -33,6 +33,9 @@ class StreamLeader final : public replication::StreamHandler {
   std::optional<Invitation> Invite();
   void Stop();
 
+  // Where followers come to, as far as the configuration tells it: "address:port".
+  std::string address();
+
   // Where there is a bus the service is one of its: none is started here. `port`: of the bus.
   // Before anybody is served.
   std::shared_ptr<grpc::Service> Service() { return replication::MakeStreamService(*this); }

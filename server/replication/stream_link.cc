@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/strings.h"
 #include "server/node.h"
+#include "server/replication/receiving.h"
 #include "server/replication/temporary_file.h"
 
 namespace henge::server {
@@ -224,6 +225,7 @@ void StreamLink::FetchSnapshot() {
 absl::Status StreamLink::LoadSnapshot() {
   LogNotice("Full resync from master", {{"history", full_.history_id}, {"offset", full_.offset}});
   status_.state.store(LinkStatus::State::kSync);
+  const Receiving receiving(node_, full_.history_id);
   TemporaryFile file("temp-stream");
   if (absl::Status status = file.Open(); !status.ok()) return status;
   const auto take = [&](std::string_view bytes) {

@@ -42,7 +42,8 @@ TEST_SECONDS = 300
 PORT = 14000            # So that what nodes add to their ports is a port.
 PORTS = 500
 HEADING = re.compile(r"\[(\w+) (\w+) (\S+)\] (\d+)$")
-RESULT = re.compile(r"\[(ok|err|exception|TIMEOUT)\]: (.*)$")
+# Behind what the harness says while it waits, without a line's end.
+RESULT = re.compile(r"(?:Waiting for [^\[]*)?\[(ok|err|exception|TIMEOUT)\]: (.*)$")
 TAIL = re.compile(r"( in tests/\S+\.tcl| \(\d+ ms\))$")
 
 
