@@ -291,17 +291,6 @@ void Journaling::TellWhenBegun(ClientId client) {
   if (is_beginning()) await_begun_.push_back(client);
 }
 
-void Journaling::NoteBegun(const AofWriter& writer) {
-  std::vector<ClientId> waiting;
-  {
-    const std::lock_guard lock(mu_);
-    if (writer_.get() != &writer) return;  // Turned off, perhaps on again, meanwhile.
-    beginning_.store(false);
-    waiting.swap(await_begun_);
-  }
-  TellBegun(waiting);
-}
-
 void Journaling::TellBegun(const std::vector<ClientId>& clients) {
   for (const ClientId client : clients) {
     node_.clients().RunOn(client, [](Session& session) { session.HoldForDisk(); });
@@ -349,7 +338,7 @@ absl::Status Journaling::Rewrite() {
   }
   LogNotice("Background append only file rewriting started");
   const absl::Status status = writer != nullptr ? RewriteAttached(*writer) : RewriteDetached();
-  NoteRewrite(status, began);
+  NoteRewrite(status, began, writer.get());
   return status;
 }
 
@@ -382,9 +371,7 @@ absl::Status Journaling::RewriteAttached(AofWriter& writer) {
     writer.AbandonRewrite();
     return status;
   }
-  status = writer.FinishRewrite(format);
-  if (status.ok()) NoteBegun(writer);
-  return status;
+  return writer.FinishRewrite(format);
 }
 
 // While the file is off a base is written all the same, as Redis does.
@@ -412,12 +399,18 @@ absl::Status Journaling::ReplaceAll(persistence::AofFiles& files, BaseFormat for
   return installed.ok() ? files.DeleteHistory() : installed.status();
 }
 
-void Journaling::NoteRewrite(const absl::Status& status, UnixMillis began) {
+void Journaling::NoteRewrite(const absl::Status& status, UnixMillis began,
+                             const AofWriter* writer) {
   const UnixMillis now = SystemClock().NowMillis();
   int64_t retry_minutes;
+  std::vector<ClientId> waiting;
   {
     const std::lock_guard lock(mu_);
     rewriting_ = false;
+    if (status.ok() && writer != nullptr && writer == writer_.get()) {  // Else it was turned off.
+      beginning_.store(false);
+      waiting.swap(await_begun_);
+    }
     last_ok_ = status.ok();
     last_seconds_ = (now - began) / 1000;
     failures_in_row_ = status.ok() ? 0 : failures_in_row_ + 1;
@@ -426,6 +419,7 @@ void Journaling::NoteRewrite(const absl::Status& status, UnixMillis began) {
     if (std::exchange(scheduled_, false) && !stopped_) BeginRewriting();
     ApplyPolicy();
   }
+  TellBegun(waiting);
   if (status.ok()) {
     LogNotice("Background AOF rewrite finished successfully", {{"ms", now - began}});
   } else {

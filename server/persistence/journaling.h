@@ -115,7 +115,6 @@ class Journaling final : public persistence::EffectListener {
   absl::Status Rewrite();
   bool rewriting_now() const;
   absl::Status RewriteAttached(persistence::AofWriter& writer);
-  void NoteBegun(const persistence::AofWriter& writer);
   void TellBegun(const std::vector<ClientId>& clients);
   absl::Status RewriteDetached();
   void BeginRewriting();  // With the mutex held.
@@ -126,7 +125,9 @@ class Journaling final : public persistence::EffectListener {
                          persistence::BaseFormat format);
   // A base of what the store holds, which takes the place of all there was.
   absl::Status ReplaceAll(persistence::AofFiles& files, persistence::BaseFormat format);
-  void NoteRewrite(const absl::Status& status, UnixMillis began);
+  // `writer`: whose base it was; null while the file is off.
+  void NoteRewrite(const absl::Status& status, UnixMillis began,
+                   const persistence::AofWriter* writer);
 
   Node& node_;
   persistence::Journal journal_;
