@@ -30,9 +30,8 @@ constexpr size_t kForeseenByExec = 16;  // Waiters on each key, whose locks are 
 // The arguments as others may see them.
 std::vector<std::string_view> Shown(const CommandContext& context) {
   std::vector<std::string_view> shown(context.argv.begin(), context.argv.end());
-  for (size_t i = 0; context.redacted != 0 && i < shown.size(); ++i) {
+  for (size_t i = 0; context.redacted != 0 && i < shown.size(); ++i)
     if (context.IsRedacted(i)) shown[i] = "(redacted)";
-  }
   return shown;
 }
 

@@ -37,8 +37,8 @@ case "$1" in
 esac
 """
 SLOTS = "16383"
-UNIT_SECONDS = 900      # For a unit; a test that hangs ends it sooner.
-TEST_SECONDS = 300
+UNIT_SECONDS = 3000     # For a unit; a test that hangs ends it sooner.
+TEST_SECONDS = 900      # One of them makes a hundred full syncs.
 PORT = 14000            # So that what nodes add to their ports is a port.
 PORTS = 500
 HEADING = re.compile(r"\[(\w+) (\w+) (\S+)\] (\d+)$")
