@@ -3,6 +3,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -92,7 +93,7 @@ void ClusterState::TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost,
   topology_ = std::move(topology);
   MarkParts(me, lost);
   if (tell_topology_) tell_topology_(*topology_, options_.my_id, anew);
-  FollowPeers();
+  FollowPeers(me);
   JudgeHealth();
 }
 
@@ -154,16 +155,25 @@ void ClusterState::MarkParts(NodeIndex me, SlotSet& lost) {
   }
 }
 
-void ClusterState::FollowPeers() {
+void ClusterState::FollowPeers(NodeIndex me) {
   std::erase_if(links_, [this](const auto& link) { return !topology_->Find(link.first); });
   for (const Node& node : topology_->nodes()) {
-    if (node.id == options_.my_id || links_.contains(node.id)) continue;
-    Link link;
-    link.seen.id = node.id;
-    link.seen.since = clock_.NowMillis();
-    link.alive_micros = clock_.MonotonicMicros();
-    links_.emplace(node.id, std::move(link));
+    if (node.id == options_.my_id) continue;
+    const auto [at, is_new] = links_.try_emplace(node.id);
+    at->second.close = false;
+    if (!is_new) continue;
+    at->second.seen.id = node.id;
+    at->second.seen.since = clock_.NowMillis();
   }
+  const auto note_one = [this](const NodeId& member) {
+    if (const auto at = links_.find(member); at != links_.end()) at->second.close = true;
+  };
+  const auto note = [&](const Group& group) {
+    note_one(group.leader);
+    for (const NodeId& follower : group.followers) note_one(follower);
+  };
+  for (const GroupIndex group : topology_->GroupsLedBy(me)) note(topology_->groups()[group]);
+  for (const GroupIndex group : topology_->GroupsFollowedBy(me)) note(topology_->groups()[group]);
 }
 
 bool ClusterState::IsSilent(const NodeId& id) const {
@@ -190,7 +200,8 @@ void ClusterState::AskTouch(std::function<bool()> in_touch) {
 void ClusterState::JudgeHealth() {
   const int64_t now = clock_.MonotonicMicros();
   for (auto& [id, link] : links_) {
-    SetFailed(link, now - link.alive_micros > options_.node_timeout_ms * 1000);
+    SetFailed(link,
+              link.waits_since != 0 && now - link.waits_since > options_.node_timeout_ms * 1000);
   }
   int reachable = 0;
   int covered_slots = 0;
@@ -316,6 +327,23 @@ std::vector<PeerAddress> ClusterState::Peers() const {
   return peers;
 }
 
+// Where this node's opinion counts it is to have one of everybody.
+std::vector<PeerAddress> ClusterState::PeersToPing() {
+  if (DecidesAlone()) return Peers();
+  const std::lock_guard lock(mutex_);
+  std::vector<PingCandidate> candidates;
+  candidates.reserve(links_.size());
+  for (const auto& [id, link] : links_) {
+    candidates.push_back({id, link.tried, link.close, link.waits_since != 0});
+  }
+  std::vector<PeerAddress> peers;
+  for (const size_t i : plan_.Next(options_.my_id, candidates)) {
+    const Node* node = topology_->Find(candidates[i].id);
+    peers.push_back({node->id, node->host, node->bus_port});
+  }
+  return peers;
+}
+
 void ClusterState::OnRound() {
   const std::lock_guard lock(mutex_);
   JudgeHealth();
@@ -326,9 +354,11 @@ void ClusterState::OnPingSent(const NodeId& peer) {
   ++stats_.pings_sent;
   const auto link = links_.find(peer);
   if (link == links_.end()) return;
+  link->second.tried = true;
+  if (link->second.waits_since != 0) return;
   // As in Redis, the oldest ping without an answer: a failed one goes on waiting.
-  UnixMillis& sent = link->second.seen.ping_sent;
-  if (sent == 0) sent = clock_.NowMillis();
+  link->second.seen.ping_sent = clock_.NowMillis();
+  link->second.waits_since = std::max<int64_t>(clock_.MonotonicMicros(), 1);
 }
 
 void ClusterState::Tell(bool good, std::string_view what, const Link& link) const {
@@ -379,7 +409,7 @@ void ClusterState::OnPong(const NodeId& peer, const Beat& beat) {
   link.seen.ping_sent = 0;
   link.seen.pong_received = clock_.NowMillis();
   link.seen.error.clear();
-  link.alive_micros = clock_.MonotonicMicros();
+  link.waits_since = 0;
   SetConnected(link, true);
   Learn(link, beat);
   if (link.seen.failed) JudgeHealth();

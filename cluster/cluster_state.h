@@ -5,15 +5,16 @@
 // the topology's pointer and the links, and is never held while anything else is waited for. The
 // hot path, IsMine, takes no lock (api.h).
 //
-// A peer is failed when it has not answered for the node timeout, counted on the monotonic clock
-// since its last pong or since it became a peer. That is this node's opinion; the topology may have
+// A peer is failed when pings to it have been without an answer for the node timeout, on the
+// monotonic clock; who was not pinged is not. That is this node's opinion; the topology may have
 // the judgement of all (Node::failed). Health is
 //   fail  if a slot has no owner, or one that was judged, and full coverage is required; where
 //         nobody judges, the opinion counts;
 //   fail  if this side is a minority: nobody who judges has answered for the node timeout, or,
-//   where
-//         nobody judges, half or more of the nodes that own slots are failed;
+//         where nobody judges, half or more of the nodes that own slots are failed;
 //   ok    otherwise.
+//
+// Whom to ping a PingPlan says; where nobody judges, everybody is pinged.
 //
 // Operations are given on to whoever coordinates the cluster. Without such a one this node decides
 // alone if it is alone, and refuses otherwise: a change of its own would set it against its peers.
@@ -35,6 +36,7 @@
 #include "base/clock.h"
 #include "cluster/api.h"
 #include "cluster/heartbeat.h"
+#include "cluster/ping_plan.h"
 
 namespace henge::cluster {
 
@@ -96,6 +98,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   TopologyPtr topology() const override;
   std::vector<PeerLink> Links() const override;
   BusStats bus_stats() const override;
+  std::vector<PeerAddress> Peers() const;  // All of them.
   bool DecidesAlone() const override { return operations_.load() == nullptr; }
   bool WasForgotten(const NodeId& node) const override;
 
@@ -106,7 +109,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   void Failover(FailoverMode mode, ProposalDone done) override;
 
   Beat OwnBeat() const override;
-  std::vector<PeerAddress> Peers() const override;
+  std::vector<PeerAddress> PeersToPing() override;
   void OnRound() override;
   void OnPingSent(const NodeId& peer) override;
   void OnPong(const NodeId& peer, const Beat& beat) override;
@@ -116,7 +119,9 @@ class ClusterState final : public ClusterView, public BeatListener {
  private:
   struct Link {
     PeerLink seen;
-    int64_t alive_micros = 0;  // Monotonic; when the timeout last began.
+    int64_t waits_since = 0;  // Monotonic microseconds: the oldest ping without an answer; or 0.
+    bool tried = false;       // It was pinged.
+    bool close = false;       // A member of one of this node's groups.
   };
 
   ClusterState(bool enabled, const ClusterOptions& options, const Clock& clock);
@@ -128,7 +133,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   void TakeLocked(NodeIndex me, TopologyPtr topology, SlotSet& lost, bool anew);
   void NoteForgotten(const Topology& next);
   void MarkParts(NodeIndex me, SlotSet& lost);
-  void FollowPeers();
+  void FollowPeers(NodeIndex me);
   void JudgeHealth();
   bool IsSilent(const NodeId& id) const;
   // Also log what has changed.
@@ -147,6 +152,7 @@ class ClusterState final : public ClusterView, public BeatListener {
   mutable std::mutex mutex_;
   TopologyPtr topology_;
   std::map<NodeId, Link> links_;
+  PingPlan plan_;
   std::map<NodeId, int64_t> forgotten_;  // Since when, in monotonic microseconds.
   std::function<uint64_t()> tell_offset_;
   std::function<bool()> in_touch_;

@@ -193,9 +193,8 @@ TEST_F(ClusterStateTest, KnowsItsPartInEachSlot) {
 TEST_F(ClusterStateTest, WhatWasJudgedCountsWhereSomebodyJudges) {
   const auto state = Make();
   Agreeing agreeing(*state);
-  clock_.Advance(900);
-  state->OnPong(Id(1), BeatOf(1));
-  clock_.Advance(200);
+  state->OnPingSent(Id(2));
+  clock_.Advance(1100);
   state->OnRound();
   EXPECT_TRUE(LinkOf(*state, 2).failed);
   EXPECT_EQ(state->health(), ClusterHealth::kOk);  // An opinion only.
@@ -244,6 +243,8 @@ TEST_F(ClusterStateTest, SeesWhoDisagrees) {
 
 TEST_F(ClusterStateTest, ASilentOwnerFailsTheClusterUntilItAnswers) {
   const auto state = Make();
+  state->OnPingSent(Id(1));
+  state->OnPingSent(Id(2));
   clock_.Advance(900);
   state->OnPong(Id(1), BeatOf(1));
   clock_.Advance(200);
@@ -282,6 +283,7 @@ TEST_F(ClusterStateTest, LogsWhatChangesOnce) {
   stranger.fingerprint ^= 1;
   for (int round = 0; round < 3; ++round) EXPECT_TRUE(state->OnPing(stranger));
   EXPECT_EQ(log.Take(), Lines{"A node knows other members or slots than this one"});
+  state->OnPingSent(Id(2));
   for (int round = 0; round < 3; ++round) {
     clock_.Advance(600);
     state->OnPong(Id(1), BeatOf(1));
@@ -298,13 +300,13 @@ TEST_F(ClusterStateTest, LogsWhatChangesOnce) {
 
 TEST_F(ClusterStateTest, WithoutFullCoverageOnlyAMinorityFails) {
   const auto state = Make(false);
-  clock_.Advance(900);
-  state->OnPong(Id(1), BeatOf(1));
-  clock_.Advance(200);
+  state->OnPingSent(Id(2));
+  clock_.Advance(1100);
   state->OnRound();
   EXPECT_TRUE(LinkOf(*state, 2).failed);
   EXPECT_EQ(state->health(), ClusterHealth::kOk);
-  clock_.Advance(1000);
+  state->OnPingSent(Id(1));
+  clock_.Advance(1100);
   state->OnRound();
   EXPECT_EQ(state->health(), ClusterHealth::kFail);
 }

@@ -115,10 +115,11 @@ class Heartbeat::Rounds {
     }
   }
 
-  // Keeps the channel of a peer that stays where it was.
+  // Keeps the channel of a peer that is pinged again, and where it was. Those that are pinged once
+  // in a while are connected to for that.
   void FollowPeers() {
     std::map<NodeId, std::shared_ptr<Peer>> next;
-    for (PeerAddress& address : listener_.Peers()) {
+    for (PeerAddress& address : listener_.PeersToPing()) {
       const auto known = peers_.find(address.id);
       const NodeId id = address.id;
       next[id] = known != peers_.end() && known->second->address == address

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is there: every node pings every peer on the bus, each period, by gRPC.
+// Who is there: every node pings peers on the bus, each period, by gRPC; whom, the listener says
+// (ClusterState, by a PingPlan).
 //
 // Heartbeat is the asking end, MakePingService the answering one; both report to a BeatListener,
 // which holds what is known and decides what follows from it. Neither knows the topology.
@@ -43,7 +44,7 @@ class BeatListener {
  public:
   virtual ~BeatListener() = default;
   virtual Beat OwnBeat() const = 0;
-  virtual std::vector<PeerAddress> Peers() const = 0;  // Asked every period.
+  virtual std::vector<PeerAddress> PeersToPing() = 0;  // Asked every period.
 
   virtual void OnRound() = 0;  // Every period, before the pings.
   virtual void OnPingSent(const NodeId& peer) = 0;
