@@ -144,7 +144,7 @@ absl::Status ApplyClientsMemory(Node& node, const Settings& settings) {
 }
 absl::Status ApplyNodeTimeout(Node& node, const Settings& settings) {
   if (node.member() != nullptr) {
-    node.member()->state().SetNodeTimeout(settings.cluster_node_timeout.load());
+    node.member()->SetNodeTimeout(settings.cluster_node_timeout.load());
   }
   return absl::OkStatus();
 }

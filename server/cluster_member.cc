@@ -75,7 +75,7 @@ std::vector<std::string> BusHosts(const std::vector<std::string>& bind) {
 }
 
 ClusterMember::ClusterMember(const ClusterConfig& config, Parts parts)
-    : config_(config), parts_(std::move(parts)) {}
+    : config_(config), parts_(std::move(parts)), node_timeout_ms_(config.node_timeout_ms) {}
 
 ClusterMember::~ClusterMember() {
   Stop();
@@ -144,7 +144,7 @@ absl::Status ClusterMember::BeginLife(const NodeId& self) {
   auto group = parts_.make_group(self);
   auto life = std::make_unique<cluster::NodeLife>(
       cluster::NodeLifeOptions{
-          .self = self, .node_timeout_ms = config_.node_timeout_ms, .incarnation = EntropySeed()},
+          .self = self, .node_timeout_ms = node_timeout_ms_.load(), .incarnation = EntropySeed()},
       *coordinator_, *group);
   std::vector<std::shared_ptr<grpc::Service>> services = parts_.services;
   for (auto& service : coordinator_->services()) services.push_back(service);
@@ -159,6 +159,7 @@ absl::Status ClusterMember::BeginLife(const NodeId& self) {
   life_ = std::move(life);
   bus_ = *std::move(bus);
   settled_ = !new_self_.has_value();
+  life_->SetNodeTimeout(node_timeout_ms_.load());  // It may have changed meanwhile.
   return absl::OkStatus();
 }
 
@@ -323,6 +324,12 @@ void ClusterMember::PassLead(const NodeId& to, int64_t timeout_ms, cluster::Prop
 cluster::LifeFacts ClusterMember::life() const {
   const std::shared_ptr<cluster::NodeLife> life = LifeNow();
   return life == nullptr ? cluster::LifeFacts{} : life->facts();
+}
+
+void ClusterMember::SetNodeTimeout(int64_t timeout_ms) {
+  node_timeout_ms_.store(timeout_ms);
+  state_->SetNodeTimeout(timeout_ms);
+  if (const auto life = LifeNow()) life->SetNodeTimeout(timeout_ms);
 }
 
 bool ClusterMember::InTouch() const {

@@ -17,6 +17,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -66,6 +67,8 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   cluster::Relay& relay() { return *relay_; }
   uint16_t bus_port() const { return bus_port_; }
   cluster::LifeFacts life() const;
+  // cluster-node-timeout, from here on. Any thread.
+  void SetNodeTimeout(int64_t timeout_ms);
   // Whether this node is on the side that has a judge, and, if it leads, has its lease or is about
   // to.
   bool InTouch() const;
@@ -111,6 +114,7 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
 
   const ClusterConfig config_;
   const Parts parts_;
+  std::atomic<int64_t> node_timeout_ms_;
   std::vector<std::string> bus_hosts_;
   uint16_t bus_port_ = 0;
   int lock_ = -1;  // On the folder.

@@ -15,6 +15,13 @@ namespace {
 
 constexpr size_t kMaxWaiting = 16;  // Beats of one node.
 
+// For what the terms before gave. Silence is counted from the taking of office at the earliest, so
+// that readers are safe from terms whose node timeout was no longer.
+int64_t WaitFor(int64_t lease, int64_t timeout) {
+  const bool longer = TouchFor(lease) > timeout;
+  return JudgeWaitMicros(longer ? TouchFor(lease) : lease);
+}
+
 }  // namespace
 
 FailureDetector::FailureDetector(const NodeId& self, TopologyPtr topology, int64_t node_timeout_ms,
@@ -24,7 +31,7 @@ FailureDetector::FailureDetector(const NodeId& self, TopologyPtr topology, int64
       term_(topology->office().term),
       lease_(int64_t{topology->office().lease_ms} * 1000),
       topology_(std::move(topology)),
-      first_judgement_(now + JudgeWaitMicros(int64_t{topology_->office().wait_ms} * 1000)),
+      first_judgement_(now + WaitFor(int64_t{topology_->office().wait_ms} * 1000, timeout_)),
       last_tick_(now) {
   Adopt(topology_, now);
 }

@@ -24,6 +24,11 @@
 //     meanwhile; it carries the epoch, and is refused when there is another leader already.
 //   - A hand-over is proposed by a leader that has surrendered its lease (lease.h).
 //
+// The node timeout is the judge's of a term, and its answers carry it, as the length of leases; so
+// nodes need not be told the same at one moment. A judge that is told another takes office anew.
+// Readers are answered for a node timeout after a beat, which is longer than a lease: a judge
+// promotes nobody before either is over, also where a term before had a longer one.
+//
 // A leader fails when it is silent, has restarted (its report says so: what it has may not be all),
 // or is heard but does not take up its lead for a node timeout. Only a judge can say that what a
 // process found on its disk, or nothing, is what the group goes on from (candidates.h, rule 2): it
@@ -54,6 +59,10 @@ constexpr uint32_t LeaseMsFor(int64_t node_timeout_ms) {
   return static_cast<uint32_t>(node_timeout_ms * 4 / 5);
 }
 
+// The node timeout in which leases of that length are given: for so long after a beat that was
+// answered the one who sent it may take itself for one of the majority, and answer readers.
+constexpr int64_t TouchFor(int64_t lease) { return lease * 5 / 4; }
+
 struct Judgement {
   Change change;       // Promote or MarkNode.
   std::string reason;  // For the log.
@@ -68,6 +77,8 @@ class FailureDetector {
   // False: another has taken office. Nothing comes out of it any more.
   bool in_office() const { return in_office_; }
   uint64_t term() const { return term_; }
+  // Whether what the terms before gave is over.
+  bool has_waited(int64_t now) const { return now >= first_judgement_; }
 
   void Hear(const NodeBeat& beat, int64_t now);
   uint64_t StartConfirm();
@@ -133,7 +144,7 @@ class FailureDetector {
   const int64_t lease_;
   TopologyPtr topology_;
   bool in_office_ = true;
-  int64_t first_judgement_;  // All leases of the terms before are over.
+  int64_t first_judgement_;  // All that the terms before gave is over.
   int64_t last_tick_;
   uint64_t tickets_ = 0;
   std::map<NodeId, Seen> nodes_;

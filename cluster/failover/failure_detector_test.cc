@@ -129,12 +129,15 @@ TEST_F(DetectorTest, IsNotBoundByAJudgementOfItsLastLife) {
   EXPECT_GE(now_ - began, LeaseMsFor(1500) * kMs);
 }
 
+// And for as long as readers were answered in them.
 TEST_F(DetectorTest, WaitsForLeasesOfEarlierTerms) {
   Do(TakeOffice{Id(2), 2, 60'000});
   Do(TakeOffice{Id(3), 3, LeaseMsFor(1500)});
   judge_ = std::make_unique<FailureDetector>(Id(3), topology_, 1500, now_);
-  EXPECT_FALSE(Pass(60'000, {1, 2, 3}));
-  EXPECT_TRUE(Pass(2000, {1, 2, 3}));
+  EXPECT_FALSE(Pass(75'000, {1, 2, 3}));
+  EXPECT_FALSE(judge_->has_waited(now_));
+  EXPECT_TRUE(Pass(3000, {1, 2, 3}));
+  EXPECT_TRUE(judge_->has_waited(now_));
 }
 
 TEST_F(DetectorTest, PromotesNobodyWhoIsNotInSyncOrHasNothing) {

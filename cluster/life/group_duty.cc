@@ -11,6 +11,8 @@ namespace {
 
 constexpr int64_t kReviewMicros = 50'000;
 
+constexpr int64_t PatienceFor(int64_t node_timeout_ms) { return node_timeout_ms * 1000 / 5; }
+
 std::string_view NameOf(Role::Part part) {
   switch (part) {
     case Role::Part::kNone:
@@ -52,7 +54,7 @@ void GroupDuty::Assume(const Role& role) {
   switch (role.part) {
     case Role::Part::kLeads:
       lease_.Lead(role.epoch);
-      keeper_.emplace(options_.node_timeout_ms * 1000 / 5);
+      keeper_.emplace(PatienceFor(options_.node_timeout_ms));
       host_.Lead(role.group, role.epoch);
       return Count();
     case Role::Part::kFollows:
@@ -61,6 +63,11 @@ void GroupDuty::Assume(const Role& role) {
     case Role::Part::kWaits:
       return host_.Leave();
   }
+}
+
+void GroupDuty::SetNodeTimeout(int64_t timeout_ms) {
+  options_.node_timeout_ms = timeout_ms;
+  if (keeper_) keeper_->SetPatience(PatienceFor(timeout_ms));
 }
 
 void GroupDuty::EndLead() {

@@ -46,6 +46,7 @@ class GroupDuty {
   // To a beat of this very process.
   void OnAnswer(const BeatAnswer& answer);
   void Tick();
+  void SetNodeTimeout(int64_t timeout_ms);
   // For the beat.
   std::vector<GroupReport> Reports();
   NodeLoad Load() { return host_.Load(); }
@@ -82,7 +83,7 @@ class GroupDuty {
   void OnHandoverOutcome(const absl::Status& outcome);
   void EndHandover(const absl::Status& outcome);
 
-  const GroupDutyOptions options_;
+  GroupDutyOptions options_;
   GroupHost& host_;
   Petitions& petitions_;
   const std::function<void()> refresh_;

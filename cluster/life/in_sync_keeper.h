@@ -25,6 +25,8 @@ class InSyncKeeper {
  public:
   explicit InSyncKeeper(int64_t patience_micros) : patience_(patience_micros) {}
 
+  void SetPatience(int64_t patience_micros) { patience_ = patience_micros; }
+
   // At most one proposal at a time, until Settled, and a few in a second; all that is to change
   // goes in one. Those that it adds count from here on.
   std::optional<SetInSync> Review(const Group& group,
@@ -36,7 +38,7 @@ class InSyncKeeper {
   std::vector<NodeId> Counted(const Group& group) const;
 
  private:
-  const int64_t patience_;                 // With one that is in sync and unfit.
+  int64_t patience_;                       // With one that is in sync and unfit.
   std::map<NodeId, int64_t> unfit_since_;  // Of those in sync.
   std::set<NodeId> joining_;
   bool proposed_ = false;

@@ -34,7 +34,9 @@ JudgeSeat::JudgeSeat(const JudgeSeatOptions& options, Coordinator& coordinator,
 void JudgeSeat::OnTopology(const TopologyPtr& topology) {
   if (judge_ == nullptr) return;
   judge_->Adopt(topology, now());
-  if (!judge_->in_office()) Leave("another has taken office");
+  if (judge_->in_office()) return;
+  Leave(topology->office().judge == options_.self ? "it takes office anew"
+                                                  : "another has taken office");
 }
 
 void JudgeSeat::OnLeader(bool leads) {
@@ -46,20 +48,42 @@ void JudgeSeat::OnLeader(bool leads) {
 
 void JudgeSeat::Bid() {
   if (!leads_ || bidding_ || judge_ != nullptr || now() < next_bid_) return;
+  if (coordinator_.topology()->Find(options_.self) == nullptr) return;
+  Ask(/*settled=*/false);
+}
+
+void JudgeSeat::SetNodeTimeout(int64_t timeout_ms) {
+  options_.node_timeout_ms = timeout_ms;
+  timeout_ = timeout_ms * 1000;
+}
+
+// In office: whether the document says of leases what is so, and no more than what is left.
+void JudgeSeat::Renew() {
+  if (!leads_ || bidding_ || judge_ == nullptr || now() < next_bid_) return;
   const TopologyPtr topology = coordinator_.topology();
-  if (topology->Find(options_.self) == nullptr) return;
+  const Office& office = topology->office();
+  if (office.term != judge_->term()) return;
+  const bool waited = judge_->has_waited(now());
+  const bool other = office.lease_ms != LeaseMsFor(options_.node_timeout_ms);
+  if (other || (waited && office.wait_ms > office.lease_ms)) Ask(/*settled=*/waited);
+}
+
+// `settled`: as who is in office, that has waited for what was before its term.
+void JudgeSeat::Ask(bool settled) {
   bidding_ = true;
   next_bid_ = now() + timeout_ / kBidsInTimeout;
-  const uint64_t term = topology->office().term + 1;
-  petitions_.Ask(
-      TakeOffice{
-          .judge = options_.self, .term = term, .lease_ms = LeaseMsFor(options_.node_timeout_ms)},
-      [this, term](const absl::Status& outcome) {
-        bidding_ = false;
-        if (outcome.ok()) return Sit(term);
-        LogVerbose("This node did not get the judge's office",
-                   {{"term", term}, {"error", Std(outcome.message())}});
-      });
+  const uint64_t term =
+      (judge_ != nullptr ? judge_->term() : coordinator_.topology()->office().term) + 1;
+  petitions_.Ask(TakeOffice{.judge = options_.self,
+                            .term = term,
+                            .lease_ms = LeaseMsFor(options_.node_timeout_ms),
+                            .settled = settled},
+                 [this, term](const absl::Status& outcome) {
+                   bidding_ = false;
+                   if (outcome.ok()) return Sit(term);
+                   LogVerbose("This node did not get the judge's office",
+                              {{"term", term}, {"error", Std(outcome.message())}});
+                 });
 }
 
 void JudgeSeat::Sit(uint64_t term) {
@@ -122,6 +146,7 @@ void JudgeSeat::OnConfirmed(uint64_t term, uint64_t ticket, const absl::Status& 
 
 void JudgeSeat::Tick() {
   Bid();
+  Renew();
   Confirm();
   if (judge_ == nullptr || now() < next_judging_) return;
   next_judging_ = now() + timeout_ / kRoundsInTimeout;

@@ -7,7 +7,9 @@
 //
 // A process judges only in terms that it has taken itself. One that finds its node in office takes
 // office anew: of the term before it knows neither which leases nor which judgements were given,
-// and one of those may still be on its way.
+// and one of those may still be on its way. It also takes office anew where the document's
+// leases are not of its node timeout (SetNodeTimeout), or where, after it has waited for those of
+// the terms before, the next judge would wait for them again.
 //
 // Everything on the desk's thread.
 #pragma once
@@ -46,6 +48,7 @@ class JudgeSeat {
   // Accepted, or why not.
   absl::Status Force(const GroupId& group, const NodeId& to);
   void Tick();
+  void SetNodeTimeout(int64_t timeout_ms);
 
   // Zero: not in office.
   uint64_t term() const { return judge_ == nullptr ? 0 : judge_->term(); }
@@ -53,6 +56,8 @@ class JudgeSeat {
  private:
   int64_t now() const { return options_.clock->MonotonicMicros(); }
   void Bid();
+  void Renew();
+  void Ask(bool settled);
   void Sit(uint64_t term);
   void Leave(std::string_view why);
   void Confirm();
@@ -60,8 +65,8 @@ class JudgeSeat {
   void Judge();
   void TellDown();
 
-  const JudgeSeatOptions options_;
-  const int64_t timeout_;  // Microseconds.
+  JudgeSeatOptions options_;
+  int64_t timeout_;  // Microseconds.
   Coordinator& coordinator_;
   const std::shared_ptr<Desk> desk_;
   Petitions& petitions_;

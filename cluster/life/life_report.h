@@ -38,15 +38,18 @@ class LifeReport {
     change(facts_);
   }
 
-  // When the beat was sent that was answered last, on the monotonic clock: the judge was in office
-  // after it, so this node is on the side of the majority. INT64_MIN: none was.
-  int64_t in_touch_micros() const { return in_touch_.load(std::memory_order_relaxed); }
-  void set_in_touch(int64_t sent) { in_touch_.store(sent, std::memory_order_relaxed); }
+  // For a node timeout of the judge's after the beat was sent that it answered last, on the
+  // monotonic clock: it was in office then, so this node is on the side of the majority. INT64_MIN:
+  // it has answered none.
+  int64_t in_touch_until() const { return in_touch_until_.load(std::memory_order_relaxed); }
+  void set_in_touch_until(int64_t until) {
+    in_touch_until_.store(until, std::memory_order_relaxed);
+  }
 
  private:
   mutable std::mutex mutex_;
   LifeFacts facts_;  // Guarded by mutex_.
-  std::atomic<int64_t> in_touch_{INT64_MIN};
+  std::atomic<int64_t> in_touch_until_{INT64_MIN};
 };
 
 }  // namespace henge::cluster

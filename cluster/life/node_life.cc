@@ -19,6 +19,11 @@ constexpr milliseconds kHandoverRound{2};  // Writes wait meanwhile.
 constexpr int64_t kMinTimeoutMs = 100, kMaxTimeoutMs = kMaxLeaseMs;
 constexpr int64_t kMinRoundMs = 2, kMaxRoundMs = 20;
 
+// The judge's clock may be as fast as this node's is slow.
+int64_t TouchMicros(int64_t lease_micros) {
+  return static_cast<int64_t>(static_cast<double>(TouchFor(lease_micros)) * (1 - 2 * kClockDrift));
+}
+
 milliseconds RoundFor(int64_t node_timeout_ms) {
   return milliseconds(std::clamp(node_timeout_ms / 75, kMinRoundMs, kMaxRoundMs));
 }
@@ -32,10 +37,9 @@ NodeLifeOptions Bounded(NodeLifeOptions options) {
 
 NodeLife::NodeLife(const NodeLifeOptions& options, Coordinator& coordinator, GroupHost& host)
     : options_(Bounded(options)),
-      timeout_(options_.node_timeout_ms * 1000),
-      beat_period_(std::min(timeout_ / kBeatsInTimeout, kMaxBeatMicros)),
       coordinator_(coordinator),
       desk_(std::make_shared<Desk>()),
+      own_timeout_(options_.node_timeout_ms * 1000),
       petitions_(coordinator, desk_, options_.node_timeout_ms),
       service_(*this),
       seat_({options_.self, options_.node_timeout_ms, options_.clock}, coordinator, desk_,
@@ -81,7 +85,7 @@ void NodeLife::OnCluster(const NodeId& /*self*/) {
     seat_.OnLeader(false);
     link_->Attend(std::nullopt);
     duty_.Stop();
-    report_.set_in_touch(INT64_MIN);
+    report_.set_in_touch_until(INT64_MIN);
     Publish();
   });
 }
@@ -134,7 +138,17 @@ void NodeLife::FailOver(Failover kind, int64_t timeout_ms, Told told) {
   });
 }
 
-bool NodeLife::InTouch() const { return now() - timeout_ < report_.in_touch_micros(); }
+void NodeLife::SetNodeTimeout(int64_t timeout_ms) {
+  const int64_t bounded = std::clamp(timeout_ms, kMinTimeoutMs, kMaxTimeoutMs);
+  desk_->Call([this, bounded] {
+    own_timeout_ = bounded * 1000;
+    petitions_.SetPatience(bounded);
+    seat_.SetNodeTimeout(bounded);
+    duty_.SetNodeTimeout(bounded);
+  });
+}
+
+bool NodeLife::InTouch() const { return now() < report_.in_touch_until(); }
 
 // --- The thread ----------------------------------------------------------------------------------
 
@@ -151,14 +165,14 @@ void NodeLife::Round() {
   if (now() >= next_beat_ || HasNews()) Beat();
   ReplaceHangingLink();
   Publish();
-  desk_->Pace(duty_.hands_over() ? kHandoverRound : RoundFor(options_.node_timeout_ms));
+  desk_->Pace(duty_.hands_over() ? kHandoverRound : RoundFor(timeout() / 1000));
 }
 
 void NodeLife::Confirm() {
   if (confirmed_ || confirming_ || now() < next_confirm_) return;
   confirming_ = true;
   next_confirm_ = now() + kAgainMicros;
-  coordinator_.Barrier(options_.node_timeout_ms, [this, desk = desk_](const absl::Status& outcome) {
+  coordinator_.Barrier(own_timeout_ / 1000, [this, desk = desk_](const absl::Status& outcome) {
     desk->Call([this, outcome] {
       confirming_ = false;
       if (!outcome.ok()) return;
@@ -199,7 +213,7 @@ bool NodeLife::HasNews() {
 
 void NodeLife::Beat() {
   last_sent_ = now();
-  next_beat_ = last_sent_ + beat_period_;
+  next_beat_ = last_sent_ + std::min(timeout() / kBeatsInTimeout, kMaxBeatMicros);
   if (!leader_) return;
   const NodeBeat beat{.node = options_.self,
                       .incarnation = options_.incarnation,
@@ -220,7 +234,9 @@ void NodeLife::OnAnswer(const BeatAnswer& answer) {
   const bool mine = answer.node == options_.self && answer.incarnation == options_.incarnation;
   if (!mine || answer.sent_micros > last_sent_) return;
   link_since_ = now();
-  if (answer.sent_micros > report_.in_touch_micros()) report_.set_in_touch(answer.sent_micros);
+  judges_timeout_ = TouchFor(answer.lease_micros);
+  const int64_t until = answer.sent_micros + TouchMicros(answer.lease_micros);
+  if (until > report_.in_touch_until()) report_.set_in_touch_until(until);
   report_.Update([&](LifeFacts& facts) {
     ++facts.answers_heard;
     facts.term = answer.term;
@@ -236,7 +252,7 @@ void NodeLife::Send(const BeatAnswer& answer) {
 
 // A peer that is gone without a word, or stands still, keeps its connections.
 void NodeLife::ReplaceHangingLink() {
-  if (now() - link_since_ < timeout_ / 2) return;
+  if (now() - link_since_ < timeout() / 2) return;
   link_since_ = now();
   link_->Renew();
 }

@@ -19,6 +19,7 @@
 // nobody.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -70,8 +71,12 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   // begun. kTakeover is refused: a lead that nobody gave could not be told from one that was lost.
   void FailOver(Failover kind, int64_t timeout_ms, Told told);
 
+  // At once for what this node does. Of leases and silence the judge's counts, as its answers say;
+  // this one's when it is the judge.
+  void SetNodeTimeout(int64_t timeout_ms);
+
   LifeFacts facts() const { return report_.facts(); }
-  // Whether a judge has answered lately: not for a node timeout, on the minority's side.
+  // Whether a judge has answered lately: not for its node timeout, on the minority's side.
   bool InTouch() const;
 
  private:
@@ -82,6 +87,8 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   void OnFailover(const FailoverQuestion& question, QuestionPtr answer) override;
 
   int64_t now() const { return options_.clock->MonotonicMicros(); }
+  // In which beats must come and links must answer.
+  int64_t timeout() const { return std::min(own_timeout_, judges_timeout_); }
   void Round();
   void Confirm();
   void Adopt(const TopologyPtr& topology);
@@ -98,13 +105,13 @@ class NodeLife final : private TopologyWatcher, private JudgeListener {
   void Publish();
 
   const NodeLifeOptions options_;
-  const int64_t timeout_;  // Microseconds, as the period.
-  const int64_t beat_period_;
   Coordinator& coordinator_;
   const std::shared_ptr<Desk> desk_;
   LifeReport report_;
 
   // The life's thread's own, from here to the courier.
+  int64_t own_timeout_;                 // Microseconds.
+  int64_t judges_timeout_ = INT64_MAX;  // As its last answer told.
   Petitions petitions_;
   JudgeService service_;
   std::unique_ptr<JudgeLink> link_;

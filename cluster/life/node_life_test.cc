@@ -286,6 +286,28 @@ TEST_F(NodeLifeTest, JudgesInANewTermAfterARestart) {
   EXPECT_EQ(data_.given_up(), 0u);
 }
 
+TEST_F(NodeLifeTest, TakesAnotherNodeTimeoutWhenTheJudgeIsTold) {
+  ASSERT_TRUE(AllInSync());
+  const auto office = [&] { return consensus_->topology()->office(); };
+  const uint64_t term = office().term;
+  life(0).SetNodeTimeout(9000);  // Leads, and does not judge.
+  constexpr int64_t kLonger = 3 * kTimeoutMs;
+  life(2).SetNodeTimeout(kLonger);
+  ASSERT_TRUE(Eventually([&] { return office().lease_ms == LeaseMsFor(kLonger); }));
+  EXPECT_GT(office().term, term);
+  ASSERT_TRUE(Eventually([&] {
+    return life(0).facts().lease_until > SystemClock().MonotonicMicros() + kTimeoutMs * 1000;
+  }));
+  for (int i = 0; i < kNodes; ++i) life(i).SetNodeTimeout(kTimeoutMs);
+  ASSERT_TRUE(Eventually([&] { return office().lease_ms == LeaseMsFor(kTimeoutMs); }));
+  // When the longer ones are over it says so, for the judge after it.
+  ASSERT_TRUE(Eventually([&] { return office().wait_ms == office().lease_ms; }));
+  ASSERT_TRUE(AllInSync());
+  Kill(0);
+  ASSERT_TRUE(AnotherLeads(0));
+  EXPECT_EQ(data_.given_up(), 0u);
+}
+
 TEST_F(NodeLifeTest, LosesItsLeaseWhenCutOff) {
   ASSERT_TRUE(AllInSync());
   coordinator(0).Disconnect();

@@ -33,6 +33,7 @@ class Petitions {
   uint64_t Ask(Change change, Done done);
   // It is not asked again, and nobody is told: whatever became of it.
   void Forget(uint64_t petition) { open_.erase(petition); }
+  void SetPatience(int64_t patience_ms) { patience_ms_ = patience_ms; }
   // Asks again what has no outcome; a few times a second.
   void Tick();
 
@@ -48,7 +49,7 @@ class Petitions {
 
   Coordinator& coordinator_;
   const std::shared_ptr<Desk> desk_;
-  const int64_t patience_ms_;
+  int64_t patience_ms_;
   std::map<uint64_t, Petition> open_;  // By request.
 };
 

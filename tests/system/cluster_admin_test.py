@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """redis-cli --cluster, every subcommand of it, on Henge nodes."""
 import os
+import re
 
 import harness
 import made_cluster
@@ -76,6 +77,9 @@ class SubcommandsTest(harness.TestCase):
         for server in self.cluster.servers:
             self.assertEqual(server.client().config_get("cluster-node-timeout"),
                              {"cluster-node-timeout": "2000"})
+        # Who judges failures gives leases of four fifths of it at once.
+        harness.wait_until(lambda: any(re.search(r"judges failures from now on.*lease_ms=1600\b", server.log(500))
+                                       for server in self.cluster.servers), 20)
 
     def test_slots_move(self):
         view = lines(self.cluster.servers[0])
