@@ -41,7 +41,9 @@ struct SlotMigrationReport {
   UnixMillis updated = 0;
   UnixMillis acknowledged = 0;  // When the target last said what it has.
   SlotMigrationState state = SlotMigrationState::kQueued;
-  std::string message;  // Why it failed.
+  std::string message;       // Why it failed.
+  uint64_t keys = 0;         // Of the node, that the snapshot walks over, of the slots or not;
+  uint64_t walked_keys = 0;  // and has walked over.
   uint64_t sent_bytes = 0;
   uint64_t remaining_bytes = 0;  // Of the journal, not sent yet.
   int64_t pause_micros = 0;      // How long writers waited at the end.
@@ -55,6 +57,8 @@ struct SlotMigrationCounts {
   uint64_t imports = 0;       // Under way.
   uint64_t moved_slots = 0;   // Given away.
   uint64_t dropped_keys = 0;  // Deleted because their slot is another's.
+  uint64_t sent_bytes = 0;    // By all of them, those under way among them.
+  uint64_t received_bytes = 0;
   int64_t last_pause_micros = 0;
 };
 
@@ -68,6 +72,8 @@ class SlotMigrations {
   // The newest first.
   virtual std::vector<SlotMigrationReport> Report() const = 0;
   virtual SlotMigrationCounts counts() const = 0;
+  // The one that this node is giving; its name is empty if there is none.
+  virtual SlotMigrationReport UnderWay() const = 0;
 };
 
 }  // namespace henge::cluster

@@ -27,8 +27,11 @@ SlotsOfNode SlotsOfNode::In(const Topology& topology, const NodeId& node) {
 }
 
 SlotBits DoomedAfter(const SlotBits& doomed, const SlotsOfNode& before, const SlotsOfNode& after) {
-  const SlotBits moved = before.coming | before.leaving;
-  return (doomed | moved) & after.foreign & ~after.coming & ~after.marked;
+  return StillDoomed(doomed | before.coming | before.leaving, after);
+}
+
+SlotBits StillDoomed(const SlotBits& doomed, const SlotsOfNode& after) {
+  return doomed & after.foreign & ~after.coming & ~after.marked;
 }
 
 SlotBits BitsOf(const std::vector<SlotRange>& ranges) {

@@ -31,6 +31,9 @@ struct SlotsOfNode {
 // Of what is to be deleted before the step (`doomed`), and the step itself, what is after it.
 SlotBits DoomedAfter(const SlotBits& doomed, const SlotsOfNode& before, const SlotsOfNode& after);
 
+// Of what was to be deleted before, what still is.
+SlotBits StillDoomed(const SlotBits& doomed, const SlotsOfNode& after);
+
 SlotBits BitsOf(const std::vector<SlotRange>& ranges);
 std::vector<SlotRange> RangesOf(const SlotBits& slots);
 

@@ -115,6 +115,14 @@ void Migrations(const cluster::SlotMigrations& migrations, MetricFamilies& out) 
   out.Add("henge_slot_migration_pause_seconds",
           Seconds(static_cast<uint64_t>(counts.last_pause_micros)));
   out.Add("henge_slot_imports_active", AsDouble(counts.imports));
+  out.Add("henge_slot_migrations_sent_bytes_total", AsDouble(counts.sent_bytes));
+  out.Add("henge_slot_imports_received_bytes_total", AsDouble(counts.received_bytes));
+  const cluster::SlotMigrationReport now = migrations.UnderWay();
+  if (!now.name.empty()) {
+    out.Add("henge_slot_migration_remaining_bytes", AsDouble(now.remaining_bytes));
+    out.Add("henge_slot_migration_keys", AsDouble(now.keys));
+    out.Add("henge_slot_migration_walked_keys", AsDouble(now.walked_keys));
+  }
   out.Add("henge_slots_moved_total", AsDouble(counts.moved_slots));
   out.Add("henge_slots_dropped_keys_total", AsDouble(counts.dropped_keys));
 }

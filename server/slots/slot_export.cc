@@ -72,11 +72,29 @@ cluster::SlotMigrationReport SlotExport::Report() const {
   const std::lock_guard lock(mu_);
   cluster::SlotMigrationReport report = report_;
   report.remaining_bytes = remaining_;
+  if (snapshot_ != nullptr) {
+    const persistence::SnapshotProgress progress = snapshot_->progress();
+    report.keys = progress.keys;
+    report.walked_keys = progress.saved;
+  }
   if (sender_ != nullptr) {
     report.sent_bytes = sender_->sent_bytes();
     report.acknowledged = sender_->heard_at();
   }
   return report;
+}
+
+// Of work that takes seconds.
+void SlotExport::SayHowFar() {
+  const cluster::SlotMigrationReport report = Report();
+  const auto percent = pace_.Next(SystemClock().NowMillis(), report.walked_keys, report.keys);
+  if (!percent) return;
+  LogNotice("A migration of slots goes on", {{"migration", report.name},
+                                             {"percent", *percent},
+                                             {"keys", report.walked_keys},
+                                             {"of", report.keys},
+                                             {"bytes", report.sent_bytes},
+                                             {"remaining_bytes", report.remaining_bytes}});
 }
 
 void SlotExport::Enter(State state) {
@@ -217,6 +235,7 @@ absl::Status SlotExport::SendSnapshot() {
   std::future<absl::Status> outcome = written->get_future();
   while (outcome.wait_for(kSaverPause) != std::future_status::ready) {
     if (!MayGoOn().ok()) cancellation->Cancel();
+    SayHowFar();
   }
   const absl::Status status = MayGoOn();
   const absl::Status sent = outcome.get();
@@ -247,7 +266,13 @@ absl::Status SlotExport::WriteSnapshot(
   }
   Sink sink(*this);
   persistence::CommandBase commands(sink, node_.store().settings().encodings, std::nullopt);
+  const auto show = [this](const persistence::Snapshot* shown) {
+    const std::lock_guard lock(mu_);
+    snapshot_ = shown;
+  };
+  show(&snapshot);
   const absl::Status status = snapshot.Write(commands);
+  show(nullptr);
   return status.ok() ? commands.Finish() : status;
 }
 
@@ -297,6 +322,7 @@ absl::Status SlotExport::Follow() {
       return status;
     }
     if (IsNear()) return absl::OkStatus();
+    SayHowFar();
     const absl::Status settled = sender_->Settle(kSettleMs);
     if (!settled.ok() && !absl::IsDeadlineExceeded(settled)) return settled;
   }

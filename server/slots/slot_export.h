@@ -23,11 +23,13 @@
 #include "cluster/slots/slot_sender.h"
 #include "cluster/topology/change.h"
 #include "persistence/journal/journal_reader.h"
+#include "server/persistence/progress_log.h"
 #include "server/slots/slot_filter.h"
 
 namespace henge::persistence {
 class Cancellation;
-}
+class Snapshot;
+}  // namespace henge::persistence
 
 namespace henge::server {
 
@@ -58,6 +60,7 @@ class SlotExport {
   absl::Status Follow();
   absl::Status SendRecords(Lsn until);
   bool IsNear() const;
+  void SayHowFar();
   // kUnavailable: not this time.
   absl::Status HandOver();
   absl::Status StopWriters(Lsn& end);
@@ -75,11 +78,13 @@ class SlotExport {
   std::unique_ptr<persistence::JournalReader> reader_;
   SlotFilter filter_;
   std::string out_;
+  ProgressPace pace_;
 
   mutable std::mutex mu_;  // Of all below.
   std::shared_ptr<cluster::SlotSender> sender_;
   cluster::SlotMigrationReport report_;
   uint64_t remaining_ = 0;
+  const persistence::Snapshot* snapshot_ = nullptr;  // While it is written.
 };
 
 }  // namespace henge::server

@@ -40,25 +40,27 @@ void SlotExports::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+// The oldest that is not over; null: there is none. REQUIRES: mu_ held.
+SlotExports::Job SlotExports::Next() const {
+  const auto next =
+      std::find_if(jobs_.rbegin(), jobs_.rend(), [](const Job& job) { return !job->over(); });
+  return next == jobs_.rend() ? nullptr : *next;
+}
+
 void SlotExports::Run() {
   const ThreadMemory memory;
   std::unique_lock lock(mu_);
   while (!stop_.load()) {
-    const auto next =
-        std::find_if(jobs_.rbegin(), jobs_.rend(), [](const Job& job) { return !job->over(); });
-    if (next == jobs_.rend()) {
+    const Job job = Next();
+    if (job == nullptr) {
       lock.unlock();
       if (!up_to_date_) AwaitBarrier();
       CancelStrays();
+      node_.slot_sweeper().ReviewNotes();
       lock.lock();
-      const auto asked = [this] {
-        return stop_.load() ||
-               std::any_of(jobs_.begin(), jobs_.end(), [](const Job& job) { return !job->over(); });
-      };
-      asked_.wait_for(lock, kStraysEvery, asked);
+      asked_.wait_for(lock, kStraysEvery, [this] { return stop_.load() || Next() != nullptr; });
       continue;
     }
-    const Job job = *next;
     lock.unlock();
     job->Run();
     lock.lock();
@@ -67,6 +69,7 @@ void SlotExports::Run() {
 }
 
 void SlotExports::Note(const SlotMigrationReport& report, size_t slots) {
+  counts_.sent_bytes += report.sent_bytes;
   if (report.state == SlotMigrationState::kSuccess) {
     ++counts_.succeeded;
     counts_.moved_slots += slots;
@@ -169,14 +172,22 @@ std::vector<SlotMigrationReport> SlotExports::Report() const {
   return all;
 }
 
+SlotMigrationReport SlotExports::UnderWay() const {
+  const std::lock_guard lock(mu_);
+  const Job job = Next();
+  return job == nullptr ? SlotMigrationReport() : job->Report();
+}
+
 cluster::SlotMigrationCounts SlotExports::counts() const {
   cluster::SlotMigrationCounts counts;
   {
     const std::lock_guard lock(mu_);
     counts = counts_;
     for (const Job& job : jobs_) counts.active += job->over() ? 0 : 1;
+    if (const Job job = Next()) counts.sent_bytes += job->Report().sent_bytes;
   }
   counts.imports = node_.slot_imports().active();
+  counts.received_bytes = node_.slot_imports().received_bytes();
   counts.dropped_keys = node_.slot_sweeper().dropped_keys();
   return counts;
 }

@@ -35,6 +35,7 @@ class SlotExports final : public cluster::SlotMigrations {
   void CancelAll() override;
   std::vector<cluster::SlotMigrationReport> Report() const override;
   cluster::SlotMigrationCounts counts() const override;
+  cluster::SlotMigrationReport UnderWay() const override;
 
  private:
   using Job = std::shared_ptr<SlotExport>;
@@ -42,6 +43,7 @@ class SlotExports final : public cluster::SlotMigrations {
   static constexpr size_t kMostActive = 128;
 
   void Run();
+  Job Next() const;
   void CancelStrays();
   void AwaitBarrier();
   std::string Judge(const cluster::Topology& topology, const cluster::SlotOrder& order) const;

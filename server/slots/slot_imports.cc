@@ -119,6 +119,7 @@ absl::Status SlotImports::Receive(SlotTransferStream& stream, const std::string&
     } else {
       status = intake.Take(said->records);
       taken += said->records.size();
+      received_.fetch_add(said->records.size(), std::memory_order_relaxed);
     }
     if (!status.ok()) return status;
     if (said->settle || taken - told >= kTellEvery) {

@@ -9,6 +9,8 @@
 // without its slots coming here leaves nothing.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <list>
 #include <mutex>
 #include <vector>
@@ -31,6 +33,7 @@ class SlotImports final : public cluster::SlotReceiver {
   // The newest first. Any thread.
   std::vector<cluster::SlotMigrationReport> Report() const;
   size_t active() const;
+  uint64_t received_bytes() const { return received_.load(std::memory_order_relaxed); }
 
  private:
   using Reports = std::list<cluster::SlotMigrationReport>;
@@ -52,6 +55,7 @@ class SlotImports final : public cluster::SlotReceiver {
   void End(Reports::iterator report, const absl::Status& status);
 
   Node& node_;
+  std::atomic<uint64_t> received_{0};
   mutable std::mutex mu_;  // Of all below; a leaf.
   Reports reports_;
   size_t active_ = 0;

@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/numbers.h"
+#include "base/strings.h"
 #include "persistence/snapshot/snapshot_file.h"
 #include "server/node.h"
 #include "store/unheard.h"
@@ -28,6 +30,19 @@ void SlotSweeper::OnTopology(const cluster::Topology& topology, const cluster::N
   const cluster::SlotsOfNode before = anew ? cluster::SlotsOfNode() : now_;
   now_ = cluster::SlotsOfNode::In(topology, me);
   doomed_ = cluster::DoomedAfter(anew ? cluster::SlotBits() : doomed_, before, now_);
+  suspect_ = anew ? cluster::SlotBits() : cluster::StillDoomed(suspect_, now_);
+  suspect_ &= ~doomed_;
+  Hide();
+}
+
+bool SlotSweeper::Leads() const { return node_.replication().part() == GroupPart::kLeads; }
+
+// This node leads: what its leader brought it last is its own to delete.
+void SlotSweeper::TakeUp() {
+  const std::lock_guard lock(mu_);
+  if (suspect_.none()) return;
+  doomed_ |= suspect_;
+  suspect_.reset();
   Hide();
 }
 
@@ -69,6 +84,11 @@ void SlotSweeper::Confirm() {
 absl::Status SlotSweeper::Note(const cluster::SlotBits& slots) {
   const std::lock_guard noting(noting_);
   noted_ |= slots;
+  return WriteNotes();
+}
+
+// REQUIRES: noting_ held.
+absl::Status SlotSweeper::WriteNotes() {
   std::string text;
   for (const auto& [first, last] : cluster::RangesOf(noted_)) {
     text += std::to_string(first) + "-" + std::to_string(last) + "\n";
@@ -84,16 +104,21 @@ absl::Status SlotSweeper::Note(const cluster::SlotBits& slots) {
       [&](persistence::ByteSink& file) { return file.Append(text); });
 }
 
-// Nothing is on its way, and nothing is left to delete.
-void SlotSweeper::ForgetNotes() {
+void SlotSweeper::ReviewNotes() {
   const std::lock_guard noting(noting_);
-  if (noted_.none() || !confirmed_.load()) return;
+  if (!confirmed_.load()) return;
+  cluster::SlotBits wanted;
   {
     const std::lock_guard lock(mu_);
-    if ((now_.coming | now_.leaving | doomed_ | wanted_empty_).any()) return;
+    wanted = now_.coming | now_.leaving | doomed_ | suspect_ | wanted_empty_;
   }
-  noted_.reset();
-  std::remove(NotesPath(node_).c_str());
+  if (wanted == noted_) return;
+  noted_ = wanted;
+  if (noted_.none()) {
+    std::remove(NotesPath(node_).c_str());
+  } else if (const absl::Status status = WriteNotes(); !status.ok()) {
+    LogWarning("Slots that move could not be noted", {{"error", Std(status.message())}});
+  }
 }
 
 bool SlotSweeper::Empty(const cluster::SlotBits& slots, const std::function<bool()>& given_up) {
@@ -118,7 +143,10 @@ bool SlotSweeper::idle() const {
   return doomed_.none() && wanted_empty_.none();
 }
 
-void SlotSweeper::Tick() { idle() ? ForgetNotes() : Begin(); }
+void SlotSweeper::Tick() {
+  if (Leads()) TakeUp();
+  if (!idle()) Begin();
+}
 
 void SlotSweeper::Begin() {
   if (stepping_.exchange(true)) return;
@@ -166,15 +194,22 @@ void SlotSweeper::Step() {
   if (!names.empty()) {
     Delete(*slot, names);
   } else {
-    const std::lock_guard lock(mu_);
-    doomed_.reset(*slot);
-    wanted_empty_.reset(*slot);
-    const bool hidden = now_.coming.test(*slot);
-    hidden_.set(*slot, hidden);
-    node_.store().hidden().Set(*slot, hidden);
-    if (wanted_empty_.none()) emptied_.notify_all();
+    Done(*slot);
   }
   Begin();
+}
+
+// Nothing is there. Only who leads knows that nothing more comes.
+void SlotSweeper::Done(Slot slot) {
+  const bool leads = Leads();
+  const std::lock_guard lock(mu_);
+  if (doomed_.test(slot) && !leads) suspect_.set(slot);
+  doomed_.reset(slot);
+  wanted_empty_.reset(slot);
+  const bool hidden = now_.coming.test(slot);
+  hidden_.set(slot, hidden);
+  node_.store().hidden().Set(slot, hidden);
+  if (wanted_empty_.none()) emptied_.notify_all();
 }
 
 void SlotSweeper::Delete(Slot slot, const std::vector<std::string>& names) {

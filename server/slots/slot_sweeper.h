@@ -6,11 +6,14 @@
 //   first worker ── each step some keys of one doomed slot, deleted and journaled as DEL ──> empty
 //
 // All nodes of a group know what is doomed; the one that leads and has its lease deletes, the
-// others see it in the stream. Whoever comes to lead goes on. Any thread, unless a method says so.
+// others see it in the stream. Whoever comes to lead goes on. A follower that finds a slot empty
+// shows it again, but the stream may yet bring keys that its leader took before it knew: so it
+// remembers the slot as suspect, and looks at it once more if it comes to lead. Any thread, unless
+// a method says so.
 //
 // A node that is restarted has its keys again, and maybe a topology of long ago. So slots are noted
-// in a file before keys of theirs come or go; and nothing is deleted before the topology is known
-// to be up to date, once since the start.
+// in a file before keys of theirs come or go, by followers soon after; and nothing is deleted
+// before the topology is known to be up to date, once since the start.
 #pragma once
 
 #include <absl/status/status.h>
@@ -42,6 +45,9 @@ class SlotSweeper {
   void Confirm();
   // Keys of these slots may come to be nobody's: to be remembered over a crash.
   absl::Status Note(const cluster::SlotBits& slots);
+  // Makes the notes what they must be. REQUIRES: no slots were noted of which the topology does not
+  // know yet. Not for workers.
+  void ReviewNotes();
 
   // Deletes whatever these slots hold, and returns when they are empty; false if `given_up` said so
   // meanwhile. REQUIRES: they are another group's. Not for workers.
@@ -55,13 +61,16 @@ class SlotSweeper {
 
  private:
   void Hide();
+  void TakeUp();
+  void Done(Slot slot);
+  bool Leads() const;
+  absl::Status WriteNotes();
   void Begin();  // Posts the first step.
   void Step();   // The first worker's.
   std::optional<Slot> Next();
   bool MayDelete() const;
   std::vector<std::string> SomeKeys(Slot slot) const;
   void Delete(Slot slot, const std::vector<std::string>& names);
-  void ForgetNotes();
 
   Node& node_;
   std::atomic<uint64_t> dropped_{0};
@@ -71,6 +80,7 @@ class SlotSweeper {
   std::condition_variable emptied_;
   cluster::SlotsOfNode now_;
   cluster::SlotBits doomed_;
+  cluster::SlotBits suspect_;  // Doomed, and found empty by a follower.
   cluster::SlotBits hidden_;
   cluster::SlotBits wanted_empty_;  // Whatever the topology says: they come.
   size_t at_ = 0;
