@@ -123,7 +123,8 @@ TEST(GroupNews, TellsForHowLongThingsAreSo) {
 cluster::TopologyPtr Agreed() {
   std::vector<Node> nodes;
   for (const NodeId& id : {kFirst, kSecond, kThird}) {
-    nodes.push_back({.id = id, .host = "h", .port = 7000, .bus_port = 17000});
+    const auto port = static_cast<uint16_t>(7000 + nodes.size());
+    nodes.push_back({.id = id, .host = "h", .port = port, .bus_port = port});
   }
   nodes[0].priority = 10;
   nodes[1].priority = 7;
