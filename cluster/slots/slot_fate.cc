@@ -12,6 +12,9 @@ SlotsOfNode SlotsOfNode::In(const Topology& topology, const NodeId& node) {
   const auto is_mine = [&](GroupIndex group) {
     return group != kNoGroup && topology.groups()[group].IsMember(node);
   };
+  for (const Group& group : topology.groups()) {
+    if (group.IsMember(node)) found.groups.push_back(group.id);
+  }
   for (int i = 0; i < kSlots; ++i) {
     const GroupIndex group = topology.GroupOfSlot(static_cast<Slot>(i));
     if (group == kNoGroup) continue;
@@ -27,7 +30,12 @@ SlotsOfNode SlotsOfNode::In(const Topology& topology, const NodeId& node) {
 }
 
 SlotBits DoomedAfter(const SlotBits& doomed, const SlotsOfNode& before, const SlotsOfNode& after) {
-  return StillDoomed(doomed | before.coming | before.leaving, after);
+  SlotBits moved = before.coming | before.leaving;
+  if (std::includes(after.groups.begin(), after.groups.end(), before.groups.begin(),
+                    before.groups.end())) {
+    moved |= before.owned;
+  }
+  return StillDoomed(doomed | moved, after);
 }
 
 SlotBits StillDoomed(const SlotBits& doomed, const SlotsOfNode& after) {

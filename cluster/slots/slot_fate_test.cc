@@ -99,9 +99,25 @@ TEST_F(SlotFateTest, NothingIsDoomedThatComesAgainOrThatNobodyOwns) {
   EXPECT_TRUE(doomed_[1].none());
 }
 
-TEST_F(SlotFateTest, SlotsMovedByHandAreLeftAlone) {
+TEST_F(SlotFateTest, SlotsTakenByHandAreDoomedWhereTheyWere) {
   Do(SetSlotOwner{.slot = 3, .to = Id(1)});
+  for (const int i : {0, 2}) EXPECT_EQ(doomed_[i], BitsOf({{3, 3}}));
+  for (const int i : {1, 3}) EXPECT_TRUE(doomed_[i].none());
+  Do(SetSlotOwner{.slot = 3, .to = Id(0)});
+  EXPECT_TRUE(doomed_[0].none());
+  EXPECT_EQ(doomed_[1], BitsOf({{3, 3}}));
+}
+
+TEST_F(SlotFateTest, SlotsThatWereGivenUpFirstAreLeftAlone) {
+  Do(DelSlots{{3}});
+  Do(AddSlots{Id(1), {3}});
   for (const SlotBits& doomed : doomed_) EXPECT_TRUE(doomed.none());
+}
+
+TEST_F(SlotFateTest, WhoGoesToAnotherGroupHasNothingToDelete) {
+  Do(AddFollower{GroupOf(1), Id(2)});
+  EXPECT_TRUE(doomed_[2].none());
+  EXPECT_EQ(Of(2).owned, Of(1).owned);
 }
 
 TEST(SlotRanges, AreMadeOfBitsAndBack) {
