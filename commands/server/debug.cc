@@ -99,6 +99,14 @@ void MallCtlStr(CommandContext& ctx, ArgReader& args) {
   done ? ctx.reply.Ok() : ctx.reply.Error("ERR Invalid argument");
 }
 
+// Redis's tests say -1 before each of theirs: nothing is dropped.
+void DropPackets(CommandContext& ctx, ArgReader& args) {
+  const int64_t type = args.Integer();
+  if (!args.ok()) return ctx.reply.Error(args.error());
+  if (type == -1) return ctx.reply.Ok();
+  ctx.reply.Error("ERR Henge's nodes talk gRPC: there are no packets of a type to drop");
+}
+
 // --- PROTOCOL -----------------------------------------------------------------------------------
 
 void ReplyNumbers(CommandContext& ctx) {
@@ -197,6 +205,7 @@ constexpr Subcommand kSubcommands[] = {
     {"digest-value", 0, kAnyNumber, DebugDigestValue},
     {"populate", 1, 3, DebugPopulate},
     {"log", 1, 1, WriteLog},
+    {"drop-cluster-packet-filter", 1, 1, DropPackets},
     {"error", 1, 1, Error},
     {"protocol", 1, 1, Protocol},
     {"replybuffer", 2, 2, ReplyBuffer},
@@ -220,6 +229,8 @@ void Help(CommandContext& ctx, ArgReader&) {
       "    Show a fingerprint of all data.",
       "DIGEST-VALUE <key> [<key> ...]",
       "    Show a fingerprint of each key's value.",
+      "DROP-CLUSTER-PACKET-FILTER -1",
+      "    Accepted for compatibility: nothing is dropped.",
       "ERROR <string>",
       "    Reply with that error.",
       "HTSTATS <dbid> [full]",

@@ -4,7 +4,8 @@
 
 SUITE_DIR is a checkout of redis/redis or valkey-io/valkey; it is copied, not changed, and nothing of it
 is built. Modes: `own` (the suite starts its servers, which speak Redis's protocol to each other), `stream`
-(the same, but they speak gRPC), `external` (one that runs), `cluster` (one that runs, with all slots). What
+(the same, but they speak gRPC), `external` (one that runs), `cluster` (one that runs, with all slots),
+`legacy` (Redis 7.2's tests/cluster, on twenty servers of its own; a unit is a file there, like 02-failover). What
 is known to fail, and why, is in ratchet.txt beside this file; it only shrinks:
 
     [redis own integration/failover] 12       how many tests must pass
@@ -42,6 +43,17 @@ TEST_SECONDS = 900      # One of them makes a hundred full syncs.
 PORT = 14000            # So that what nodes add to their ports is a port.
 PORTS = 500
 HEADING = re.compile(r"\[(\w+) (\w+) (\S+)\] (\d+)$")
+LEGACY_TEST = re.compile(r"\d\d:\d\d:\d\d> (.*?): ")
+LEGACY_END = re.compile(r"(OK|FAILED: .*)$")  # Perhaps lines below.
+# What is changed in the copy: where its ports are; and it resets its nodes within a transaction, in which
+# Henge's can't agree on anything.
+LEGACY_CHANGES = (
+    ("tests/instances.tcl", "set ::redis_base_port 30000", "set ::redis_base_port {port}"),
+    ("tests/instances.tcl", "set ::redis_port_count 1024", "set ::redis_port_count {ports}"),
+    ("tests/cluster/tests/includes/init-tests.tcl", "        R $id MULTI\n", ""),
+    ("tests/cluster/tests/includes/init-tests.tcl", "        R $id EXEC\n", ""),
+)
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Behind what the harness says while it waits, without a line's end.
 RESULT = re.compile(r"(?:Waiting for [^\[]*)?\[(ok|err|exception|TIMEOUT)\]: (.*)$")
 TAIL = re.compile(r"( in tests/\S+\.tcl| \(\d+ ms\))$")
@@ -106,6 +118,15 @@ def prepare(suite, server, streams, to):
                 (to / "src" / f"{prefix}-{program}").symlink_to(target)
 
 
+def prepare_legacy(tree, port):
+    for name, before, after in LEGACY_CHANGES:
+        path = tree / name
+        text = path.read_text()
+        if before not in text:
+            raise SystemExit(f"{path} has no {before!r}: the legacy tests are those of Redis 7.2")
+        path.write_text(text.replace(before, after.format(port=port, ports=PORTS)))
+
+
 class External:
     """A server that the suite finds running."""
 
@@ -151,7 +172,24 @@ def read_results(log):
     return passed, failed
 
 
+def read_legacy_results(log):
+    passed, failed, running = [], [], None
+    for line in log.read_text(errors="replace").splitlines():
+        line = COLOUR.sub("", line)
+        begins = LEGACY_TEST.match(line)
+        if begins:
+            failed += [running] if running else []
+            running = begins[1]
+        ends = LEGACY_END.search(line)
+        if ends and running:
+            (passed if ends[1] == "OK" else failed).append(running)
+            running = None
+    return passed, failed + ([running] if running else [])
+
+
 def run_unit(tree, mode, unit, server, port, log):
+    if mode == "legacy":
+        return run_logged(["./runtest-cluster", "--single", unit], tree, log)
     command = ["./runtest", "--single", unit, "--durable", "--timeout", str(TEST_SECONDS), "--verbose",
                "--baseport", str(port), "--portcount", str(PORTS), "--clients", "1"]
     if mode in ("own", "stream"):
@@ -188,7 +226,7 @@ def main():
     parser.add_argument("--server", type=pathlib.Path, default=ROOT / "build/release/bin/henge-server")
     parser.add_argument("--ratchet", type=pathlib.Path, default=RATCHET)
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build/suite")
-    parser.add_argument("--mode", choices=("own", "stream", "external", "cluster"), help="only this one")
+    parser.add_argument("--mode", choices=("own", "stream", "external", "cluster", "legacy"), help="only this one")
     parser.add_argument("--port", type=int, default=PORT, help=f"the first of {PORTS}, on loopback")
     parser.add_argument("--units", help="only these, with commas between; also such as are not listed")
     parser.add_argument("--update", action="store_true", help="raise the counts, strike what passes")
@@ -207,9 +245,11 @@ def main():
     total, bad = 0, 0
     for key in chosen:
         prepare(options.suite, options.server.resolve(), key[1] == "stream", tree)
+        if key[1] == "legacy":
+            prepare_legacy(tree, options.port)
         log = options.work / "logs" / ("_".join(key).replace("/", "_") + ".log")
         run_unit(tree, key[1], key[2], options.server.resolve(), options.port, log)
-        passed, failed = read_results(log)
+        passed, failed = (read_legacy_results if key[1] == "legacy" else read_results)(log)
         expected = units.get(key, Expected())
         wrong, mended = judge(expected, passed, failed)
         total += len(passed)

@@ -66,6 +66,22 @@ class SuiteRunnerTest(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertNotIn("second", (self.folder / "ratchet").read_text())
 
+    def test_the_legacy_tests_of_clusters(self):
+        (self.suite / "runtest-cluster").write_text("#!/bin/sh\ncat says.conf tests/instances.tcl\n")
+        os.chmod(self.suite / "runtest-cluster", 0o755)
+        includes = self.suite / "tests" / "cluster" / "tests" / "includes"
+        includes.mkdir(parents=True)
+        (includes / "init-tests.tcl").write_text("        R $id MULTI\n        R $id EXEC\n")
+        (self.suite / "tests" / "instances.tcl").write_text(
+            "set ::redis_base_port 30000\nset ::redis_port_count 1024\n")
+        code, out = self.run_with(
+            "[redis legacy 00-base] 2\n",
+            "10:00:00> first: \x1b[0;32mOK\x1b[0m\n10:00:01> second: redis/3 Waiting...\nOK\n"
+            "10:00:02> third: FAILED: no\n(Jumping to next unit after error)\n")
+        self.assertEqual(code, 1)
+        self.assertIn("2 passed, 1 failed", out)
+        self.assertIn("failed: third", out)
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1])
