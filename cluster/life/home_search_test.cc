@@ -54,7 +54,8 @@ class HomeSearchTest : public ::testing::Test {
     return changes;
   }
   void TakeAll(int from, int to) {
-    for (const SlotRange& range : topology_->RangesOf(topology_->IndexOf(Id(from)))) {
+    const TopologyPtr before = topology_;
+    for (const SlotRange& range : before->RangesOf(before->IndexOf(Id(from)))) {
       for (int slot = range.first; slot <= range.last; ++slot)
         Do(SetSlotOwner{static_cast<Slot>(slot), Id(to)});
     }
