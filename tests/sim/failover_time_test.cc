@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "tests/sim/run.h"
@@ -20,17 +23,22 @@ struct Distribution {
   }
 };
 
-Distribution OutagesOf(bool judge, size_t runs) {
+Distribution Times(std::string_view what, size_t runs,
+                   const std::function<std::optional<int64_t>(uint64_t seed)>& outage_of) {
   Distribution found;
   for (uint64_t seed = 1; found.ms.size() < runs && seed < 20 * runs; ++seed) {
-    const std::optional<int64_t> outage = Outage(seed, judge);
+    const std::optional<int64_t> outage = outage_of(seed);
     if (outage) found.ms.push_back(*outage);
   }
   std::sort(found.ms.begin(), found.ms.end());
-  fmt::print("{} kills of {}: shortest {} ms, median {}, 90 % {}, 99 % {}, longest {}\n",
-             found.ms.size(), judge ? "a leader that judges" : "a leader", found.ms.front(),
-             found.At(50), found.At(90), found.At(99), found.ms.back());
+  fmt::print("{} {}: shortest {} ms, median {}, 90 % {}, 99 % {}, longest {}\n", found.ms.size(),
+             what, found.ms.front(), found.At(50), found.At(90), found.At(99), found.ms.back());
   return found;
+}
+
+Distribution OutagesOf(bool judge, size_t runs) {
+  return Times(judge ? "kills of a leader that judges" : "kills of a leader", runs,
+               [judge](uint64_t seed) { return Outage(seed, judge); });
 }
 
 TEST(FailoverTime, IsBoundedWhenALeaderIsKilled) {
@@ -46,6 +54,15 @@ TEST(FailoverTime, IsBoundedWhenTheJudgeDiesWithIt) {
   ASSERT_EQ(outages.ms.size(), kRuns);
   EXPECT_LT(outages.At(50), 3500);
   EXPECT_LT(outages.ms.back(), 6000);
+}
+
+// What is counted is what is left to do when the network is whole: an election at most, since those
+// who were cut off are heard again and nobody must be promoted.
+TEST(FailoverTime, IsBoundedAfterAJudgeWasCutOffAgainAndAgain) {
+  const Distribution outages = Times("judges cut off four times", kRuns / 3, OutageAfterFlaps);
+  ASSERT_EQ(outages.ms.size(), kRuns / 3);
+  EXPECT_LT(outages.At(50), 500);
+  EXPECT_LT(outages.ms.back(), 2000);
 }
 
 }  // namespace

@@ -142,4 +142,31 @@ std::optional<int64_t> Outage(uint64_t seed, bool judge) {
   return (world.now() - killed) / kMilli;
 }
 
+std::optional<int64_t> OutageAfterFlaps(uint64_t seed) {
+  constexpr int64_t kPatience = 30 * kSecond;
+  World world(ScenarioNamed("three leaders, three followers"), seed, Bug::kNone);
+  RunUntil(world, 8 * kSecond);
+  const size_t judge = world.IndexOf(world.NewestTopology()->office().judge);
+  if (judge == world.size() || !Amiss(world, false).empty()) return std::nullopt;
+  for (int cut = 0; cut < 4; ++cut) {
+    for (size_t k = 0; k < world.size(); ++k) {
+      if (k == judge) continue;
+      world.Block(judge, k);
+      world.Block(k, judge);
+    }
+    const uint64_t ms =
+        cut == 3 ? 300 + world.random().Below(4700) : 100 + world.random().Below(1900);
+    RunUntil(world, world.now() + static_cast<int64_t>(ms) * kMilli);
+    world.ClearNetwork();
+    if (cut == 3) break;
+    RunUntil(world, world.now() + static_cast<int64_t>(50 + world.random().Below(650)) * kMilli);
+  }
+  const int64_t healed = world.now();
+  for (const Group& group : world.NewestTopology()->groups()) {
+    while (world.LeaderOf(group.id) == world.size() && world.RunNext(healed + kPatience)) {
+    }
+  }
+  return (world.now() - healed) / kMilli;
+}
+
 }  // namespace henge::sim

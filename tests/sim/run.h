@@ -40,4 +40,9 @@ const Scenario& ScenarioOf(uint64_t seed);
 // Nothing if the seed made it otherwise.
 std::optional<int64_t> Outage(uint64_t seed, bool judge);
 
+// A calm cluster of three groups, whose judge is cut off four times, for up to two seconds each and
+// five the last, with less than a second between: milliseconds from the last end until every group
+// has had somebody who may acknowledge. Nothing if the seed made it otherwise.
+std::optional<int64_t> OutageAfterFlaps(uint64_t seed);
+
 }  // namespace henge::sim

@@ -48,11 +48,12 @@ class Scene:
         return [node for node in self.nodes if node not in leaders]
 
     def judges(self):
-        """Who has said last that it judges."""
+        """Who says that it judges, in the latest term: each judged by itself before it was met."""
         terms = {}
         for node in self.nodes:
-            for term in re.findall(r'judges failures from now on.*?term"?[=:]\s*"?(\d+)', node.log(100000)):
-                terms[int(term)] = node
+            said = re.findall(r'judges (failures from now on|no more).*?term"?[=:]\s*"?(\d+)', node.log(100000))
+            if said and said[-1][0] != "no more":
+                terms[int(said[-1][1])] = node
         return [terms[max(terms)]]
 
     def number(self, node):

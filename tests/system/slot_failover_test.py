@@ -104,6 +104,7 @@ class FailoverTest(harness.TestCase):
             victim.pause()
         else:
             victim.kill()
+        self.set_delay(0)
         harness.wait_until(lambda: all(view[heir.port].leader is None for view in self.views()), LED_AGAIN_SECONDS)
         if stop:
             victim.resume()
@@ -139,9 +140,10 @@ class FailoverTest(harness.TestCase):
         self.assertEqual(migrations(source)[0]["state"], "snapshotting")
 
     def set_delay(self, micros):
-        for server in self.cluster.servers:
-            with server.client() as client:
-                client.config_set("rdb-key-save-delay", micros)
+        for server in self.cluster.alive():
+            if server is not self.stands:
+                with server.client() as client:
+                    client.config_set("rdb-key-save-delay", micros)
 
     def check(self):
         """Everything is where it should be, and nowhere else."""
