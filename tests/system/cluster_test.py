@@ -303,6 +303,12 @@ class LonelyNodeTest(unittest.TestCase):
         self.assertEqual(self.node.nodes()[self.node.port][1],
                          f"localhost:{self.node.port}@{self.node.bus_port},localhost")
 
+    def test_the_endpoints_that_the_configuration_wants_are_told_from_the_start(self):
+        self.start("--cluster-preferred-endpoint-type", "unknown-endpoint")
+        self.take_all_slots()
+        [[_, _, endpoint]] = self.node.command("CLUSTER", "SLOTS")
+        self.assertIsNone(endpoint[0])
+
     def test_exec_asks_again_whose_slot_it_is(self):
         self.start()
         self.take_all_slots()
