@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a newcomer types. Every target works on a fresh Debian 12: `deps` installs what is missing.
 # Arguments for the targets below that take some: make bench ARGS='--pipeline 64'
-.PHONY: help deps configure build run stop test transcripts differential fuzz bench kills cuts rounds sim suite format format-check lint clean
+.PHONY: help deps configure build run stop test transcripts differential fuzz bench kills cuts rounds sim suite test-containers format format-check lint clean
 
 help:
 	@echo 'make build   the release build, in build/release/bin'
@@ -13,6 +13,7 @@ help:
 	@echo 'make kills   two hundred times kill -9 under load, failing disks, damaged files'
 	@echo 'make cuts    a hundred cuts of the link of a follower, also during full syncs and with kills'
 	@echo 'make rounds  a hundred faults on a cluster in network namespaces, three times; ROUNDS=20 SEED=1'
+	@echo 'make test-containers   builds the image, and brings up deploy/compose.yaml with podman'
 	@echo 'make sim     a hundred thousand seeds of the simulated cluster: make sim SEEDS=1000 FIRST=1'
 	@echo 'make suite   the Tcl suites of a checkout of Redis or Valkey: make suite SUITE=dir'
 	@echo 'make fuzz    each fuzzer for a minute; make bench measures beside redis-server'
@@ -62,6 +63,10 @@ SEED ?= $(shell date +%s)
 rounds: build
 	scripts/deps network
 	HENGE_ROUNDS_NETWORK=1 HENGE_ROUNDS=$(ROUNDS) HENGE_SEED=$(SEED) /usr/bin/python3 tests/system/rounds_test.py build/release/bin/henge-server $(ARGS)
+
+test-containers:
+	scripts/deps containers
+	/usr/bin/python3 tests/containers/containers_test.py $(ARGS)
 
 SEEDS ?= 100000
 FIRST ?= 1

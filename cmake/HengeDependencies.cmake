@@ -26,3 +26,7 @@ if(HENGE_JEMALLOC AND HENGE_SANITIZE STREQUAL "")
   target_link_libraries(henge_malloc INTERFACE ${HENGE_JEMALLOC})
   target_compile_definitions(henge_malloc INTERFACE HENGE_JEMALLOC=1)
 endif()
+
+if(HENGE_STATIC)
+  include(HengeStatic)
+endif()

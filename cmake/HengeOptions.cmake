@@ -13,6 +13,7 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 
 set(HENGE_SANITIZE "" CACHE STRING "address (with undefined), thread, or empty")
 option(HENGE_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+option(HENGE_STATIC "Link gRPC, Protobuf, Abseil and yaml-cpp statically" OFF)
 option(HENGE_WERROR "Warnings are errors" ON)
 
 add_compile_options(-pthread)  # Everywhere, or precompiled headers would not fit.

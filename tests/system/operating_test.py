@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages of docs/operating: each command line in a block `sh` works as it stands there, each block `yaml` is sound.
 
-Ports, addresses and files are those of the test; all else is pasted. migrate-from-redis.md has migrate_test.py.
+Ports, addresses and files are those of the test; all else is pasted. migrate-from-redis.md has migrate_test.py,
+containers.md tests/containers.
 """
 import glob
 import os
@@ -14,7 +15,7 @@ from local_cluster import LocalCluster, tool
 from plain_group import Group
 
 PAGES = os.path.join(harness.ROOT, "docs/operating")
-ELSEWHERE = {"migrate-from-redis.md"}
+ELSEWHERE = {"migrate-from-redis.md", "containers.md"}
 
 # What a line says, by its words. One that is not here fails.
 SAYS = [
