@@ -30,12 +30,13 @@ SlotsOfNode SlotsOfNode::In(const Topology& topology, const NodeId& node) {
 }
 
 SlotBits DoomedAfter(const SlotBits& doomed, const SlotsOfNode& before, const SlotsOfNode& after) {
-  SlotBits moved = before.coming | before.leaving;
-  if (std::includes(after.groups.begin(), after.groups.end(), before.groups.begin(),
-                    before.groups.end())) {
-    moved |= before.owned;
-  }
-  return StillDoomed(doomed | moved, after);
+  if (LeftAGroup(before, after)) return {};
+  return StillDoomed(doomed | before.coming | before.leaving | before.owned, after);
+}
+
+bool LeftAGroup(const SlotsOfNode& before, const SlotsOfNode& after) {
+  return !std::includes(after.groups.begin(), after.groups.end(), before.groups.begin(),
+                        before.groups.end());
 }
 
 SlotBits StillDoomed(const SlotBits& doomed, const SlotsOfNode& after) {

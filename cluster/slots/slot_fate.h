@@ -35,6 +35,9 @@ struct SlotsOfNode {
 // goes to another group gets all that group's keys instead of its own: none is doomed.
 SlotBits DoomedAfter(const SlotBits& doomed, const SlotsOfNode& before, const SlotsOfNode& after);
 
+// Whether the node is no member any more of a group that it was in.
+bool LeftAGroup(const SlotsOfNode& before, const SlotsOfNode& after);
+
 // Of what was to be deleted before, what still is.
 SlotBits StillDoomed(const SlotBits& doomed, const SlotsOfNode& after);
 

@@ -114,6 +114,17 @@ TEST_F(SlotFateTest, SlotsThatWereGivenUpFirstAreLeftAlone) {
   for (const SlotBits& doomed : doomed_) EXPECT_TRUE(doomed.none());
 }
 
+// The other group may have kept keys of them, and with them nobody is done.
+TEST_F(SlotFateTest, WhoGoesToAnotherGroupForgetsWhatWasDoomed) {
+  Start();
+  Move();
+  EXPECT_EQ(doomed_[2], moving_);
+  Do(SetSlotOwner{.slot = 19, .to = Id(0)});
+  Do(AddFollower{GroupOf(1), Id(2)});
+  EXPECT_TRUE(doomed_[2].none());
+  EXPECT_EQ(doomed_[0], moving_);
+}
+
 TEST_F(SlotFateTest, WhoGoesToAnotherGroupHasNothingToDelete) {
   Do(AddFollower{GroupOf(1), Id(2)});
   EXPECT_TRUE(doomed_[2].none());

@@ -30,8 +30,8 @@ void SlotSweeper::OnTopology(const cluster::Topology& topology, const cluster::N
   const cluster::SlotsOfNode before = anew ? cluster::SlotsOfNode() : now_;
   now_ = cluster::SlotsOfNode::In(topology, me);
   doomed_ = cluster::DoomedAfter(anew ? cluster::SlotBits() : doomed_, before, now_);
-  suspect_ = anew ? cluster::SlotBits() : cluster::StillDoomed(suspect_, now_);
-  suspect_ &= ~doomed_;
+  const bool forgets = anew || cluster::LeftAGroup(before, now_);
+  suspect_ = forgets ? cluster::SlotBits() : cluster::StillDoomed(suspect_, now_) & ~doomed_;
   Hide();
 }
 
