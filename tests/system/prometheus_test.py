@@ -208,7 +208,7 @@ class AlertsTest(ScrapedTestCase):
 
     def keep_busy(self, server):
         client = self.enter(contextlib.closing(server.client()))
-        self.keep(lambda: client.execute_command("DEBUG", "SLEEP", 0.5))
+        self.keep(lambda: client.execute_command("DEBUG", "SLEEP", 2))
 
     def lag(self, leader, follower):
         with leader.client() as client, follower.client() as other:
