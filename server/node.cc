@@ -159,6 +159,7 @@ absl::Status Node::StartMember() {
   cluster_->relay().SetLimit(parameters().cluster_link_sendbuf_limit.load());
   cluster_->view().SetEndpointType(parameters().cluster_preferred_endpoint_type.load());
   cluster_->state().TellOffset([this] { return static_cast<uint64_t>(replication_.offset()); });
+  AnnounceAtStart(*this);
   if (!options_.cluster_enabled) return absl::OkStatus();
   between_nodes_.Connect(cluster_->relay());
   cluster_->state().OnSlotsLost([this](const cluster::SlotSet& slots) {

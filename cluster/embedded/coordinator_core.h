@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "cluster/courier.h"
 #include "cluster/bulletin.h"
+#include "cluster/courier.h"
 #include "cluster/embedded/coordinator_identity.h"
 #include "cluster/embedded/embedded_coordinator.h"
 #include "cluster/embedded/entry_service.h"
@@ -134,6 +134,7 @@ class EmbeddedCoordinator::Core final : private EntryHandler {
                 AnswerWith<JoinReply> answer) override;
   void OnWhereabouts(const henge::coordinator::WhereaboutsRequest& request,
                      AnswerWith<henge::coordinator::WhereaboutsReply> answer) override;
+  void HearAddress(const henge::coordinator::WhereaboutsRequest& request);
   JoinReply Reply(JoinReply::Verdict verdict, std::string_view why = {}) const;
   std::optional<JoinReply> AnswerAtOnce(const std::string& cluster) const;
   void NameSelf(const AdmissionPtr& admission);
@@ -156,11 +157,14 @@ class EmbeddedCoordinator::Core final : private EntryHandler {
   void TellVoters();
   std::set<NodeId> Voting() const;
   void ProposeVoters(std::vector<NodeId> voters);
-  void Announce();
+  void AnnounceSelf();
+  void HearOwn(const Change& change);
+  static Node AsTold(const Node& known, Node told);
   void AskWhereabouts();
   std::set<NodeId> LostPeers() const;
 
   const EmbeddedOptions options_;
+  Node self_;  // What it announces; as options_ say at first.
   persistence::FileSystem& files_;
   IdentityFile identity_file_;
   CoordinatorIdentity identity_;

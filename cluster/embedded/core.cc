@@ -35,6 +35,7 @@ absl::StatusOr<TopologyPtr> FirstTopology(const EmbeddedOptions& options,
 
 EmbeddedCoordinator::Core::Core(const EmbeddedOptions& options, persistence::FileSystem& files)
     : options_(options),
+      self_(options.self),
       files_(files),
       identity_file_(files, options.directory),
       next_request_(EntropySeed() >> 1 | 1) {}
@@ -93,7 +94,7 @@ absl::Status EmbeddedCoordinator::Core::Begin() {
 
 CoordinatorIdentity EmbeddedCoordinator::Core::AloneIdentity(const NodeId& node,
                                                              uint64_t stay) const {
-  Node self = options_.self;
+  Node self = self_;
   self.id = node;
   CoordinatorIdentity identity{.node = node,
                                .token = RandomHex(kTokenDigits),
@@ -104,16 +105,16 @@ CoordinatorIdentity EmbeddedCoordinator::Core::AloneIdentity(const NodeId& node,
   identity.first = WithVoters(**Topology::ByHand({std::move(self)}), {node});
   identity.first_members = {{.peer = identity.peer,
                              .node = node,
-                             .host = options_.self.host,
-                             .bus_port = options_.self.bus_port,
+                             .host = self_.host,
+                             .bus_port = self_.bus_port,
                              .voter = true}};
   return identity;
 }
 
 absl::StatusOr<CoordinatorIdentity> EmbeddedCoordinator::Core::FirstIdentity() const {
-  const NodeId node = options_.self.id.IsZero() ? NodeId::Random() : options_.self.id;
+  const NodeId node = self_.id.IsZero() ? NodeId::Random() : self_.id;
   if (options_.members.empty()) {
-    Node self = options_.self;
+    Node self = self_;
     self.id = node;
     if (const auto sound = Topology::ByHand({std::move(self)}); !sound.ok()) return sound.status();
     return AloneIdentity(node, 1);
@@ -153,12 +154,12 @@ absl::Status EmbeddedCoordinator::Core::BeginStay() {
                      " is gone: remove the whole directory to come back as a new member"));
   }
   StayOptions options{.known = identity_.known};
-  const std::string& announced = options_.self.host;
+  const std::string& announced = self_.host;
   options.own = {
       .peer = identity_.peer,
       .node = identity_.node,
       .host = announced.empty() ? identity_.first->Find(identity_.node)->host : announced,
-      .bus_port = options_.self.bus_port};
+      .bus_port = self_.bus_port};
   options.driver.raft.id = identity_.peer;
   options.driver.raft.seed = EntropySeed();
   options.driver.raft.election_ticks = options_.election_ticks;
@@ -262,6 +263,7 @@ void EmbeddedCoordinator::Core::FollowCluster() {
 void EmbeddedCoordinator::Core::Propose(Proposal proposal, ProposalDone done) {
   const auto owed = std::make_shared<Owed>(std::move(done));
   Post([this, proposal = std::move(proposal), owed]() mutable {
+    HearOwn(proposal.change);
     const uint64_t number = proposal.request != 0 ? proposal.request : NewRequest();
     requests_->Propose(std::move(proposal), number, owed->Take());
   });

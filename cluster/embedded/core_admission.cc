@@ -222,13 +222,27 @@ void EmbeddedCoordinator::Core::OnInvite(const wire::InviteRequest& request,
 void EmbeddedCoordinator::Core::OnWhereabouts(const wire::WhereaboutsRequest& request,
                                               AnswerWith<wire::WhereaboutsReply> answer) {
   if (stay_ == nullptr || request.cluster() != identity_.cluster) return answer({});
-  requests_->Barrier(kStepPatienceMs,
-                     [this, peer = request.peer(), answer](const absl::Status& status) {
-                       wire::WhereaboutsReply reply;
-                       reply.set_certain(status.ok());
-                       reply.set_member(IsPeer(peer));
-                       answer(reply);
-                     });
+  requests_->Barrier(kStepPatienceMs, [this, request, answer](const absl::Status& status) {
+    wire::WhereaboutsReply reply;
+    reply.set_certain(status.ok());
+    reply.set_member(IsPeer(request.peer()));
+    if (reply.member() && status.ok()) HearAddress(request);
+    answer(reply);
+  });
+}
+
+// It can't announce its new address by itself where nobody reaches it at the old one.
+void EmbeddedCoordinator::Core::HearAddress(const wire::WhereaboutsRequest& request) {
+  WireReader reader;
+  const Node told = reader.Node(request.node());
+  if (!request.has_node() || stay_ == nullptr || !reader.status().ok()) return;
+  const TopologyPtr topology = stay_->agreed().topology();
+  const Node* known = topology->Find(told.id);
+  if (known == nullptr) return;
+  Node wanted = AsTold(*known, told);
+  if (wanted == *known) return;
+  requests_->Propose({.change = UpdateNode{std::move(wanted)}}, NewRequest(),
+                     [](const absl::Status&) {});
 }
 
 }  // namespace henge::cluster

@@ -97,7 +97,7 @@ void EmbeddedCoordinator::Core::AskToJoin(Meeting& meeting) {
   wire::JoinRequest request;
   const TopologyPtr topology = stay_ == nullptr ? identity_.first : stay_->agreed().topology();
   Node self = *topology->Find(identity_.node);
-  if (meeting.rejoin || self.host.empty()) self.host = options_.self.host;
+  if (meeting.rejoin || self.host.empty()) self.host = self_.host;
   WriteNode(self, *request.mutable_node());
   if (!meeting.rejoin)
     WriteRanges(topology->RangesOf(topology->IndexOf(self.id)), *request.mutable_slots());
@@ -181,7 +181,7 @@ void EmbeddedCoordinator::Core::AskToCome(Meeting& meeting) {
   wire::InviteRequest request;
   request.set_node(identity_.node.str());
   if (const Node* self = bulletin_->topology()->Find(identity_.node)) request.set_host(self->host);
-  request.set_bus_port(options_.self.bus_port);
+  request.set_bus_port(self_.bus_port);
   request.set_cluster(identity_.cluster);
   client_->Ask<wire::InviteRequest, wire::JoinReply>(
       {.host = meeting.host, .bus_port = meeting.bus_port}, kJoinPatience,

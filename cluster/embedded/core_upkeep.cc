@@ -9,8 +9,10 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/strings.h"
+#include "cluster/announcement.h"
 #include "cluster/embedded/coordinator_core.h"
 #include "cluster/embedded/voters.h"
+#include "cluster/topology/wire_reader.h"
 
 namespace henge::cluster {
 namespace {
@@ -33,7 +35,7 @@ void EmbeddedCoordinator::Core::UpkeepRound() {
   if (bulletin_->leader()) leader_seen_ = Clock::now();
   AskWhereabouts();
   if (stay_ == nullptr || stay_->agreed().cluster().empty() || resetting_) return;
-  Announce();
+  AnnounceSelf();
   if (!stay_->IsLeader() || changing_peers_) return;
   if (RemoveStrangers() || StrikeVoters() || StepVoters()) return;
   TellVoters();
@@ -136,23 +138,35 @@ void EmbeddedCoordinator::Core::ProposeVoters(std::vector<NodeId> voters) {
                      NewRequest(), [this](const absl::Status&) { changing_peers_ = false; });
 }
 
-// Another address, zone or wish than the topology has: after a restart with another configuration.
-void EmbeddedCoordinator::Core::Announce() {
-  const Node* known = stay_->agreed().topology()->Find(identity_.node);
+// Another address, zone or wish than the topology has: after a restart with another configuration,
+// or CONFIG SET.
+void EmbeddedCoordinator::Core::AnnounceSelf() {
+  const TopologyPtr topology = stay_->agreed().topology();
+  const Node* known = topology->Find(identity_.node);
   if (known == nullptr || Clock::now() < announce_again_) return;
-  Node wanted = options_.self;
-  wanted.id = known->id;
-  if (wanted.name.empty()) wanted.name = known->name;
-  if (wanted.host.empty()) wanted.host = known->host;
-  wanted.config_epoch = known->config_epoch;
-  wanted.failed = known->failed;
-  // Marks that were put on it while it ran stay.
-  wanted.no_vote = wanted.no_vote || known->no_vote;
-  wanted.leaving = wanted.leaving || known->leaving;
+  Node wanted = AsTold(*known, self_);
   if (wanted == *known) return;
   announce_again_ = Clock::now() + kAnnounceAgain;
   requests_->Propose({.change = UpdateNode{std::move(wanted)}}, NewRequest(),
                      [](const absl::Status&) {});
+}
+
+// What this node is asked to propose of itself it tells from here on, until all know.
+void EmbeddedCoordinator::Core::HearOwn(const Change& change) {
+  const auto* update = std::get_if<UpdateNode>(&change);
+  if (update != nullptr && update->node.id == identity_.node) TakeAnnounced(self_, update->node);
+}
+
+Node EmbeddedCoordinator::Core::AsTold(const Node& known, Node told) {
+  told.id = known.id;
+  if (told.name.empty()) told.name = known.id.str();
+  if (told.host.empty()) told.host = known.host;
+  told.config_epoch = known.config_epoch;
+  told.failed = known.failed;
+  // Marks that were put on it while it ran stay.
+  told.no_vote = told.no_vote || known.no_vote;
+  told.leaving = told.leaving || known.leaving;
+  return told;
 }
 
 // Who was removed while it was away is told by nobody.
@@ -172,6 +186,9 @@ void EmbeddedCoordinator::Core::AskWhereabouts() {
   wire::WhereaboutsRequest request;
   request.set_peer(identity_.peer);
   request.set_cluster(identity_.cluster);
+  Node self = self_;
+  self.id = identity_.node;
+  WriteNode(self, *request.mutable_node());
   client_->Ask<wire::WhereaboutsRequest, wire::WhereaboutsReply>(
       {.host = other.host, .bus_port = other.bus_port}, kWhereaboutsPatience,
       &EntryClient::Stub::async::Whereabouts, std::move(request),

@@ -13,6 +13,9 @@
 //              refused;
 //   Reset      it leaves, and is alone again. Also if others forgot it.
 //
+// An UpdateNode of this very node, proposed here, is also what the node announces from then on: it
+// is proposed again until the topology has it, and it is told to whoever takes the node in.
+//
 // Thread-safe, but for Start and the destructor. Before the destructor, stop what calls in and end
 // all watching; the services may go on being served.
 #pragma once

@@ -175,6 +175,62 @@ TEST_F(EmbeddedLife, AResetNodeIsAloneAndTheOthersKnow) {
   EXPECT_TRUE(TestCluster::Until([&] { return hard.topology()->nodes().size() == 2; }));
 }
 
+TEST_F(EmbeddedLife, WhatANodeAnnouncesTheOthersHear) {
+  cluster_.StartMet(3);
+  ASSERT_TRUE(Together(3));
+  TestNode& node = cluster_.node(1);
+  const NodeId id = node.id();
+  const std::string host = node.topology()->Find(id)->host;
+  const auto told = [&](const std::string& hostname, uint16_t port, bool no_failover) {
+    return cluster_.All([=](const Topology& t) {
+      const Node* known = t.Find(id);
+      return known != nullptr && known->hostname == hostname && known->port == port &&
+             known->no_failover == no_failover;
+    });
+  };
+  Node self = *node.topology()->Find(id);
+  const uint16_t port = self.port;
+  self.hostname = "a.example";
+  self.name = "first";
+  self.port = 7171;
+  self.no_failover = true;
+  EXPECT_TRUE(Propose(node, UpdateNode{self}).ok());
+  EXPECT_TRUE(told("a.example", 7171, true));
+  EXPECT_EQ(node.topology()->Find(id)->name, "first");
+  EXPECT_EQ(node.topology()->Find(id)->host, host);
+  // What is not announced any more goes; what is comes back when somebody else changed it.
+  self.hostname.clear();
+  self.port = port;
+  self.no_failover = false;
+  EXPECT_TRUE(Propose(node, UpdateNode{self}).ok());
+  EXPECT_TRUE(told("", port, false));
+  self.hostname = "b.example";
+  EXPECT_TRUE(Propose(cluster_.node(0), UpdateNode{self}).ok());
+  EXPECT_TRUE(told("", port, false));
+}
+
+TEST_F(EmbeddedLife, ALeaderThatAnnouncedAWrongAddressIsReachedAgainWhenItAnnouncesTheRightOne) {
+  cluster_.StartMet(3);
+  ASSERT_TRUE(Voting(3));
+  TestNode* leader = cluster_.Leader();
+  ASSERT_NE(leader, nullptr);
+  TestNode& other = Another(*leader);
+  Node self = *leader->topology()->Find(leader->id());
+  const auto announce = [&](uint16_t bus_port) {
+    self.bus_port = bus_port;
+    leader->coordinator().Propose({.change = UpdateNode{self}}, [](const absl::Status&) {});
+  };
+  announce(1);
+  ASSERT_TRUE(TestCluster::Until([&] {
+    const auto leads = other.coordinator().leader();
+    return leads && *leads != leader->id() && !leader->coordinator().leader();
+  }));
+  announce(leader->bus_port());
+  EXPECT_TRUE(TestCluster::Until([&] { return leader->coordinator().leader().has_value(); }));
+  EXPECT_TRUE(TestCluster::Barrier(leader->coordinator()).ok());
+  EXPECT_EQ(leader->topology()->Find(leader->id())->bus_port, leader->bus_port());
+}
+
 TEST_F(EmbeddedLife, ALoneNodeLosesItsSlotsWhenItIsReset) {
   cluster_.StartAlone(1);
   TestNode& node = cluster_.node(0);

@@ -20,7 +20,10 @@ constexpr std::chrono::seconds kSilence{3};  // Of etcd, until nobody is known w
 }  // namespace
 
 EtcdCoordinator::Core::Core(const EtcdOptions& options, persistence::FileSystem& files)
-    : options_(options), file_(files, options.directory), next_request_(EntropySeed() | 1) {}
+    : options_(options),
+      self_(options.self),
+      file_(files, options.directory),
+      next_request_(EntropySeed() | 1) {}
 
 EtcdCoordinator::Core::~Core() {
   if (courier_ != nullptr) courier_->Stop();
@@ -97,6 +100,7 @@ void EtcdCoordinator::Core::Propose(Proposal proposal, ProposalDone done) {
   const auto owed = std::make_shared<Owed>(std::move(done));
   Post([this, proposal = std::move(proposal), owed]() mutable {
     if (out_) return owed->Take()(absl::UnavailableError("this node is in no cluster"));
+    HearOwn(proposal.change);
     queue_->Ask({.number = proposal.request != 0 ? proposal.request : NewRequest(),
                  .changes = {std::move(proposal.change)},
                  .expected_version = proposal.expected_version,

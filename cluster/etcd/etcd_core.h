@@ -86,12 +86,14 @@ class EtcdCoordinator::Core {
   void BeOut();
   void ComeIn(Done done);
   void EndMeetings(const absl::Status& status);
-  void Announce(const Topology& topology);
+  void AnnounceSelf(const Topology& topology);
+  void HearOwn(const Change& change);
   void ResetAsMember(bool hard, Done done);
   absl::Status ResetOutside(bool hard);
   bool Keep(MemberIdentity member);
 
   const EtcdOptions options_;
+  Node self_;  // What it announces; as options_ say at first.
   MemberFile file_;
   MemberIdentity member_;
   std::atomic<uint64_t> next_request_;

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "cluster/announcement.h"
 #include "cluster/etcd/etcd_core.h"
 
 namespace henge::cluster {
@@ -17,18 +18,18 @@ constexpr int64_t kResetMillis = 10'000;
 }  // namespace
 
 absl::StatusOr<MemberIdentity> EtcdCoordinator::Core::FirstMember() const {
-  return MemberIdentity{.node = options_.self.id.IsZero() ? NodeId::Random() : options_.self.id};
+  return MemberIdentity{.node = self_.id.IsZero() ? NodeId::Random() : self_.id};
 }
 
 TopologyPtr EtcdCoordinator::Core::Alone(const NodeId& node) const {
-  Node self = options_.self;
+  Node self = self_;
   self.id = node;
   return *Topology::ByHand({std::move(self)});
 }
 
 // What this node would found the cluster with.
 absl::StatusOr<TopologyPtr> EtcdCoordinator::Core::FirstTopology(const NodeId& node) const {
-  Node self = options_.self;
+  Node self = self_;
   self.id = node;
   absl::StatusOr<TopologyPtr> alone = Topology::ByHand({std::move(self)});
   if (!alone.ok() || options_.members.empty()) return alone;
@@ -75,7 +76,7 @@ void EtcdCoordinator::Core::FollowAsMember(const TopologyPtr& topology) {
   bulletin_->Post(topology);
   bulletin_->Tell();
   EndMeetings(absl::OkStatus());
-  Announce(*topology);
+  AnnounceSelf(*topology);
 }
 
 void EtcdCoordinator::Core::Found() {
@@ -109,7 +110,7 @@ void EtcdCoordinator::Core::Found() {
 // By the ring a node gets its place once it is known.
 std::vector<Change> EtcdCoordinator::Core::JoiningChanges(const Topology& topology,
                                                           const NodeId& node) const {
-  Node self = options_.self;
+  Node self = self_;
   self.id = node;
   std::vector<Change> changes = {AddNode{std::move(self)}};
   const PlacementRule& rule = topology.placement();
@@ -158,13 +159,15 @@ void EtcdCoordinator::Core::EndMeetings(const absl::Status& status) {
   for (const Done& done : std::exchange(meetings_, {})) done(status);
 }
 
-// Another address, zone or wish than the topology has: after a restart with another configuration.
-void EtcdCoordinator::Core::Announce(const Topology& topology) {
+// Another address, zone or wish than the topology has: after a restart with another configuration,
+// or CONFIG SET.
+void EtcdCoordinator::Core::AnnounceSelf(const Topology& topology) {
   const Node* known = topology.Find(member_.node);
   if (known == nullptr || Clock::now() < announce_again_) return;
-  Node wanted = options_.self;
+  Node wanted = self_;
   wanted.id = known->id;
-  if (wanted.name.empty()) wanted.name = known->name;
+  if (wanted.name.empty()) wanted.name = known->id.str();
+  if (wanted.host.empty()) wanted.host = known->host;
   wanted.config_epoch = known->config_epoch;
   wanted.failed = known->failed;
   // Marks that were put on it while it ran stay.
@@ -175,6 +178,12 @@ void EtcdCoordinator::Core::Announce(const Topology& topology) {
   queue_->Ask({.number = NewRequest(),
                .changes = {UpdateNode{std::move(wanted)}},
                .done = [](const absl::Status&) {}});
+}
+
+// What this node is asked to propose of itself it tells from here on.
+void EtcdCoordinator::Core::HearOwn(const Change& change) {
+  const auto* update = std::get_if<UpdateNode>(&change);
+  if (update != nullptr && update->node.id == member_.node) TakeAnnounced(self_, update->node);
 }
 
 // --- What operators ask for ----------------------------------------------------------------------

@@ -200,5 +200,22 @@ TEST(EtcdLeader, ComesBackWithEtcd) {
   EXPECT_NE(nodes.Leader(), nullptr);
 }
 
+TEST(EtcdMembership, WhatANodeAnnouncesTheOthersHear) {
+  EtcdNodes nodes;
+  nodes.etcd().Start();
+  nodes.StartAlone(2);
+  ASSERT_TRUE(nodes.AllKnow(2));
+  const NodeId id = nodes.node(1).id();
+  Node self = *nodes.node(1).topology()->Find(id);
+  for (const std::string hostname : {"a.example", "b.example", ""}) {
+    self.hostname = hostname;
+    EXPECT_TRUE(TestCluster::Propose(nodes.node(1).coordinator(), UpdateNode{self}).ok());
+    EXPECT_TRUE(nodes.All([&](const Topology& topology) {
+      const Node* node = topology.Find(id);
+      return node != nullptr && node->hostname == hostname;
+    }));
+  }
+}
+
 }  // namespace
 }  // namespace henge::cluster

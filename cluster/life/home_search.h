@@ -7,8 +7,8 @@
 //             group that has most goes there, if that keeps `barrier` of its own
 //
 // Redis's rules (cluster-allow-replica-migration, cluster-migration-barrier); each node decides for
-// itself, by what all know. What it decides is proposed for the version that it looked at, so that
-// of two who go at once one looks again.
+// itself, by what all know: in one version of the topology one follower is chosen, and in the next
+// nobody is orphaned.
 //
 // A pure machine: time is given. One thread at a time.
 #pragma once

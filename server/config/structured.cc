@@ -307,4 +307,18 @@ absl::Status CheckHostname(std::string_view name) {
   return Refused("Hostnames may only contain alphanumeric characters, hyphens or dots");
 }
 
+absl::Status CheckNodename(std::string_view name) {
+  constexpr std::string_view kRefused = "!#$%&()*+:;<>?@[]^{|}~";
+  if (name.size() >= kMaxHostname) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Node names must be less than ", kMaxHostname, " characters"));
+  }
+  const bool plain = std::all_of(name.begin(), name.end(), [&](char c) {
+    const bool control = static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+    return !control && kRefused.find(c) == std::string_view::npos;
+  });
+  if (plain) return absl::OkStatus();
+  return Refused("Announced human node name contained invalid character");
+}
+
 }  // namespace henge::server

@@ -44,5 +44,6 @@ absl::StatusOr<std::vector<ClusterNodeConfig>> ReadClusterNodes(std::string_view
 
 // Letters, digits, dots and hyphens, below 256 bytes.
 absl::Status CheckHostname(std::string_view name);
+absl::Status CheckNodename(std::string_view name);
 
 }  // namespace henge::server

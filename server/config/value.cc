@@ -161,6 +161,7 @@ absl::Status CheckOne(const Parameter& parameter, const Value& value) {
         "Active defragmentation cannot be enabled: Henge's allocator has no hook for it");
   }
   if (name == "cluster-announce-hostname") return CheckHostname(value.text);
+  if (name == "cluster-announce-human-nodename") return CheckNodename(value.text);
   constexpr int64_t kBothSaves = kShutdownSave | kShutdownNoSave;
   if (parameter.type == ParameterType::kAnyOf && (value.number & kBothSaves) == kBothSaves) {
     return Refused("shutdown options SAVE and NOSAVE can't be used simultaneously");

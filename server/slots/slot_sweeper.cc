@@ -144,6 +144,7 @@ bool SlotSweeper::idle() const {
 }
 
 void SlotSweeper::Tick() {
+  homes_.Tick();
   if (Leads()) TakeUp();
   if (!idle()) Begin();
 }

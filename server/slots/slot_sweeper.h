@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "cluster/slots/slot_fate.h"
+#include "server/cluster/home_watch.h"
 
 namespace henge::server {
 
@@ -53,7 +54,7 @@ class SlotSweeper {
   // meanwhile. REQUIRES: they are another group's. Not for workers.
   bool Empty(const cluster::SlotBits& slots, const std::function<bool()>& given_up);
 
-  // Each 100 ms, on the first worker.
+  // Each 100 ms, on the first worker. A group whose last slot went may go, too (HomeWatch).
   void Tick();
 
   uint64_t dropped_keys() const { return dropped_.load(std::memory_order_relaxed); }
@@ -73,6 +74,7 @@ class SlotSweeper {
   void Delete(Slot slot, const std::vector<std::string>& names);
 
   Node& node_;
+  HomeWatch homes_{node_};
   std::atomic<uint64_t> dropped_{0};
   std::atomic<bool> stepping_{false};
   std::atomic<bool> confirmed_{false};

@@ -6,6 +6,7 @@ import re
 
 import harness
 import made_cluster
+import redis
 from made_cluster import SLOTS, address, cluster_info, lines, redis_cli
 
 
@@ -42,6 +43,114 @@ class CreateTest(harness.TestCase):
         cluster.await_whole()
         for server in cluster.servers:
             self.assertEqual({port: (line.id, line.slots) for port, line in lines(server).items()}, before)
+
+
+class AnnouncementTest(harness.TestCase):
+    def test_what_config_set_announces_is_shown_at_once_and_soon_everywhere(self):
+        cluster = made_cluster.Cluster(self, count=3, replicas=0)
+        node, other = cluster.servers[:2]
+        own = lines(node)[node.port].id
+
+        def endpoint(server):
+            """(host, port, metadata) of the node in CLUSTER SLOTS, and its line of CLUSTER NODES."""
+            with server.client(decode_responses=True) as client:
+                client.response_callbacks.clear()
+                host, port, _, told = next(span[2] for span in client.execute_command("CLUSTER SLOTS")
+                                           if span[2][2] == own)
+                [line] = [line for line in client.execute_command("CLUSTER NODES").splitlines()
+                          if line.startswith(own)]
+            return (host, port, told), line.split()[1]
+
+        before = endpoint(node)
+        changed = node.port + 1
+        for settings, slots, address_told in (
+                ({"cluster-announce-hostname": "here.example"},
+                 ("127.0.0.1", node.port, ["hostname", "here.example"]),
+                 f"127.0.0.1:{node.port}@{node.port + 10000},here.example"),
+                ({"cluster-announce-ip": "localhost", "cluster-announce-port": str(changed)},
+                 ("localhost", changed, ["hostname", "here.example"]),
+                 f"localhost:{changed}@{node.port + 10000},here.example"),
+                ({"cluster-announce-hostname": "", "cluster-announce-ip": "127.0.0.1", "cluster-announce-port": "0"},
+                 *before)):
+            with node.client() as client:
+                for name, value in settings.items():
+                    client.config_set(name, value)
+            self.assertEqual(endpoint(node), (slots, address_told))
+            harness.wait_until(lambda wanted=(slots, address_told): endpoint(other) == wanted)
+        with node.client() as client:
+            for name, value, why in (("cluster-announce-hostname", "?.com", "alphanumeric"),
+                                     ("cluster-announce-human-nodename", "a b!", "invalid character")):
+                with self.assertRaisesRegex(redis.ResponseError, why):
+                    client.config_set(name, value)
+            client.config_set("cluster-replica-no-failover", "yes")
+        harness.wait_until(lambda: "nofailover" in lines(other)[node.port].flags)
+
+
+class HomesTest(harness.TestCase):
+    """Seven nodes, so that one leader of three has two followers."""
+
+    def setUp(self):
+        self.cluster = made_cluster.Cluster(self, count=7)
+        self.client = self.cluster.client()
+        for number in range(1000):
+            self.client.call(f"key:{number}", "SET", f"key:{number}", number)
+
+    def followers(self, server):
+        return self.cluster.followers_of(server)
+
+    def test_followers_go_where_they_are_needed(self):
+        rich = next(server for server in self.cluster.leaders() if len(self.followers(server)) == 2)
+        poor = next(server for server in self.cluster.leaders() if server is not rich)
+        self.lose_the_only_follower(rich, poor)
+        self.take_a_slot_with_keys(rich, poor)
+        self.give_all_slots_away(rich, poor)
+
+    def lose_the_only_follower(self, rich, poor):
+        [follower] = self.followers(poor)
+        follower.kill()
+        harness.wait_until(lambda: any(server.alive() for server in self.followers(poor)),
+                           made_cluster.LED_AGAIN_SECONDS)
+        self.assertEqual(len(self.followers(rich)), 1)
+        self.cluster.await_whole()
+
+    def take_a_slot_with_keys(self, source, target):
+        """The keys go at the leader that lost the slot and at its follower; they are nobody's then, as with Redis."""
+        [follower] = self.followers(source)
+        name = next(f"key:{n}" for n in range(1000) if self.client.call(f"key:{n}", "EXISTS", f"key:{n}") and
+                    self.client.owners[redis.crc.key_slot(f"key:{n}".encode())] == source.port)
+        slot = redis.crc.key_slot(name.encode())
+        to = lines(target)[target.port].id
+        with source.client() as client:
+            with self.assertRaisesRegex(redis.ResponseError, "while I still hold keys"):
+                client.execute_command("CLUSTER SETSLOT", slot, "NODE", to)
+        target.client().execute_command("CLUSTER SETSLOT", slot, "NODE", to)
+        for server in (source, follower):
+            harness.wait_until(lambda at=server.client(): at.execute_command("CLUSTER COUNTKEYSINSLOT", slot) == 0)
+        self.assertIsNone(self.client.call(name, "GET", name))
+        self.client.call(name, "SET", name, "again")
+        source.client().execute_command("CLUSTER SETSLOT", slot, "NODE", to)  # So it is.
+        self.assertEqual(self.client.call(name, "GET", name), b"again")
+
+    def give_all_slots_away(self, source, target):
+        [follower] = self.followers(source)
+        kept = sum(server.client().dbsize() for server in (source, target))
+        view = lines(target)
+        with source.client() as client:
+            spans = [(int(first), int(last)) for first, last, leader, *_ in client.execute_command("CLUSTER SLOTS")
+                     if leader[1] == source.port]
+            first, last = spans.pop()  # All but the very last slot at once.
+            spans += [(first, last - 1)] if first < last else []
+            client.execute_command("CLUSTER MIGRATESLOTS", "SLOTSRANGE", *(end for span in spans for end in span),
+                                   "NODE", view[target.port].id)
+        harness.wait_until(lambda: lines(target)[source.port].slots == 1, made_cluster.LED_AGAIN_SECONDS)
+        self.cluster.await_whole()
+        redis_cli("reshard", address(target), "--cluster-from", view[source.port].id, "--cluster-to",
+                  view[target.port].id, "--cluster-slots", 1, "--cluster-yes")
+        wanted = {source, follower}
+        harness.wait_until(lambda: wanted <= set(self.followers(target)), made_cluster.LED_AGAIN_SECONDS)
+        self.cluster.await_whole()
+        for server in (source, follower, target):
+            harness.wait_until(lambda at=server.client(): at.dbsize() == kept)
 
 
 class SubcommandsTest(harness.TestCase):
