@@ -31,7 +31,7 @@ constexpr Parameter kRows[] = {
     Size("repl-backlog-disk-size", "replication.backlog-disk-size", At<&Settings::repl_backlog_disk_size>, {0, kLongMax, 0}, 0, "Henge's: bytes of the stream kept on disk, too, for replicas that were away longer; 0 is none."),
     Int("repl-backlog-ttl", "replication.backlog-ttl", At<&Settings::repl_backlog_ttl>, {0, kLongMax, 3600}, 0, "Seconds the backlog outlives the last replica."),
     Bool("repl-grpc", "replication.grpc", At<&Settings::repl_grpc>, true, 0, "Henge's: between Henge's nodes replicate by gRPC streams, not by Redis's protocol."),
-    Int("repl-grpc-port", "replication.grpc-port", At<&Settings::repl_grpc_port>, {0, 65535, 0}, kImmutable, "Henge's: port of these streams, opened when a follower asks; 0 is the client port plus 10000."),
+    Int("repl-grpc-port", "replication.grpc-port", At<&Settings::repl_grpc_port>, {0, 65535, 0}, kImmutable | kOwn, "Henge's: port of these streams, opened when a follower asks; 0 is the client port plus 10000."),
     Int("min-replicas-to-write", "replication.min-replicas-to-write", At<&Settings::min_replicas_to_write>, {0, kIntMax, 0}, 0, "Replicas needed for a write to be accepted.").Alias("min-slaves-to-write"),
     Int("min-replicas-max-lag", "replication.min-replicas-max-lag", At<&Settings::min_replicas_max_lag>, {0, kIntMax, 10}, 0, "Seconds of lag at which a replica does not count.").Alias("min-slaves-max-lag"),
     OneOf("write-concern", "replication.write-concern", At<&Settings::write_concern>, kWriteConcernNames, "async", 0, "Henge's: whether the reply to a write waits until all followers in sync have it."),

@@ -61,6 +61,10 @@ def follow(server, leader):
     server.client().execute_command("REPLICAOF", "127.0.0.1", leader.port)
 
 
+def library(says):
+    return f"#!lua name=l\nredis.register_function('f', function() return '{says}' end)"
+
+
 def is_up(server):
     return server.client().info("replication").get("master_link_status") == "up"
 
@@ -128,6 +132,72 @@ class ReplicationTest(harness.TestCase):
             self.assertEqual(client.execute_command("CLIENT", "KILL", *filters), 1)
             harness.wait_until(lambda: client.info("stats")["sync_partial_ok"] == number)
             harness.wait_until(lambda: is_up(follower))
+
+    def test_databases_are_swapped_and_emptied_under_load(self):
+        leader, follower = self.henge({"io-threads": 2}), self.henge({"io-threads": 2})
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        stop = threading.Event()
+        load = [threading.Thread(target=play, args=(leader.client(db=db), 20 + db, CALLS, stop))
+                for db in (0, 1, 2)]
+        for thread in load:
+            thread.start()
+        client = leader.client()
+        for n in range(40):
+            play(client, 30 + n, 10)
+            client.execute_command(*[("SWAPDB", 0, 1), ("FLUSHDB",), ("SWAPDB", 1, 2),
+                                     ("FLUSHALL", "ASYNC" if n % 8 == 3 else "SYNC")][n % 4])
+        stop.set()
+        for thread in load:
+            thread.join()
+        for db in (1, 2):  # await_same does it in the first.
+            leader.client(db=db).eval(
+                "for _, k in ipairs(redis.call('keys', 't*')) do redis.call('del', k) end", 0)
+        self.await_same(leader, follower)
+        self.assertEqual(leader.client().info("stats")["sync_full"], 1)
+
+    def test_what_is_loaded_aside_is_seen_at_one_moment(self):
+        leader = self.henge({"repl-backlog-size": 16384})
+        follower = self.henge({"repl-diskless-load": "swapdb", "io-threads": 2})
+        client, reader = leader.client(), follower.client()
+        client.set("k", "old")
+        client.execute_command("FUNCTION", "LOAD", library("old"))
+        follow(follower, leader)
+        self.await_same(leader, follower)
+        follower.pause()
+        client.execute_command("CLIENT", "KILL", "TYPE", "replica")
+        client.config_set("rdb-key-save-delay", 1000000)
+        client.set("k", "new")
+        client.execute_command("FUNCTION", "LOAD", "REPLACE", library("new"))
+        for n in range(40):
+            client.set(f"big{n}", "x" * 10000)
+        follower.resume()
+        harness.wait_until(lambda: reader.info("persistence")["async_loading"] == 1)
+        self.assertEqual(reader.info("persistence")["loading"], 0)
+        self.assertEqual((reader.get("k"), reader.fcall("f", 0), reader.dbsize()), (b"old", b"old", 1))
+        for refused in (("REPLICAOF", "NO", "ONE"), ("CONFIG", "SET", "appendonly", "yes")):
+            with self.assertRaisesRegex(Exception, "loading the dataset"):
+                reader.execute_command(*refused)
+        client.config_set("rdb-key-save-delay", 0)
+        self.await_same(leader, follower)
+        self.assertEqual((reader.get("k"), reader.fcall("f", 0), reader.dbsize()), (b"new", b"new", 41))
+        self.assertEqual(reader.info("persistence")["async_loading"], 0)
+        self.assertEqual(client.info("stats")["sync_full"], 2)
+
+    def test_what_could_not_be_loaded_aside_has_changed_nothing(self):
+        leader = self.henge({"rdb-key-save-delay": 1000000})
+        follower = self.henge({"repl-diskless-load": "swapdb"})
+        reader = follower.client()
+        reader.set("k", "own")
+        for n in range(40):
+            leader.client().set(f"k{n}", "v")
+        follow(follower, leader)
+        harness.wait_until(lambda: reader.info("persistence")["loading"] == 1)
+        with self.assertRaisesRegex(Exception, "loading the dataset"):  # Of another history.
+            reader.get("k")
+        leader.kill()
+        harness.wait_until(lambda: reader.info("persistence")["loading"] == 0)
+        self.assertEqual((reader.get("k"), reader.dbsize()), (b"own", 1))
 
     def test_redis_follows(self):
         leader, follower = self.henge({"io-threads": 2}), self.redis()
