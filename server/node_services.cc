@@ -55,7 +55,8 @@ class Clients final : public commands::ClientsService {
       found = !session.state().close_asap.exchange(true, std::memory_order_relaxed);
       call = session.blocked_call();
     });
-    if (!found) return node_.replication().KillStream(id);
+    const bool stream = node_.replication().KillStream(id);
+    if (!found) return stream;
     if (call != nullptr) call->End();  // Nothing is given to it from now on.
     node_.clients().RunOn(
         id, [](Session& session) { session.connection().worker().Close(session.connection()); });

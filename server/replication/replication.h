@@ -150,6 +150,8 @@ class Replication final : public commands::ReplicationService {
   // Those streams as clients, which they are to CLIENT LIST and KILL; `fn` is quick and does not
   // call back.
   void ForEachStream(const std::function<void(const commands::ClientState&)>& fn) const;
+  // Of a follower by PSYNC, too, what is sent ends at once; but its connection is its worker's:
+  // false.
   bool KillStream(ClientId id);
   // Gives what this node has of its history, which stays so meanwhile. The callee takes no lock but
   // its own.

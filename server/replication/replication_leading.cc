@@ -266,9 +266,9 @@ void Replication::ForEachStream(const std::function<void(const commands::ClientS
 bool Replication::KillStream(ClientId id) {
   const std::lock_guard lock(mu_);
   for (const auto& feed : feeds_) {
-    if (feed->id() != id || feed->client() == nullptr) continue;
+    if (feed->id() != id) continue;
     feed->Break();
-    return true;
+    return feed->client() != nullptr;
   }
   return false;
 }
