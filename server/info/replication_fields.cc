@@ -12,15 +12,10 @@
 namespace henge::server {
 namespace {
 
-std::string_view StateName(FollowerFeed::State state) {
-  switch (state) {
-    case FollowerFeed::State::kWaiting:
-      return "wait_bgsave";
-    case FollowerFeed::State::kSending:
-      return "send_bulk";
-    default:
-      return "online";
-  }
+// What is sent while it is written is to Redis a follower that waits for that to end.
+std::string_view StateName(FollowerFeed::State state, bool diskless) {
+  if (state == FollowerFeed::State::kOnline) return "online";
+  return state == FollowerFeed::State::kSending && !diskless ? "send_bulk" : "wait_bgsave";
 }
 
 std::string_view FailoverName(Failover::State state) {
@@ -73,10 +68,11 @@ void ReplicationFields(Node& node, InfoFields& out) {
   if (report.follows) FollowingFields(node, report, out);
   out("connected_slaves", report.followers.size());
   size_t number = 0;
+  const bool diskless = node.parameters().repl_diskless_sync.load();
   for (const Replication::FollowerReport& follower : report.followers) {
     out(fmt::format("slave{}", number++),
         fmt::format("ip={},port={},state={},offset={},lag={}", follower.address, follower.port,
-                    StateName(follower.state), follower.offset,
+                    StateName(follower.state, diskless), follower.offset,
                     follower.plain ? 0 : follower.lag_seconds));
   }
   const bool hands_over = node.group_failover().under_way();
