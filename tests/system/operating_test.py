@@ -98,9 +98,9 @@ class OperatingTest(harness.TestCase):
         self.addCleanup(group.close)
         for line in shell_lines("leader-and-followers.md"):
             line = line.replace("10.0.0.2 6379", f"127.0.0.1 {group.followers()[0].port}")
-            self.say(line, _6379=group.leader().port)
+            before = group.leader()
+            self.say(line, _6379=before.port)
             if "FAILOVER" in line:
-                before = group.leader()
                 group.await_leader(other_than=before)
                 group.await_whole()
 
