@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/strings.h"
 #include "server/node.h"
 
 namespace henge::server {
@@ -12,6 +15,8 @@ using cluster::Group;
 using cluster::NodeId;
 using cluster::TopologyPtr;
 using Follower = Replication::FollowerReport;
+
+constexpr int64_t kAgainMs = 50;
 
 // By the address that the leader knows it under, or the one that the members list.
 bool IsAt(const Follower& follower, const cluster::Topology& topology, const std::string& host,
@@ -27,6 +32,47 @@ bool IsInSync(const cluster::Topology& topology, const NodeId& node) {
   return std::any_of(groups.begin(), groups.end(), [&](const Group& group) {
     return group.IsFollower(node) && group.IsInSync(node);
   });
+}
+
+// All nodes are one group.
+Epoch GroupEpoch(Node& node) {
+  const TopologyPtr topology = node.member()->view().topology();
+  return topology->groups().empty() ? 0 : topology->groups().front().epoch;
+}
+
+struct Attempt {
+  NodeId to;
+  int64_t until;  // Microseconds of the monotonic clock.
+  Epoch epoch;    // The group's, when it was asked for.
+  std::shared_ptr<std::atomic<bool>> under_way;
+};
+
+void Ask(Node& node, const Attempt& attempt);
+
+void AskAgain(Node& node, const Attempt& attempt) {
+  if (GroupEpoch(node) == attempt.epoch) return Ask(node, attempt);
+  LogNotice("The failover that was asked for is given up: the group has another leader already");
+  attempt.under_way->store(false);
+}
+
+// While the leader can't begin, as when it leads since a moment ago and has not heard from its
+// followers yet, it is asked again.
+void Ask(Node& node, const Attempt& attempt) {
+  const int64_t left = attempt.until - SystemClock().MonotonicMicros();
+  node.member()->PassLead(
+      attempt.to, std::max<int64_t>(left / 1000, 1), [&node, attempt](const absl::Status& outcome) {
+        if (outcome.ok()) return attempt.under_way->store(false);
+        if (absl::IsFailedPrecondition(outcome) &&
+            SystemClock().MonotonicMicros() < attempt.until) {
+          net::Worker& worker = *node.workers().front();
+          return worker.Post([&node, &worker, attempt] {
+            worker.AddTimer(kAgainMs, [&node, attempt] { AskAgain(node, attempt); });
+          });
+        }
+        LogWarning("The failover that was asked for did not come about",
+                   {{"error", Std(outcome.message())}});
+        attempt.under_way->store(false);
+      });
 }
 
 }  // namespace
@@ -81,8 +127,8 @@ std::string GroupFailover::BeginAnywhere() {
 
 void GroupFailover::Start(const NodeId& to, int64_t timeout_ms) {
   under_way_->store(true);
-  node_.member()->PassLead(to, timeout_ms,
-                           [flag = under_way_](const absl::Status&) { flag->store(false); });
+  const int64_t until = SystemClock().MonotonicMicros() + timeout_ms * 1000;
+  Ask(node_, {to, until, GroupEpoch(node_), under_way_});
 }
 
 }  // namespace henge::server
