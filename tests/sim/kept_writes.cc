@@ -38,9 +38,7 @@ void KeptWrites::FindAgain(const std::set<uint32_t>& has) {
   }
 }
 
-void KeptWrites::OnServes(size_t node, Log log, bool live) {
-  const std::set<uint32_t> has(log.begin(), log.end());
-  FindAgain(has);
+void KeptWrites::LoseAllBut(const std::set<uint32_t>& has, bool live) {
   for (auto at = kept_.begin(); at != kept_.end();) {
     if (has.contains(at->first)) {
       ++at;
@@ -49,12 +47,20 @@ void KeptWrites::OnServes(size_t node, Log log, bool live) {
     Lose(at->first, at->second, live);
     at = kept_.erase(at);
   }
+}
+
+void KeptWrites::OnServes(size_t node, Log log, bool live) {
+  const std::set<uint32_t> has(log.begin(), log.end());
+  FindAgain(has);
+  LoseAllBut(has, live);
   for (const uint32_t write : on_disks_) {
     if (has.contains(write)) continue;
     verdict_.Violated("kept",
                       fmt::format("node {} lacks write {}, which all disks had", node, write));
   }
 }
+
+void KeptWrites::OnRevives(Log log) { LoseAllBut({log.begin(), log.end()}, /*live=*/false); }
 
 void KeptWrites::OnDrop(size_t node, uint64_t life, Log writes) {
   for (const uint32_t write : writes) {

@@ -46,6 +46,9 @@ class KeptWrites {
   void OnReplicated(uint32_t write);
   // A node may acknowledge, first in its epoch, with that log. `live`: so it was promoted.
   void OnServes(size_t node, Log log, bool live);
+  // Nobody in sync had live data; who has most was given a lease, and this is the data from now on,
+  // even if somebody else is the first to serve it.
+  void OnRevives(Log log);
   // A process that led drops these of its writes for the present leader's history.
   void OnDrop(size_t node, uint64_t life, Log writes);
   // All lost their memory at one moment; these are on the disks of all of the in-sync.
@@ -64,6 +67,7 @@ class KeptWrites {
     uint64_t life;
   };
   void Lose(uint32_t write, const Acknowledged& of, bool live);
+  void LoseAllBut(const std::set<uint32_t>& has, bool live);
   void FindAgain(const std::set<uint32_t>& has);
 
   Verdict& verdict_;

@@ -81,6 +81,7 @@ void Replica::BecomeLive() {
   history_.Branch(end());
   data_epoch_ = epoch_;
   led_from_ = std::min(led_from_, log_.size());
+  world_.kept(id_).OnRevives(log_);
 }
 
 void Replica::SetLease(int64_t until) {
