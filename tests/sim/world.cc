@@ -107,12 +107,18 @@ void World::Start(size_t i) {
 
 namespace {
 
-// The disk was at something: any part of it from the beginning is there.
+// The disk was at something: any part of it from the beginning is there. What it says is committed
+// does not reach beyond that: the log's batches are one record each, with a checksum.
 void LeavePart(consensus::Ready part, Random& random, consensus::testing::Disk& disk) {
   uint64_t arrived = random.Below(part.entries.size() + 3);
   if (arrived == 0) return;
   if (--arrived == 0) part.hard_state.reset();
-  part.entries.resize(std::min<size_t>(part.entries.size(), arrived == 0 ? 0 : arrived - 1));
+  const size_t kept = std::min<size_t>(part.entries.size(), arrived == 0 ? 0 : arrived - 1);
+  if (part.hard_state && kept < part.entries.size()) {
+    part.hard_state->commit =
+        std::min(part.hard_state->commit, part.entries.front().index + kept - 1);
+  }
+  part.entries.resize(kept);
   disk.Write(part);
   disk.hard.commit = std::min(disk.hard.commit, disk.snapshot->index + disk.entries.size());
 }
