@@ -52,6 +52,9 @@ void ClusterDelSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReader&
 void ClusterDelSlotsRange(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 void ClusterFlushSlots(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 
+// How much each slot has (slot_stats.cc).
+void ClusterSlotStats(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
+
 // A slot's way from one node to another (setslot.cc).
 void ClusterSetSlot(CommandContext& ctx, cluster::ClusterView& view, ArgReader& args);
 
