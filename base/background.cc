@@ -28,40 +28,43 @@ struct SchedulingAttributes {
 static_assert(sizeof(SchedulingAttributes) == 48, "SCHED_ATTR_SIZE_VER0");
 
 using Clock = std::chrono::steady_clock;
-constexpr std::chrono::microseconds kSlice{100};
+constexpr std::chrono::microseconds kShortestSlice{100};  // The kernel knows no shorter one.
+constexpr std::chrono::microseconds kSlice{200};
 
 enum class Turns { kLong, kShort, kBackground };
 thread_local Turns turns = Turns::kLong;
 thread_local Clock::time_point gave_way;
 
-// The shortest slice there is, so that who is woken for a client need not wait for the end of a
-// long one. Linux 6.12 and later; before, the weight alone decides that.
-void Schedule(int nice) {
+// Who is woken takes the processor from who has a longer slice. Linux 6.12 and later; before, the
+// weight alone decides that.
+void Schedule(int nice, std::chrono::nanoseconds slice) {
   SchedulingAttributes attributes;
   attributes.nice = nice;
-  attributes.runtime_nanos = std::chrono::nanoseconds(kSlice).count();
+  attributes.runtime_nanos = slice.count();
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
 }  // namespace
 
+void AnswerPromptly() { Schedule(getpriority(PRIO_PROCESS, 0), kShortestSlice); }
+
 void BecomeBackground() {
   turns = Turns::kBackground;
   pthread_setname_np(pthread_self(), "background");
-  Schedule(std::max(getpriority(PRIO_PROCESS, 0), 10));
+  Schedule(std::max(getpriority(PRIO_PROCESS, 0), 10), kSlice);
 }
 
 bool IsBackground() { return turns == Turns::kBackground; }
 
 void TakeShortTurns() {
   turns = Turns::kShort;
-  Schedule(getpriority(PRIO_PROCESS, 0));
+  Schedule(getpriority(PRIO_PROCESS, 0), kSlice);
 }
 
 void GiveWay() {
   if (turns == Turns::kLong) return;
   const Clock::time_point now = Clock::now();
-  if (now - gave_way < kSlice) return;
+  if (now - gave_way < kShortestSlice) return;
   sched_yield();
   gave_way = Clock::now();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Background threads: bulk work (snapshots for followers, copying them, loading a leader's) that
-// must not take the processor from those who answer clients for long.
+// Who gets the processor where there are too few: threads that answer clients before background
+// threads, which do bulk work (snapshots for followers, copying them, loading a leader's).
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -12,6 +12,10 @@
 #include "base/memory.h"
 
 namespace henge {
+
+// For threads that answer clients: who is woken for one runs at once, whatever bulk work is under
+// way on its processor. Over a long time it gets no more of it than others. Linux 6.12 and later.
+void AnswerPromptly();
 
 // The calling thread, and those it starts from now on, give way to the others where there are too
 // few cores for all: about a tenth of what others get, so that the work still comes to an end. It

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/background.h"
 #include "base/clock.h"
 #include "base/memory.h"
 
@@ -72,6 +73,7 @@ void Worker::Start() {
     const std::string name = "worker-" + std::to_string(index_);
     pthread_setname_np(pthread_self(), name.c_str());
     const ThreadMemory memory;
+    AnswerPromptly();
     Run();
   });
 }

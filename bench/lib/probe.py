@@ -6,7 +6,8 @@
     watching.results["GET"]     # a Latencies
 
 The probe sends one request, waits for the answer, takes the next of its list, and pauses a little. It
-runs at a high priority where we may ask for one: its own waits should not be taken for the server's.
+runs as soon as its answer is there where we may ask for that (SCHED_FIFO; else at a high priority): its
+own waits for the processor, which it shares with a follower's threads, are not the server's.
 """
 import array
 import multiprocessing
@@ -40,6 +41,10 @@ class Latencies:
                 f"{self.above(0.001):,} of {len(self):,}")
 
 
+def pool(all_latencies):
+    return Latencies([nanos for latencies in all_latencies for nanos in latencies.sorted])
+
+
 ROW_HEADER = ("p50 µs", "p99 µs", "p99.9 µs", "longest µs", "above 1 ms")
 
 
@@ -68,7 +73,7 @@ class Probe:
         self.results = {name: Latencies(nanos) for name, nanos in found.items()}
 
     def _run(self, pipe, ready):
-        servers.raise_priority()
+        servers.run_first()
         found = {name: array.array("Q") for name in self.targets}
         rounds = [(self._connect(port), request, found[name])
                   for name, (port, request) in self.targets.items()]
