@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <latch>
 #include <limits>
@@ -20,6 +21,22 @@ namespace {
 
 constexpr std::chrono::milliseconds kPausedCheck{100};
 constexpr std::chrono::milliseconds kFollowersCheck{10};
+
+// Whether the node leads a group with followers that may lead it, but none that could do so now.
+bool LeadsAlone(const cluster::ClusterView& view) {
+  const cluster::TopologyPtr topology = view.topology();
+  bool some = false;
+  for (const cluster::Group& group : topology->groups()) {
+    if (group.leader != view.my_id()) continue;
+    for (const cluster::NodeId& follower : group.followers) {
+      const cluster::Node* node = topology->Find(follower);
+      if (node == nullptr || node->no_failover) continue;
+      if (group.IsInSync(follower) && !node->failed) return false;
+      some = true;
+    }
+  }
+  return some;
+}
 
 }  // namespace
 
@@ -126,10 +143,21 @@ bool Shutdown::MayLeaveAppendOnlyFile(bool force) {
 // In a cluster one of them leads from then on, rather than when this node was found to be silent.
 void Shutdown::HandOver() {
   if (node_.member() == nullptr || node_.replication().followers() == 0) return;
+  AwaitFollowerInSync();
   const int64_t patience_ms = node_.parameters().shutdown_timeout.load() * 1000;
   const absl::Status status = node_.member()->HandOver(patience_ms);
   if (status.ok()) return LogNotice("A follower leads instead of this node");
   LogWarning("No follower leads instead of this node", {{"why", Std(status.message())}});
+}
+
+// One that joined a moment ago is about to be.
+void Shutdown::AwaitFollowerInSync() {
+  const auto patience = std::chrono::seconds(node_.parameters().shutdown_timeout.load());
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (LeadsAlone(node_.member()->view()) && node_.replication().followers() != 0) {
+    if (aborted() || std::chrono::steady_clock::now() >= until) return;
+    std::this_thread::sleep_for(kFollowersCheck);
+  }
 }
 
 // What they lack when the server ends would be lost to them, or cost them a full copy.

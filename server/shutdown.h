@@ -50,6 +50,7 @@ class Shutdown {
   bool Prepare(const ShutdownRequest& request);
   bool MayLeaveAppendOnlyFile(bool force);
   void HandOver();
+  void AwaitFollowerInSync();
   void AwaitFollowers();
   bool Save();
   void HoldClients();

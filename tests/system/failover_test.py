@@ -141,6 +141,23 @@ class FailoverTest(harness.TestCase):
         writer.stop()
         self.assertEqual(writer.lost(cluster.client()), [])
 
+    def test_a_leader_that_is_shut_down_waits_for_a_follower_that_is_about_to_be_in_sync(self):
+        cluster = self.cluster()
+        writer = Appends(cluster)
+        writer.start()
+        writer.await_progress()
+        leader = cluster.leaders()[0]
+        follower, = cluster.followers_of(leader)
+        made_cluster.await_in_sync(leader)
+        follower.pause()
+        harness.wait_until(lambda: leader.client().info("replication")["insync_followers"] == 0, LED_AGAIN_SECONDS)
+        follower.resume()
+        self.assertEqual(leader.stop(), 0)
+        self.assertIn("A follower leads instead of this node", leader.log())
+        writer.await_progress()
+        writer.stop()
+        self.assertEqual(writer.lost(cluster.client()), [])
+
     def test_all_come_back_after_a_power_failure(self):
         """A leader's disk has all that it acknowledged: a follower whose disk has less does not lead instead."""
         cluster = self.cluster(appendonly="yes", appendfsync="always")
