@@ -3,6 +3,8 @@
 // them, and implemented in server/. All are thread-safe unless they say otherwise.
 #pragma once
 
+#include <absl/status/status.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -61,7 +63,10 @@ class ConfigService {
   // All or nothing. Returns the error's text, or empty.
   virtual std::string Set(const std::vector<NameValue>& values, const ClientState& by) = 0;
   virtual bool IsSecret(std::string_view name) = 0;  // Its value may not be shown to others.
-  virtual std::string Rewrite() = 0;                 // The error's text, or empty.
+  // Whether it is something that a node of a cluster tells the others of itself, and the telling.
+  virtual bool IsAnnounced(std::string_view name) = 0;
+  virtual void Announce(std::function<void(const absl::Status&)> done) = 0;
+  virtual std::string Rewrite() = 0;  // The error's text, or empty.
   virtual void ResetStats() = 0;
 };
 

@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
 #include "base/strings.h"
-#include "server/cluster/node_announcement.h"
 #include "server/config/structured.h"
 #include "server/descriptors.h"
 #include "server/node.h"
@@ -20,7 +18,6 @@ namespace {
 
 // So long CONFIG SET waits for the others' agreement, so that who set it sees it; they hear of it
 // in any case.
-constexpr std::chrono::milliseconds kAnnouncePatience{500};
 
 using Apply = absl::Status (*)(Node&, const Settings&);
 
@@ -173,23 +170,6 @@ absl::Status ApplyEndpointType(Node& node, const Settings& settings) {
   return absl::OkStatus();
 }
 
-cluster::Announcement AnnouncementFrom(const Settings& settings) {
-  return {
-      .ip = settings.cluster_announce_ip.load(),
-      .port = static_cast<uint16_t>(settings.cluster_announce_port.load()),
-      .client_tls_port = static_cast<uint16_t>(settings.cluster_announce_tls_port.load()),
-      .bus_port = static_cast<uint16_t>(settings.cluster_announce_bus_port.load()),
-      .hostname = settings.cluster_announce_hostname.load(),
-      .nodename = settings.cluster_announce_human_nodename.load(),
-      .no_failover = settings.cluster_replica_no_failover.load(),
-  };
-}
-
-absl::Status ApplyAnnouncement(Node& node, const Settings& settings) {
-  AnnounceNode(node, AnnouncementFrom(settings), kAnnouncePatience);
-  return absl::OkStatus();
-}
-
 using commands::CommandSettings;
 using store::EncodingLimits;
 using store::StoreSettings;
@@ -274,13 +254,6 @@ constexpr Row kRows[] = {
     {"cluster-require-full-coverage", ApplyCoverage},
     {"cluster-preferred-endpoint-type", ApplyEndpointType},
     {"cluster-link-sendbuf-limit", ApplyLinkLimit},
-    {"cluster-announce-ip", ApplyAnnouncement, false},
-    {"cluster-announce-port", ApplyAnnouncement, false},
-    {"cluster-announce-tls-port", ApplyAnnouncement, false},
-    {"cluster-announce-bus-port", ApplyAnnouncement, false},
-    {"cluster-announce-hostname", ApplyAnnouncement, false},
-    {"cluster-announce-human-nodename", ApplyAnnouncement, false},
-    {"cluster-replica-no-failover", ApplyAnnouncement, false},
 };
 
 ClusterConfig ClusterConfigFrom(const Settings& settings) {
@@ -347,11 +320,6 @@ LogOptions LogOptionsFrom(const Settings& settings) {
                              ? LOG_USER
                              : LOG_LOCAL0 + local * (LOG_LOCAL1 - LOG_LOCAL0),
   };
-}
-
-void AnnounceAtStart(Node& node) {
-  const cluster::Announcement announcement = AnnouncementFrom(node.parameters());
-  if (announcement != cluster::Announcement()) AnnounceNode(node, announcement, {});
 }
 
 void ApplyAllParameters(Node& node) {

@@ -22,9 +22,6 @@ LogOptions LogOptionsFrom(const Settings& settings);
 // Before the node starts: everything that follows a parameter takes its value.
 void ApplyAllParameters(Node& node);
 
-// When the node is a member of its cluster: what it announces beside what it was started with.
-void AnnounceAtStart(Node& node);
-
 // One parameter has changed; any thread, one at a time. An error's message is the reason CONFIG SET
 // gives; then the old value will be applied again.
 absl::Status ApplyParameter(Node& node, const Parameter& parameter);

@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "server/access.h"
 #include "server/apply_config.h"
+#include "server/cluster/node_announcement.h"
 #include "server/cluster/replicated_group.h"
 #include "server/descriptors.h"
 #include "server/node_services.h"

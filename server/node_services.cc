@@ -15,6 +15,7 @@
 #include "commands/errors.h"
 #include "server/access.h"
 #include "server/blocked_call.h"
+#include "server/cluster/node_announcement.h"
 #include "server/info/info.h"
 #include "server/memory_report.h"
 #include "server/node.h"
@@ -228,6 +229,11 @@ class ConfigAccess final : public commands::ConfigService {
     const Parameter* parameter = FindParameter(name);
     return parameter != nullptr && parameter->Has(kSensitive);
   }
+  bool IsAnnounced(std::string_view name) override {
+    const Parameter* parameter = FindParameter(name);
+    return parameter != nullptr && server::IsAnnounced(parameter->name);
+  }
+  void Announce(cluster::ProposalDone done) override { AnnounceNode(node_, std::move(done)); }
   std::string Rewrite() override { return node_.config().Rewrite(); }
   void ResetStats() override { server::ResetStats(node_); }
 

@@ -65,7 +65,8 @@ Answer OkOrError(const absl::Status& status) {
 }
 
 void ReplyWhenDone(CommandContext& ctx, const cluster::ClusterView& view,
-                   absl::FunctionRef<void(cluster::ProposalDone)> begin, Conclude conclude) {
+                   absl::FunctionRef<void(cluster::ProposalDone)> begin, Conclude conclude,
+                   int64_t patience_ms) {
   if (ctx.in_exec && !view.DecidesAlone()) {
     return ctx.reply.Error("ERR The nodes of a cluster can't agree within a transaction or script");
   }
@@ -76,10 +77,10 @@ void ReplyWhenDone(CommandContext& ctx, const cluster::ClusterView& view,
     return answer.error ? ctx.reply.Error(answer.text) : ctx.reply.Simple(answer.text);
   }
   pending->WakeBy(ctx.services.Block(
-      ctx.client, 0, [pending, conclude = std::move(conclude)](BlockedReply& reply) {
-        const auto status = pending->status();
-        if (!status) return reply.Error("ERR Not waited for: the cluster may still agree");
-        Write(reply, conclude(*status));
+      ctx.client, patience_ms, [pending, conclude = std::move(conclude)](BlockedReply& reply) {
+        static const auto kNotWaitedFor =
+            absl::CancelledError("Not waited for: the cluster may still agree");
+        Write(reply, conclude(pending->status().value_or(kNotWaitedFor)));
       }));
 }
 

@@ -30,9 +30,11 @@ using Conclude = std::function<Answer(const absl::Status&)>;
 // +OK, or the error in words.
 Answer OkOrError(const absl::Status& status);
 
+// `patience_ms`: how long the client waits, 0 for ever; then, or when it is unblocked, the status
+// is kCancelled.
 void ReplyWhenDone(CommandContext& ctx, const cluster::ClusterView& view,
                    absl::FunctionRef<void(cluster::ProposalDone)> begin,
-                   Conclude conclude = OkOrError);
+                   Conclude conclude = OkOrError, int64_t patience_ms = 0);
 
 // The same for a change of the topology.
 void ProposeAndReply(CommandContext& ctx, cluster::ClusterView& view, cluster::Change change,

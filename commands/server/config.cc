@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "commands/cluster/outcome.h"
 #include "commands/context.h"
 #include "commands/help.h"
 
@@ -11,9 +12,23 @@ namespace henge::commands {
 namespace {
 
 constexpr size_t kWordsBefore = 2;  // CONFIG SET
+// For the others to agree on what a node tells of itself; those who don't by then hear of it later.
+constexpr int64_t kAnnouncePatienceMs = 500;
 
 void ReplyOkOr(CommandContext& ctx, const std::string& error) {
   error.empty() ? ctx.reply.Ok() : ctx.reply.Error(error);
+}
+
+void Announce(CommandContext& ctx) {
+  ConfigService& config = ctx.services.config();
+  cluster::ClusterView* view = ctx.services.cluster();
+  if (view == nullptr || ctx.in_exec) {
+    config.Announce([](const absl::Status&) {});
+    return ctx.reply.Ok();
+  }
+  ReplyWhenDone(
+      ctx, *view, [&](cluster::ProposalDone done) { config.Announce(std::move(done)); },
+      [](const absl::Status&) { return Answer{.text = "OK"}; }, kAnnouncePatienceMs);
 }
 
 }  // namespace
@@ -31,13 +46,17 @@ void ConfigGet(CommandContext& ctx, ArgReader& args) {
 
 void ConfigSet(CommandContext& ctx, ArgReader& args) {
   if (args.left() % 2 != 0) return ctx.reply.Error(errors::kSyntax);
+  ConfigService& config = ctx.services.config();
   std::vector<ConfigService::NameValue> values;
+  bool announced = false;
   while (!args.empty()) {
     std::string name(args.Next());
-    if (ctx.services.config().IsSecret(name)) ctx.Redact(args.position() + kWordsBefore);
+    if (config.IsSecret(name)) ctx.Redact(args.position() + kWordsBefore);
+    announced = announced || config.IsAnnounced(name);
     values.emplace_back(std::move(name), args.Next());
   }
-  ReplyOkOr(ctx, ctx.services.config().Set(values, ctx.client));
+  const std::string error = config.Set(values, ctx.client);
+  announced&& error.empty() ? Announce(ctx) : ReplyOkOr(ctx, error);
 }
 
 void ConfigRewrite(CommandContext& ctx, ArgReader&) {

@@ -3,17 +3,22 @@
 // node, which its coordinator keeps telling until all know.
 #pragma once
 
-#include <chrono>
+#include <string_view>
 
-#include "cluster/announcement.h"
+#include "cluster/api.h"
 
 namespace henge::server {
 
 class Node;
 
-// Waits until it is agreed on, but no longer than `patience`. Also for workers: nothing that is to
-// be agreed on needs them. Nothing to do for a node on its own.
-void AnnounceNode(Node& node, const cluster::Announcement& announcement,
-                  std::chrono::milliseconds patience);
+// Whether that parameter, by CONFIG SET's name, is among what a node tells of itself.
+bool IsAnnounced(std::string_view parameter);
+
+// `done` when it is agreed on, or not, as ClusterOperations::Propose; within the call for a node on
+// its own, which has nobody to tell. Any thread.
+void AnnounceNode(Node& node, cluster::ProposalDone done);
+
+// The same at the start, where it may be that the parameters say nothing.
+void AnnounceAtStart(Node& node);
 
 }  // namespace henge::server

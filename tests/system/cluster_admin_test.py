@@ -84,6 +84,37 @@ class AnnouncementTest(harness.TestCase):
                     client.config_set(name, value)
             client.config_set("cluster-replica-no-failover", "yes")
         harness.wait_until(lambda: "nofailover" in lines(other)[node.port].flags)
+        self.a_new_port_is_told(node, other)
+        self.nobody_else_waits_for_the_others_to_agree(node, cluster.servers[1:])
+
+    def a_new_port_is_told(self, node, other):
+        own = lines(node)[node.port]
+        moved = harness.free_port()
+        with node.client() as client:
+            for port in (moved, node.port):
+                client.config_set("port", port)
+                harness.wait_until(lambda port=port: port in lines(other) and lines(other)[port].id == own.id)
+
+    def nobody_else_waits_for_the_others_to_agree(self, node, others):
+        """One worker: had it waited for the others, which stand still, nobody could count its blocked clients."""
+        names = iter(range(1000))
+
+        def waits_alone():
+            with node.client() as client:
+                connection = redis.Connection(port=node.port)
+                connection.send_command("CONFIG", "SET", "cluster-announce-hostname", f"host{next(names)}.example")
+                blocked = client.info("clients")["blocked_clients"]
+                self.assertEqual(connection.read_response(), b"OK")
+                connection.disconnect()
+                return blocked == 1
+
+        for server in others:
+            server.pause()
+        try:
+            harness.wait_until(waits_alone)
+        finally:
+            for server in others:
+                server.resume()
 
 
 class HomesTest(harness.TestCase):
