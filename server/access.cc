@@ -26,4 +26,9 @@ std::string RefuseProtected(std::string_view command, const Settings& settings,
          "you need to set this option in the configuration file, and then restart the server.";
 }
 
+bool GetsStreamAlone(const commands::ClientState& client) {
+  return client.monitor.load(std::memory_order_relaxed) ||
+         client.client_class.load(std::memory_order_relaxed) == commands::ClientClass::kReplica;
+}
+
 }  // namespace henge::server

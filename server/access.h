@@ -19,6 +19,9 @@ bool IsLoopback(std::string_view address);
 std::string RefuseProtected(std::string_view command, const Settings& settings,
                             const commands::ClientState& client);
 
+// Whether it may not touch the keyspace: a replica; and Redis counts those who monitor among them.
+bool GetsStreamAlone(const commands::ClientState& client);
+
 bool IsAllowed(ProtectedAction who, const commands::ClientState& client);
 
 }  // namespace henge::server

@@ -271,7 +271,7 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
   }
   const std::string_view refusal = Refusal(session, p, argv);
   const bool replica = client.client_class.load(std::memory_order_relaxed) == ClientClass::kReplica;
-  bool silent = mode != commands::ReplyMode::kOn || replica;  // A replica gets the stream alone.
+  bool silent = mode != commands::ReplyMode::kOn;
   if (!refusal.empty()) {
     if (IsOfTwoMinds(p, refusal)) {
       session.WaitForUnpause();
@@ -305,7 +305,9 @@ Dispatcher::Outcome Dispatcher::Run(Session& session, const Prepared& p,
     last_ticks_ = Ticks();
   }
   if (client.asking != 0 && !client.in_multi.load(std::memory_order_relaxed)) --client.asking;
-  if (silent && (replica || client.reply_mode != commands::ReplyMode::kOn)) {
+  if (replica) {
+    session.EndIfAnswered(mark, p.info == nullptr ? "<unknown>" : p.info->full_name);
+  } else if (silent && client.reply_mode != commands::ReplyMode::kOn) {
     session.reply().buffer().TruncateTo(mark);
   }
   if (session.has_deferred()) session.SendDeferred();
@@ -376,9 +378,7 @@ std::string_view Dispatcher::Refusal(Session& session, const Prepared& p,
     return "ERR Command not allowed inside a transaction";
   }
   constexpr uint32_t kOnKeyspace = commands::kWrite | commands::kReadonly | commands::kMayReplicate;
-  if ((flags & kOnKeyspace) != 0 && client.monitor.load(std::memory_order_relaxed)) {
-    return errors::kReplicaOnKeyspace;
-  }
+  if ((flags & kOnKeyspace) != 0 && GetsStreamAlone(client)) return errors::kReplicaOnKeyspace;
   const int64_t longest = node_.settings().proto_max_bulk_len.load(std::memory_order_relaxed);
   if (longest > static_cast<int64_t>(commands::kLongestElement) &&
       commands::HasOverlongArgument(*p.info->spec, argv, KeysOf(p))) {

@@ -91,6 +91,7 @@ Node::~Node() {
     cluster_->state().TellOffset(nullptr);
     cluster_->Stop();  // Nor does anything come for the workers.
   }
+  loader_.Stop();  // A full sync's load, too, which replication's threads wait for.
   replication_.Stop();
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
@@ -255,6 +256,8 @@ void Node::Tick() {
   server_stats_.ops.Sample(totals.commands, now_us);
   server_stats_.input.Sample(totals.bytes_read, now_us);
   server_stats_.output.Sample(totals.bytes_written, now_us);
+  server_stats_.replication_input.Sample(totals.replication_bytes_read, now_us);
+  server_stats_.replication_output.Sample(totals.replication_bytes_written, now_us);
   server_stats_.rounds.Sample(totals.rounds, now_us);
   server_stats_.busy.Sample(totals.busy_us, now_us);
   const uint64_t limit = store_.settings().max_memory.load(std::memory_order_relaxed);

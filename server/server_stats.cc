@@ -57,7 +57,7 @@ void ServerStats::Reset() {
   errors.Clear();
   over_limit.Clear();
   for (auto* counter : {&evicted_clients, &query_limit_closed, &output_limit_closed, &denied_auth,
-                        &denied_command, &denied_key, &denied_channel}) {
+                        &denied_command, &denied_key, &denied_channel, &unexpected_errors}) {
     counter->store(0, std::memory_order_relaxed);
   }
 }

@@ -67,6 +67,8 @@ struct ServerStats {
   RateMeter ops;
   RateMeter input;
   RateMeter output;
+  RateMeter replication_input;
+  RateMeter replication_output;
   RateMeter rounds;  // Of the workers' loops.
   RateMeter busy;    // Microseconds they work, a second.
   OverLimitTime over_limit;
@@ -83,6 +85,7 @@ struct ServerStats {
   std::atomic<uint64_t> denied_command{0};
   std::atomic<uint64_t> denied_key{0};
   std::atomic<uint64_t> denied_channel{0};
+  std::atomic<uint64_t> unexpected_errors{0};  // Told to a leader or follower, who ask for nothing.
 
   void Reset();  // CONFIG RESETSTAT.
 };

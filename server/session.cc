@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "commands/connection/client_line.h"
 #include "commands/errors.h"
 #include "commands/pubsub/handlers.h"
 #include "commands/transactions/watch.h"
@@ -219,6 +220,29 @@ bool Session::MaySend() {
   LogVerbose("Closed: what it wrote can't be acknowledged without a lease",
              {{"id", state_.id}, {"addr", state_.address}});
   return false;
+}
+
+void Session::EndIfAnswered(const proto::ReplyBuffer::Mark& mark, std::string_view command) {
+  proto::ReplyBuffer& out = reply_.buffer();
+  const proto::ReplyBuffer::Mark now = out.GetMark();
+  const bool attached = now.blobs != mark.blobs;
+  if (!attached && now.size == mark.size) return;
+  const std::string_view answer = attached ? std::string_view() : out.Since(mark);
+  if (answer.starts_with('-')) {
+    node_.server_stats().unexpected_errors.fetch_add(1, std::memory_order_relaxed);
+    LogWarning(
+        fmt::format("== CRITICAL == This master is sending an error to its replica: '{}' "
+                    "after processing the command '{}'",
+                    answer.substr(0, answer.find("\r\n")), command));
+  }
+  out.TruncateTo(mark);
+  std::string line;
+  commands::AppendClientLine(state_, node_.debug(), SystemClock().NowMillis(), line);
+  line.pop_back();  // Its end.
+  LogWarning(fmt::format("Replica generated a reply to command '{}', disconnecting it: {}", command,
+                         line));
+  state_.close_after_reply = true;                           // The batch ends here,
+  state_.close_asap.store(true, std::memory_order_relaxed);  // and the connection behind it.
 }
 
 void Session::AfterFlush() {

@@ -36,6 +36,9 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   // With a lease that ends: a reply to a write goes only while that lasts.
   bool MaySend() override;
   void AfterFlush() override;
+  // A replica gets the stream alone: one whose command was answered, behind `mark`, is none that
+  // can be served. The connection ends, without the answer.
+  void EndIfAnswered(const proto::ReplyBuffer::Mark& mark, std::string_view command);
 
   // The session whose state() this is.
   static Session& Of(commands::ClientState& state) {

@@ -36,6 +36,8 @@ Totals RawTotals(Node& node) {
     totals.rounds += worker->stats().rounds.get();
     totals.busy_us += TicksToMicros(worker->stats().busy_ticks.get());
   }
+  totals.replication_bytes_read = node.replication().received();
+  totals.replication_bytes_written = node.replication().sent();
   ForEachStats(node, [&](const ExecutionStats& stats) {
     totals.command_us += TicksToMicros(stats.ticks.get());
   });
@@ -69,12 +71,23 @@ CommandTotals RawCommand(Node& node, size_t command_index) {
   return totals;
 }
 
-constexpr uint64_t Totals::* kTotalsFields[] = {
-    &Totals::commands,  &Totals::bytes_read,       &Totals::bytes_written,
-    &Totals::reads,     &Totals::writes,           &Totals::hits,
-    &Totals::misses,    &Totals::expired,          &Totals::evicted,
-    &Totals::rounds,    &Totals::busy_us,          &Totals::command_us,
-    &Totals::expiry_us, &Totals::expiry_late_runs, &Totals::expired_members};
+constexpr uint64_t Totals::* kTotalsFields[] = {&Totals::commands,
+                                                &Totals::bytes_read,
+                                                &Totals::bytes_written,
+                                                &Totals::reads,
+                                                &Totals::writes,
+                                                &Totals::hits,
+                                                &Totals::misses,
+                                                &Totals::expired,
+                                                &Totals::evicted,
+                                                &Totals::rounds,
+                                                &Totals::busy_us,
+                                                &Totals::command_us,
+                                                &Totals::expiry_us,
+                                                &Totals::expiry_late_runs,
+                                                &Totals::expired_members,
+                                                &Totals::replication_bytes_read,
+                                                &Totals::replication_bytes_written};
 
 }  // namespace
 

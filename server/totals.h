@@ -18,6 +18,8 @@ struct Totals {
   uint64_t commands = 0;
   uint64_t bytes_read = 0;
   uint64_t bytes_written = 0;
+  uint64_t replication_bytes_read = 0;  // Not among the above.
+  uint64_t replication_bytes_written = 0;
   uint64_t reads = 0;
   uint64_t writes = 0;
   uint64_t hits = 0;

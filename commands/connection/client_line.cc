@@ -86,6 +86,41 @@ size_t ArgumentBytes(std::span<const std::string_view> argv) {
   return bytes;
 }
 
+// What the command under way adds to what is kept for a client; nothing: none is.
+struct UnderWay {
+  uint64_t query = 0;
+  uint64_t arguments = 0;
+};
+
+void AppendLine(const ClientState& client, const std::optional<UnderWay>& under_way,
+                const DebugSettings& debug, UnixMillis now, std::string& out) {
+  const uint64_t query = under_way ? under_way->query : Relaxed(client.query_buffer);
+  const uint64_t query_free = Relaxed(client.query_buffer_free);
+  const uint64_t arguments = under_way ? under_way->arguments : 0;
+  const uint64_t queued = Relaxed(client.multi_bytes);
+  const uint64_t behind = Relaxed(client.behind);  // Of a follower.
+  const uint64_t output = under_way ? 0 : Relaxed(client.output_buffer) + behind;
+  const uint64_t total =
+      Relaxed(client.total_memory) + behind + (under_way ? query + arguments : 0);
+  const bool in_multi = Relaxed(client.in_multi);
+  const auto replies = ReplyBufferOf(client, debug, now);
+  const auto to = std::back_inserter(out);
+  const std::lock_guard lock(client.mu);
+  fmt::format_to(to, "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
+                 client.id, client.address, client.local_address, client.fd, client.name,
+                 (now - client.created_at) / 1000, (now - Relaxed(client.last_interaction)) / 1000,
+                 Flags(client), Relaxed(client.db));
+  fmt::format_to(to, " sub={} psub={} ssub={} multi={}", Relaxed(client.channels),
+                 Relaxed(client.patterns), Relaxed(client.shard_channels),
+                 in_multi ? Relaxed(client.queued_commands) : -1);
+  fmt::format_to(to, " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={}", query,
+                 query_free, arguments, queued, replies.size, replies.peak);
+  fmt::format_to(to, " obl=0 oll={} omem={} tot-mem={} events={} cmd={} user={} redir={} resp={}",
+                 output > 0 ? 1 : 0, output, total, output > 0 ? "rw" : "r", LastCommand(client),
+                 client.user, RedirectionOf(client), Relaxed(client.protocol));
+  fmt::format_to(to, " lib-name={} lib-ver={}\n", client.library_name, client.library_version);
+}
+
 }  // namespace
 
 ClientType TypeOf(const ClientState& client) {
@@ -112,32 +147,16 @@ std::optional<ClientType> ParseClientType(std::string_view word) {
 }
 
 void AppendClientLine(const ClientState& client, const CommandContext& asked, std::string& out) {
-  const bool self = &client == &asked.client;
-  const UnixMillis now = asked.keyspace.now();
-  const uint64_t query = self ? RequestBytes(asked.argv) : Relaxed(client.query_buffer);
-  const uint64_t query_free = Relaxed(client.query_buffer_free);
-  const uint64_t arguments = self ? ArgumentBytes(asked.argv) : 0;
-  const uint64_t queued = Relaxed(client.multi_bytes);
-  const uint64_t behind = Relaxed(client.behind);  // Of a follower.
-  const uint64_t output = self ? 0 : Relaxed(client.output_buffer) + behind;
-  const uint64_t total = Relaxed(client.total_memory) + behind + (self ? query + arguments : 0);
-  const bool in_multi = Relaxed(client.in_multi);
-  const auto replies = ReplyBufferOf(client, asked.services.control().debug(), now);
-  const auto to = std::back_inserter(out);
-  const std::lock_guard lock(client.mu);
-  fmt::format_to(to, "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
-                 client.id, client.address, client.local_address, client.fd, client.name,
-                 (now - client.created_at) / 1000, (now - Relaxed(client.last_interaction)) / 1000,
-                 Flags(client), Relaxed(client.db));
-  fmt::format_to(to, " sub={} psub={} ssub={} multi={}", Relaxed(client.channels),
-                 Relaxed(client.patterns), Relaxed(client.shard_channels),
-                 in_multi ? Relaxed(client.queued_commands) : -1);
-  fmt::format_to(to, " qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={}", query,
-                 query_free, arguments, queued, replies.size, replies.peak);
-  fmt::format_to(to, " obl=0 oll={} omem={} tot-mem={} events={} cmd={} user={} redir={} resp={}",
-                 output > 0 ? 1 : 0, output, total, output > 0 ? "rw" : "r", LastCommand(client),
-                 client.user, RedirectionOf(client), Relaxed(client.protocol));
-  fmt::format_to(to, " lib-name={} lib-ver={}\n", client.library_name, client.library_version);
+  std::optional<UnderWay> under_way;
+  if (&client == &asked.client) {
+    under_way = {.query = RequestBytes(asked.argv), .arguments = ArgumentBytes(asked.argv)};
+  }
+  AppendLine(client, under_way, asked.services.control().debug(), asked.keyspace.now(), out);
+}
+
+void AppendClientLine(const ClientState& client, const DebugSettings& debug, UnixMillis now,
+                      std::string& out) {
+  AppendLine(client, std::nullopt, debug, now, out);
 }
 
 bool FitsClientLine(std::string_view text) {

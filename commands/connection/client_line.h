@@ -22,6 +22,10 @@ std::optional<ClientType> ParseClientType(std::string_view word);
 // executing is counted as what its query buffer holds.
 void AppendClientLine(const ClientState& client, const CommandContext& asked, std::string& out);
 
+// The same for the log, which nobody asked for.
+void AppendClientLine(const ClientState& client, const DebugSettings& debug, UnixMillis now,
+                      std::string& out);
+
 // Whether a name or library attribute can stand in such a line: printable ASCII without spaces.
 bool FitsClientLine(std::string_view text);
 

@@ -6,6 +6,7 @@
 #include <climits>
 #include <string>
 
+#include "base/log.h"
 #include "base/numbers.h"
 #include "base/strings.h"
 #include "commands/context.h"
@@ -25,6 +26,15 @@ void ServeFollower(CommandContext& ctx, const ReplicationService::SyncRequest& r
   }
   const std::string error = ctx.services.replication().ServeFollower(ctx.client, request);
   if (!error.empty()) ctx.reply.Error(error);
+}
+
+// As the log calls it: by where it listens, once it has said so.
+std::string NameOf(const ClientState& client) {
+  const FollowerTraits* follower = client.follower.get();
+  if (follower == nullptr || follower->port == 0) return client.address;
+  const std::string_view host = follower->address;
+  if (!host.empty()) return fmt::format("{}:{}", host, follower->port);
+  return fmt::format("{}:{}", client.address.substr(0, client.address.rfind(':')), follower->port);
 }
 
 }  // namespace
@@ -118,7 +128,11 @@ void Psync(CommandContext& ctx, ArgReader& args) {
   request.history_id = args.Next();
   request.next_offset = args.Integer();
   request.failover = args.Accept("failover");
-  if (!args.ok()) return ctx.reply.Error(args.error());
+  if (!args.ok()) {
+    LogWarning(fmt::format("Replica {} asks for synchronization but with a wrong offset",
+                           NameOf(ctx.client)));
+    return ctx.reply.Error(args.error());
+  }
   ServeFollower(ctx, request);
 }
 

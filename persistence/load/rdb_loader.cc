@@ -39,6 +39,8 @@ constexpr size_t kBatchesAhead = 4;         // For each thread.
 constexpr size_t kSkippedTold = 1000;       // Of what is left out; the rest is only counted.
 constexpr uint64_t kParseAtOnce = 1 << 20;  // Between reports of progress.
 
+absl::Status GivenUp() { return absl::CancelledError("the load was given up"); }
+
 struct Batch {
   std::vector<RdbKey> records;
   std::deque<std::string> keys;  // Of those records whose keys don't stand in the file as they are.
@@ -134,6 +136,9 @@ class Loader final : public RdbVisitor {
   absl::Status PutAll(std::vector<Value>& values);
   absl::Status PutInto(const store::LockSet& locks, std::span<Value* const> values);
   void Prefetch(const Value& value) const;
+  bool cancelled() const {
+    return options_.cancelled != nullptr && options_.cancelled->load(std::memory_order_relaxed);
+  }
   void Skip(std::string what) {
     const std::lock_guard lock(mu_);
     if (loaded_.skipped.size() < kSkippedTold) loaded_.skipped.push_back(std::move(what));
@@ -174,6 +179,7 @@ void Loader::Prefetch(const Value& value) const {
 
 absl::Status Loader::OnKey(const RdbKey& key) {
   GiveWay();
+  if (cancelled()) return GivenUp();
   RdbKey& record = batch_.records.emplace_back(key);
   // The key's bytes may be the parser's, for now.
   const std::less<> before;
@@ -269,6 +275,7 @@ absl::Status Loader::LoadBatch(const Batch& batch) {
   std::vector<Value> values;
   values.reserve(batch.records.size());
   for (const RdbKey& record : batch.records) {
+    if (cancelled()) return GivenUp();
     if (absl::Status status = Read(record, values); !status.ok()) return status;
     GiveWay();
     if (options_.key_delay_us > 0) {

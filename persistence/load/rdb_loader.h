@@ -46,6 +46,9 @@ struct RdbLoadOptions {
   bool replace = false;      // A key that is there gives way; else that is an error.
   // If every shard is locked already: by whom. REQUIRES: threads = 0.
   const store::LockSet* held = nullptr;
+  // Looked at between keys: once it is true the load ends, with kCancelled. Null: nobody can end
+  // it.
+  const std::atomic<bool>* cancelled = nullptr;
   int64_t key_delay_us = 0;  // Waited at each key, for tests (key-load-delay).
 };
 

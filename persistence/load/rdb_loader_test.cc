@@ -80,5 +80,19 @@ TEST(RdbLoader, AKeyThatComesTwiceIsDamageUnlessItReplaces) {
   EXPECT_EQ(replacing.KeyCount(1), 5000u);
 }
 
+TEST(RdbLoader, EndsOnceItIsCancelled) {
+  const std::string file = FileOf(kKeys);
+  for (const int threads : {0, 2}) {
+    store::Store store(SmallStore());
+    LoadProgress progress;
+    const std::atomic<bool> cancelled{true};
+    RdbLoadOptions options{.threads = threads};
+    options.cancelled = &cancelled;
+    const auto loaded = LoadRdb(file, store, options, progress);
+    EXPECT_TRUE(absl::IsCancelled(loaded.status())) << loaded.status();
+    EXPECT_EQ(store.KeyCount(1), 0u);
+  }
+}
+
 }  // namespace
 }  // namespace henge::persistence

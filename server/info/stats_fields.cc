@@ -21,12 +21,12 @@ void TrafficFields(Node& node, InfoFields& out, const Totals& totals) {
   out("instantaneous_ops_per_sec", stats.ops.per_second());
   out("total_net_input_bytes", totals.bytes_read);
   out("total_net_output_bytes", totals.bytes_written);
-  out("total_net_repl_input_bytes", 0);
-  out("total_net_repl_output_bytes", 0);
+  out("total_net_repl_input_bytes", totals.replication_bytes_read);
+  out("total_net_repl_output_bytes", totals.replication_bytes_written);
   out("instantaneous_input_kbps", KiloBytes(stats.input));
   out("instantaneous_output_kbps", KiloBytes(stats.output));
-  out("instantaneous_input_repl_kbps", "0.00");
-  out("instantaneous_output_repl_kbps", "0.00");
+  out("instantaneous_input_repl_kbps", KiloBytes(stats.replication_input));
+  out("instantaneous_output_repl_kbps", KiloBytes(stats.replication_output));
   out("rejected_connections", RejectedConnections(node));
   out("sync_full", node.replication().full_syncs());
   out("sync_partial_ok", node.replication().partial_syncs());
@@ -67,7 +67,7 @@ void KeyFields(Node& node, InfoFields& out, const Totals& totals) {
 
 void LoopFields(Node& node, InfoFields& out, const Totals& totals) {
   const ServerStats& stats = node.server_stats();
-  out("unexpected_error_replies", 0);
+  out("unexpected_error_replies", stats.unexpected_errors.load());
   out("total_error_replies", stats.errors.total());
   out("dump_payload_sanitizations", 0);
   out("total_reads_processed", totals.reads);

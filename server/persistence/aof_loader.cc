@@ -120,6 +120,9 @@ absl::Status AofLoader::LoadCommands(std::string_view name, AofParser& parser) {
   const uint64_t before = progress_.bytes.load() - parser.good_until();
   AofParser::Result result;
   while ((result = parser.Next()) <= AofParser::Result::kAnnotation) {
+    if (rdb_.cancelled != nullptr && rdb_.cancelled->load(std::memory_order_relaxed)) {
+      return absl::CancelledError("the load was given up");
+    }
     if (result == AofParser::Result::kAnnotation) OnAnnotation(parser.annotation());
     if (result == AofParser::Result::kUnit) {
       position_.clear();

@@ -67,6 +67,7 @@ persistence::RdbLoadOptions DatasetLoader::Options() const {
   options.threads = std::max<int>(1, static_cast<int>(std::thread::hardware_concurrency()));
   options.now = SystemClock().NowMillis();
   options.drop_expired = !node_.store().settings().keep_expired.load();
+  options.cancelled = &stopped_;
   options.key_delay_us = std::max<int64_t>(0, settings.key_load_delay.load());
   return options;
 }
@@ -92,9 +93,16 @@ absl::Status DatasetLoader::Start() {
   return absl::OkStatus();
 }
 
+void DatasetLoader::Stop() {
+  stopped_.store(true);
+  if (thread_.joinable()) thread_.join();
+}
+
 void DatasetLoader::Run() {
   const ThreadMemory memory;
-  if (const absl::Status status = LoadAll(); !status.ok()) {
+  const absl::Status status = LoadAll();
+  if (!status.ok() && stopped()) return LogNotice("Loading was given up: the server ends");
+  if (!status.ok()) {
     LogError("Fatal error loading the DB, check server logs. Exiting.",
              {{"error", Std(status.message())}});
     node_.shutdown().Request({.reason = "what is on disk can't be loaded", .exit_code = 1});

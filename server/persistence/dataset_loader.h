@@ -24,15 +24,17 @@ class Node;
 class DatasetLoader {
  public:
   explicit DatasetLoader(Node& node) : node_(node) {}
-  ~DatasetLoader() {
-    if (thread_.joinable()) thread_.join();
-  }
+  ~DatasetLoader() { Stop(); }
   DatasetLoader(const DatasetLoader&) = delete;
   DatasetLoader& operator=(const DatasetLoader&) = delete;
 
   // Begins. Where there is nothing to load, it is over when this returns. REQUIRES: nobody is
   // served yet. Once.
   absl::Status Start();
+  // Whatever is being loaded, by whichever thread, is given up: the node ends, and is to leave on
+  // disk what was there. Nothing is loaded afterwards.
+  void Stop();
+  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
   // Loads the RDB file while the caller holds every shard's lock, for DEBUG RELOAD. With `merge`,
   // keys and libraries that are there give way.
   absl::Status LoadLocked(const store::LockSet& held, bool merge);
@@ -76,6 +78,7 @@ class DatasetLoader {
   Node& node_;
   std::thread thread_;
   std::atomic<bool> loading_{false};
+  std::atomic<bool> stopped_{false};
   std::atomic<int> serving_{0};   // Loads aside, of a history that is known,
   std::atomic<int> refusing_{0};  // and of one that is not.
   std::atomic<UnixMillis> started_{0};

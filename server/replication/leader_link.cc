@@ -233,6 +233,7 @@ absl::Status LeaderLink::Exchange() {
     if (n < 0) return absl::ErrnoToStatus(errno, "recv");
     if (n == 0) return absl::UnavailableError("it closed the connection");
     status_.last_heard.store(Now());
+    node_.replication().CountReceived(static_cast<size_t>(n));
     const absl::Status status = protocol_->Receive({buffer.data(), static_cast<size_t>(n)}, *this);
     if (!status.ok()) return status;
   }

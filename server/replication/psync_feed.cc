@@ -146,6 +146,7 @@ absl::Status PsyncFeed::Send(std::string_view bytes) {
     if (stopping()) return Stopped();
     const ssize_t n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (n >= 0) {
+      node_.replication().CountSent(static_cast<size_t>(n));
       bytes.remove_prefix(static_cast<size_t>(n));
       continue;
     }

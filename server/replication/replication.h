@@ -255,6 +255,11 @@ class Replication final : public commands::ReplicationService {
   bool writes_snapshot() const;  // For a full sync.
   uint64_t full_syncs() const { return full_syncs_.load(); }
   uint64_t partial_syncs() const { return partial_syncs_.load(); }
+  // Payloads and records that came of leaders, and went to followers, whichever the protocol.
+  void CountReceived(size_t bytes) { received_.fetch_add(bytes, std::memory_order_relaxed); }
+  void CountSent(size_t bytes) { sent_.fetch_add(bytes, std::memory_order_relaxed); }
+  uint64_t received() const { return received_.load(std::memory_order_relaxed); }
+  uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
   uint64_t partial_refusals() const { return partial_refusals_.load(); }
   void ResetCounts() {
     for (auto* count : {&full_syncs_, &partial_syncs_, &partial_refusals_}) count->store(0);
@@ -327,6 +332,8 @@ class Replication final : public commands::ReplicationService {
   std::atomic<uint64_t> partial_syncs_{0};
   std::atomic<uint64_t> partial_refusals_{0};
   std::atomic<uint64_t> refused_{0};
+  std::atomic<uint64_t> received_{0};
+  std::atomic<uint64_t> sent_{0};
   StreamLeader streams_;
   BacklogSpill spill_{node_};
   OwnKeys own_keys_;

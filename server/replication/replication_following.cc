@@ -113,6 +113,8 @@ absl::Status Replication::Load(uint64_t link, const std::string& path, std::stri
     held_.store(HeldData::kNothing);
     data_epoch_.store(0);
     loaded = InBackground<Loaded>([&] { return loader.Replace(path); });
+    // The node ends: what is on disk stays, and nobody is shown what is here.
+    if (loader.stopped()) return loaded.ok() ? stale : loaded.status();
   }
   absl::Status status = Adopt(link, loaded, aside.get(), history_id, offset);
   if (!swaps) loader.EndReplacing();
@@ -232,6 +234,7 @@ std::pair<int64_t, int64_t> Replication::AppliedOffsets() const {
 }
 
 void Replication::NoteRefused(const absl::Status& status) {
+  node_.server_stats().unexpected_errors.fetch_add(1, std::memory_order_relaxed);
   if (refused_.fetch_add(1) < 10) {
     LogWarning(
         "== CRITICAL == This replica is sending an error to its master: a command of the "

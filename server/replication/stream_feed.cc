@@ -112,8 +112,11 @@ absl::Status StreamFeed::SendSnapshot(absl::FunctionRef<bool(std::string_view)> 
     source = source_;
   }
   if (source == nullptr) return absl::NotFoundError("there is no such snapshot");
-  return CopySnapshot(
-      *source, [&](std::string_view bytes) { return send(bytes) ? absl::OkStatus() : Stopped(); });
+  return CopySnapshot(*source, [&](std::string_view bytes) {
+    if (!send(bytes)) return Stopped();
+    node_.replication().CountSent(bytes.size());
+    return absl::OkStatus();
+  });
 }
 
 void StreamFeed::ReadAcknowledgements() {
@@ -149,7 +152,9 @@ absl::Status StreamFeed::SendJournal(Lsn lsn, std::string_view bytes) {
     epoch = end_.OnRecords(offset, bytes.size(), node_.replication().epochs());
   }
   if (!epoch.ok()) return epoch.status();
-  return stream_->SendRecords(offset, *epoch, bytes) ? absl::OkStatus() : Stopped();
+  if (!stream_->SendRecords(offset, *epoch, bytes)) return Stopped();
+  node_.replication().CountSent(bytes.size());
+  return absl::OkStatus();
 }
 
 }  // namespace henge::server

@@ -143,6 +143,7 @@ absl::Status StreamLink::Follow() {
 }
 
 absl::Status StreamLink::OnRecords(const StreamRecords& records) {
+  node_.replication().CountReceived(records.data.size());
   {
     const std::lock_guard lock(mu_);
     const auto use = Hear(
@@ -230,6 +231,7 @@ absl::Status StreamLink::LoadSnapshot() {
   if (absl::Status status = file.Open(); !status.ok()) return status;
   const auto take = [&](std::string_view bytes) {
     status_.payload_bytes.fetch_add(static_cast<int64_t>(bytes.size()));
+    node_.replication().CountReceived(bytes.size());
     status_.last_heard.store(Now());
     {
       const std::lock_guard lock(mu_);

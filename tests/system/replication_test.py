@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Leaders and followers: Henge and redis-server in every pairing, under load, cut, promoted."""
+import contextlib
 import os
 import random
 import sys
@@ -11,7 +12,7 @@ sys.path[:0] = [os.path.join(os.path.dirname(os.path.abspath(__file__)), path)
                 for path in (".", "../compat")]
 
 import harness  # noqa: E402  Found through the path above.
-from wire import Wire  # noqa: E402
+from wire import Wire, encode  # noqa: E402
 
 KEYS = 300
 CALLS = 4000
@@ -318,6 +319,44 @@ class ReplicationTest(harness.TestCase):
         self.await_same(leader, follower)
         self.assertEqual(leader.client().info("stats")["sync_full"], 1)
 
+    def test_who_is_stopped_while_it_loads_a_full_sync_has_what_it_had(self):
+        leader = self.henge()
+        slow = {"key-load-delay": 50000, "appendonly": "yes"}  # All keys would take minutes.
+        play(leader.client(), 8, 200)
+        leader.client().execute_command("DEBUG", "POPULATE", 20000)
+        for loads in ("disabled", "swapdb"):
+            follower = self.henge({**slow, "repl-diskless-load": loads})
+            client = follower.client()
+            client.set("own", "v")
+            follow(follower, leader)
+            harness.wait_until(lambda: client.info("persistence")["loading"] == 1
+                               and "Loading RDB" in follower.log(), 30, "the load")
+            self.assertEqual(follower.stop(), 0)
+            self.assertNotIn("Done loading RDB", follower.log())
+            follower.start()
+            self.assertEqual((client.get("own"), client.dbsize()), (b"v", 1))
+            client.config_set("key-load-delay", 0)
+            follow(follower, leader)
+            self.await_same(leader, follower)
+
+    def test_what_goes_between_leader_and_follower_is_counted(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+
+        def counted():
+            return (leader.client().info("stats")["total_net_repl_output_bytes"],
+                    follower.client().info("stats")["total_net_repl_input_bytes"])
+
+        before = counted()
+        leader.client().set("k", "x" * 100000)
+        self.await_same(leader, follower)
+        for now, then in zip(counted(), before):
+            self.assertGreater(then, 0)  # The snapshot.
+            self.assertTrue(100000 < now - then < 150000, now - then)
+        leader.client().config_resetstat()
+        self.assertLess(counted()[0], 100000)
+
     def test_a_file_that_begins_in_another_database_says_so(self):
         leader, follower = self.henge(), self.henge({"appendonly": "yes"})
         follow(follower, leader)
@@ -345,6 +384,37 @@ class PsyncTest(ReplicationTest):
     """The same in Redis's protocol, and what can be done to a connection."""
 
     streams = False
+
+    def test_a_replica_whose_command_is_answered_is_cut_off(self):
+        leader = self.henge()
+        for words, error in ((("PING",), ""), (("SLOWLOG", "GET"), ""), (("CONFIG", "GET", "*"), ""),
+                             (("GET", "k"), "Replica can't interact with the keyspace")):
+            with self.subTest(words), Wire(("127.0.0.1", leader.port)) as replica:
+                self.assertIn("FULLRESYNC", replica.call("PSYNC", "?", "-1"))
+                replica.send(encode(*words))
+                with contextlib.suppress(ConnectionError):
+                    while replica.socket.recv(65536):  # The snapshot may have been on its way.
+                        pass
+                name = "|".join(word for word in words[:2] if word != "k").lower()
+                wanted = f"Replica generated a reply to command '{name}', disconnecting it: id="
+                harness.wait_until(lambda: wanted in leader.log(), what=wanted)
+                if error:
+                    self.assertRegex(leader.log(), f"This master is .*'-ERR {error}' after .*'get'")
+        self.assertEqual(leader.client().info("stats")["unexpected_error_replies"], 1)
+        self.assertTrue(leader.client().ping())
+
+    def test_an_offset_that_is_no_number_is_refused(self):
+        leader = self.henge()
+        with Wire(("127.0.0.1", leader.port)) as replica:
+            self.assertIn("not an integer", replica.call("PSYNC", "?", "x"))
+            self.assertEqual(replica.call("PING"), "PONG")
+        harness.wait_until(lambda: "asks for synchronization but with a wrong offset" in leader.log())
+
+    def test_a_new_history_begins_at_0(self):
+        leader = self.henge()
+        for _ in range(2):
+            with Wire(("127.0.0.1", leader.port)) as replica:
+                self.assertRegex(str(replica.call("PSYNC", "?", "-1")), "FULLRESYNC [0-9a-f]{40} 0$")
 
     def test_a_short_absence_costs_what_was_missed(self):
         leader, follower = self.henge(), self.henge()

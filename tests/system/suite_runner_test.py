@@ -60,6 +60,15 @@ class SuiteRunnerTest(unittest.TestCase):
         self.assertEqual((self.folder / "ratchet").read_text(),
                          "# About.\n\n[redis own unit/a] 2\nsecond: why\n")
 
+    def test_what_is_left_out_is_not_played(self):
+        (self.suite / "runtest").write_text("#!/bin/sh\ncat says.conf\necho \"$@\"\n")
+        code, out = self.run_with("[redis own unit/a] 1\nsecond one: left out, why\nthird: why\n",
+                                  "[ok]: first (3 ms)\n")
+        self.assertEqual(code, 0, out)
+        log = (self.folder / "work" / "logs" / "redis_own_unit_a.log").read_text()
+        self.assertIn("--skiptest second one", log)
+        self.assertNotIn("--skiptest third", log)
+
     def test_what_fails_is_not_added_by_update(self):
         ratchet = "[redis own unit/a] 1\n"
         code, _ = self.run_with(ratchet, "[exception]: second\n", "--update")
