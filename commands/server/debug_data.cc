@@ -239,6 +239,7 @@ void DebugPopulate(CommandContext& ctx, ArgReader& args) {
   const int64_t most = ctx.services.settings().proto_max_bulk_len.load(std::memory_order_relaxed);
   if (size > most) args.Fail(errors::kStringTooLong);
   if (!args.Done()) return ctx.reply.Error(args.error());
+  ctx.effects.Nothing();  // As Redis: of this node alone, and in no append-only file.
   for (int64_t i = 0; i < count; ++i) {
     MakeString(ctx, fmt::format("{}:{}", prefix, i), i, static_cast<size_t>(size));
   }

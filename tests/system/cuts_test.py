@@ -201,7 +201,10 @@ class CutsTest(harness.TestCase):
         self.assertLessEqual(self.full(), self.explained)
 
     def test_cuts_kills_and_full_syncs(self):
-        self.leader.client().execute_command("DEBUG", "POPULATE", 100000, "p", 100)
+        for first in range(0, 100000, 1000):
+            self.leader.client().eval(
+                "for n = ARGV[1], ARGV[1] + 999 do redis.call('SET', 'p:' .. n, ARGV[2]) end", 0,
+                first, "x" * 100)
         self.run_events([self.cut] * 5 + [self.sync_anew] * 2 + [self.kill_follower, self.kill_leader])
         self.assertLessEqual(self.full(), self.explained)
 

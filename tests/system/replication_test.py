@@ -357,6 +357,15 @@ class ReplicationTest(harness.TestCase):
         leader.client().config_resetstat()
         self.assertLess(counted()[0], 100000)
 
+    def test_what_debug_populates_is_its_nodes_alone(self):
+        leader, follower = self.henge(), self.henge()
+        follow(follower, leader)
+        harness.wait_until(lambda: is_up(follower))
+        leader.client().execute_command("DEBUG", "POPULATE", 10)
+        leader.client().set("k", "v")
+        harness.wait_until(lambda: follower.client().get("k"))
+        self.assertEqual((leader.client().dbsize(), follower.client().dbsize()), (11, 1))
+
     def test_a_file_that_begins_in_another_database_says_so(self):
         leader, follower = self.henge(), self.henge({"appendonly": "yes"})
         follow(follower, leader)
