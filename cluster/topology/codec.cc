@@ -16,7 +16,7 @@ namespace {
 
 namespace wire = henge::topology;
 
-std::string TextOf(const google::protobuf::Message& message) {
+std::string TextOf(const google::protobuf::MessageLite& message) {
   std::string bytes;
   {
     google::protobuf::io::StringOutputStream stream(&bytes);
