@@ -102,11 +102,20 @@ bool FailureDetector::MayLead(const Group& group, const Case& of, const NodeId& 
   return IsFit(group, of, node);
 }
 
+// Of two processes one after the other the clock is the same one, unless the machine was started
+// anew, which takes a while.
+bool FailureDetector::IsLate(const NodeBeat& beat, const Seen& seen, int64_t now) const {
+  if (!seen.ever || beat.sent_micros >= seen.sent) return false;
+  return beat.incarnation == seen.incarnation || now - seen.heard < timeout_;
+}
+
 void FailureDetector::Hear(const NodeBeat& beat, int64_t now) {
   const auto at = nodes_.find(beat.node);
   if (!in_office_ || at == nodes_.end()) return;
   Seen& seen = at->second;
+  if (IsLate(beat, seen, now)) return;
   if (beat.incarnation != seen.incarnation) seen.waiting.clear();
+  seen.sent = beat.sent_micros;
   seen.heard = now;
   seen.ever = true;
   seen.incarnation = beat.incarnation;

@@ -35,6 +35,9 @@
 // says so by giving that very process a lease. So a node that was promoted for the data of its last
 // process, and has restarted since, is not mistaken for one that has it.
 //
+// A beat that was sent before one that was heard already came late, on another stream. It counts
+// for nothing: what it says of the data was so before, perhaps of a process that has ended.
+//
 // A node is silent when nothing was heard of it for the node timeout, counted from the taking of
 // office at the earliest. If this machine itself stood still for long, silence begins anew: it
 // would have heard nobody.
@@ -107,6 +110,7 @@ class FailureDetector {
     int64_t heard = 0;
     bool ever = false;  // In this term.
     uint64_t incarnation = 0;
+    int64_t sent = 0;  // The newest that was heard, by its sender's clock.
     NodeLoad load = {};
     std::map<GroupId, GroupReport> reports = {};
     bool marking = false;               // A MarkNode is on its way.
@@ -125,6 +129,7 @@ class FailureDetector {
     Epoch forced_epoch = 0;
   };
 
+  bool IsLate(const NodeBeat& beat, const Seen& seen, int64_t now) const;
   void FollowNodes(int64_t now);
   void FollowGroups(int64_t now);
   bool IsFit(const Group& group, const Case& of, const NodeId& node) const;

@@ -180,6 +180,32 @@ TEST_F(DetectorTest, LetsALeaderThatWasAloneLeadAgain) {
   EXPECT_EQ(Leases(), 0u);  // But not of this process.
 }
 
+// What it says was so before the follower was in step with its leader.
+TEST_F(DetectorTest, DoesNotBelieveABeatThatCameLate) {
+  EXPECT_FALSE(Pass(2000, {0, 1, 2, 3}));
+  const auto beat = [&](int i, uint64_t incarnation, int64_t sent, DataState data) {
+    judge_->Hear({.node = Id(i),
+                  .incarnation = incarnation,
+                  .sent_micros = sent,
+                  .groups = {{.group = group_, .epoch = epoch(), .offset = 5, .data = data}}},
+                 now_);
+  };
+  const int64_t before = now_ - 50 * kMs;
+  EXPECT_FALSE(Pass(1300, {1, 2, 3}));
+  beat(1, 1, before, DataState::kRecovered);
+  beat(2, 9, before, DataState::kRecovered);  // Of the process before.
+  now_ += 300 * kMs;
+  std::optional<Promote> promote;
+  for (const Judgement& judgement : judge_->Tick(now_)) {
+    if (const auto* found = std::get_if<Promote>(&judgement.change)) promote = *found;
+  }
+  ASSERT_TRUE(promote) << "both are live still";
+  EXPECT_NE(promote->to, Id(0));
+  now_ += 1500 * kMs;
+  beat(2, 10, 1, DataState::kRecovered);  // The machine was started anew.
+  EXPECT_FALSE(judge_->IsSilent(Id(2), now_));
+}
+
 // Power failed: who was to lead last need not be who has most.
 TEST_F(DetectorTest, OfThoseWhoCameBackTheOneWithMostLeads) {
   constexpr auto kFound = DataState::kRecovered;
