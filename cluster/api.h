@@ -103,6 +103,8 @@ class ClusterView : public ClusterOperations {
   bool IsSettled(Slot slot) const { return Part(slot) == kMine; }
   // Whether it follows the group that owns the slot: it may serve reads.
   bool IsFollowed(Slot slot) const { return (Part(slot) & kFollowed) != 0; }
+  // The same, and none of the slot's keys is on its way to another.
+  bool IsFollowedAtRest(Slot slot) const { return Part(slot) == kFollowed; }
 
   // CLUSTER INFO's cluster_state; kFail answers CLUSTERDOWN.
   ClusterHealth health() const { return health_.load(std::memory_order_relaxed); }
@@ -141,7 +143,7 @@ class ClusterView : public ClusterOperations {
   // This node's part in a slot.
   enum SlotPart : uint8_t {
     kMine = 1,
-    kOpen = 2,      // Marked here: migrating from this node, or imported by it.
+    kOpen = 2,      // Marked: migrating from this node's group, or imported by it.
     kFollowed = 4,  // Of a group that it follows.
   };
 

@@ -144,13 +144,14 @@ void ClusterState::MarkParts(NodeIndex me, SlotSet& lost) {
   }
   for (const SlotMark& mark : topology_->marks()) {
     const GroupIndex importer = topology_->GroupIndexOf(mark.importing);
-    const bool leaves = parts[mark.slot] == kMine && !mark.migrating_to.IsZero();
-    const bool comes = importer != kNoGroup && of_group[importer] == kMine;
+    const bool leaves = parts[mark.slot] != 0 && !mark.migrating_to.IsZero();
+    const bool comes = importer != kNoGroup && of_group[importer] != 0;
     if (leaves || comes) parts[mark.slot] = static_cast<uint8_t>(parts[mark.slot] | kOpen);
   }
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto slot = static_cast<Slot>(i);
-    if (IsMine(slot) && (parts[i] & kMine) == 0) lost.set(i);
+    const uint8_t serves = IsMine(slot) ? kMine : kMine | kFollowed;
+    if ((IsMine(slot) || IsFollowed(slot)) && (parts[i] & serves) == 0) lost.set(i);
     SetPart(slot, parts[i]);
   }
 }

@@ -227,7 +227,9 @@ void Awakener::Deliver(Served served) {
     Session* session = node.clients().Find(call->client());
     if (session == nullptr) return;
     session->NoteWrite(lsn);
-    session->HoldReplies(lsn);
+    // A follower's readers wait for nobody's lease.
+    const bool reads = (call->spec().flags & commands::kReadonly) != 0;
+    if (!reads || !node.replication().follows()) session->HoldReplies(lsn);
     session->Answer(*call, *reply);
   });
 }

@@ -24,12 +24,15 @@ namespace {
 using cluster::NodeId;
 using cluster::TopologyPtr;
 
-constexpr std::chrono::milliseconds kReview{50};  // Of the cluster's health.
-constexpr std::chrono::milliseconds kRetry{100};  // Until the bus's port is tried again,
-constexpr int kTries = 50;                        // this often.
-constexpr int64_t kFirstLeaseMicros = 1'000'000;  // A new leader's lease may come so late.
-constexpr int64_t kAskAgainMs = 1000;             // Of what must be known.
-constexpr int64_t kFailoverMs = 5000;             // For a hand-over that an operator asked for.
+constexpr std::chrono::milliseconds kReview{50};    // Of the cluster's health.
+constexpr std::chrono::milliseconds kRetry{100};    // Until the bus's port is tried again,
+constexpr int kTries = 50;                          // this often.
+constexpr std::chrono::milliseconds kTryAgain{10};  // What an operator waits for,
+constexpr int kEmptyTries = 500;                    // this often: a node that was reset leads,
+constexpr int kForceTries = 100;                    // a follower has come to be in sync.
+constexpr int64_t kFirstLeaseMicros = 1'000'000;    // A new leader's lease may come so late.
+constexpr int64_t kAskAgainMs = 1000;               // Of what must be known.
+constexpr int64_t kFailoverMs = 5000;               // For a hand-over that an operator asked for.
 
 // Two nodes of one folder would be one member twice.
 absl::StatusOr<int> LockFolder(const std::string& directory, const std::string& file) {
@@ -290,9 +293,37 @@ void ClusterMember::Meet(std::string host, uint16_t, uint16_t bus_port,
 }
 
 void ClusterMember::Reset(bool hard, cluster::ProposalDone done) {
+  using Part = cluster::Role::Part;
+  const Part part = life().role.part;
   const std::lock_guard lock(asking_);
   if (coordinator_ == nullptr) return done(Ending());
-  coordinator_->Reset(hard, std::move(done));
+  if (part != Part::kFollows && part != Part::kWaits) {
+    return coordinator_->Reset(hard, std::move(done));
+  }
+  coordinator_->Reset(hard, [this, done = std::move(done)](const absl::Status& status) {
+    if (!status.ok()) return done(status);
+    CallUnlessStopped([this, done] { EmptyThen(kEmptyTries, done); });
+  });
+}
+
+// A follower's data was its group's: with it the node could not follow another.
+void ClusterMember::EmptyThen(int tries, cluster::ProposalDone done) {
+  if (tries == 0) LogWarning("What this node had as a follower is still there after its reset");
+  if (tries == 0 || parts_.empty == nullptr || parts_.empty([this] { return Stopped(); })) {
+    return done(absl::OkStatus());
+  }
+  std::this_thread::sleep_for(kTryAgain);
+  CallUnlessStopped([this, tries, done] { EmptyThen(tries - 1, done); });
+}
+
+void ClusterMember::CallUnlessStopped(std::function<void()> errand) {
+  const std::lock_guard lock(mutex_);
+  if (!stopped_) courier_->Call(std::move(errand));
+}
+
+bool ClusterMember::Stopped() const {
+  const std::lock_guard lock(mutex_);
+  return stopped_;
 }
 
 void ClusterMember::Failover(cluster::FailoverMode mode, cluster::ProposalDone done) {
@@ -300,9 +331,24 @@ void ClusterMember::Failover(cluster::FailoverMode mode, cluster::ProposalDone d
   const Kind kind = mode == cluster::FailoverMode::kPlain   ? Kind::kGraceful
                     : mode == cluster::FailoverMode::kForce ? Kind::kForce
                                                             : Kind::kTakeover;
+  if (kind == Kind::kForce) return Force(kForceTries, std::move(done));
   const std::shared_ptr<cluster::NodeLife> life = LifeNow();
   if (life == nullptr) return done(Ending());
   life->FailOver(kind, kFailoverMs, std::move(done));
+}
+
+// A follower whose link has just come up is in sync only a moment later.
+void ClusterMember::Force(int tries, cluster::ProposalDone done) {
+  const std::shared_ptr<cluster::NodeLife> life = LifeNow();
+  if (life == nullptr) return done(Ending());
+  life->FailOver(cluster::NodeLife::Failover::kForce, kFailoverMs,
+                 [this, tries, done = std::move(done)](const absl::Status& status) {
+                   if (!absl::IsFailedPrecondition(status) || tries == 0) return done(status);
+                   CallUnlessStopped([this, tries, done] {
+                     std::this_thread::sleep_for(kTryAgain);
+                     Force(tries - 1, done);
+                   });
+                 });
 }
 
 absl::Status ClusterMember::HandOver(int64_t timeout_ms) {

@@ -51,6 +51,9 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
     std::function<std::unique_ptr<cluster::GroupHost>(const cluster::NodeId&)> make_group;
     // What else the bus serves.
     std::vector<std::shared_ptr<grpc::Service>> services;
+    // Throws the node's data away, once it leads a group of its own: false until then. Waits for a
+    // worker, unless it is given up.
+    std::function<bool(const std::function<bool()>& given_up)> empty;
   };
 
   // `bind` in Redis's notation, as the client port has it; `port` is the client port.
@@ -109,6 +112,12 @@ class ClusterMember final : private cluster::ClusterOperations, private cluster:
   absl::Status BeginLife(const cluster::NodeId& self);
   void EndLife();
   void Resettle(const cluster::NodeId& self);
+  void EmptyThen(int tries, cluster::ProposalDone done);
+  void Force(int tries, cluster::ProposalDone done);
+
+  // Unless the node is about to stop: the errand is for the courier.
+  void CallUnlessStopped(std::function<void()> errand);
+  bool Stopped() const;
 
   std::shared_ptr<cluster::NodeLife> LifeNow() const;  // Null while another begins.
 

@@ -243,12 +243,26 @@ TEST_F(ClusterOperationsTest, AnEndThatComesLateEndsNoOtherWait) {
   EXPECT_EQ(client.Receive(), "-ERR second\r\n");
 }
 
-TEST_F(ClusterOperationsTest, NobodyWaitsInATransactionOrScript) {
+TEST_F(ClusterOperationsTest, ATransactionWaitsForAChangeWithItsWorker) {
   Client client(*node_);
-  const std::string refusal = "-ERR The nodes of a cluster can't agree within a transaction";
   EXPECT_EQ(client.Ask({"MULTI"}), "+OK\r\n");
   EXPECT_EQ(client.Ask({"CLUSTER", "BUMPEPOCH"}), "+QUEUED\r\n");
-  EXPECT_THAT(client.Ask({"EXEC"}), HasSubstr(refusal));
+  client.Send({"EXEC"});
+  while (deciding_.waiting() < 1) {
+  }
+  deciding_.End(absl::OkStatus());
+  EXPECT_THAT(client.Receive(), HasSubstr("*1\r\n+BUMPED "));
+}
+
+TEST_F(ClusterOperationsTest, NobodyWaitsWithLocksOrInAScript) {
+  Client client(*node_);
+  const std::string refusal = "-ERR The nodes of a cluster can't agree within a transaction";
+  for (const char* other : {"DBSIZE", "RANDOMKEY"}) {  // They lock all there is.
+    EXPECT_EQ(client.Ask({"MULTI"}), "+OK\r\n");
+    EXPECT_EQ(client.Ask({other}), "+QUEUED\r\n");
+    EXPECT_EQ(client.Ask({"CLUSTER", "BUMPEPOCH"}), "+QUEUED\r\n");
+    EXPECT_THAT(client.Ask({"EXEC"}), HasSubstr(refusal));
+  }
   EXPECT_THAT(client.Ask({"EVAL", "return redis.pcall('cluster', 'bumpepoch')", "0"}),
               HasSubstr(refusal));
   EXPECT_EQ(deciding_.waiting(), 0u);

@@ -71,6 +71,8 @@ class Dispatcher {
   // changed is told as the command that it returns, in views that outlive the call. The LSN behind.
   Lsn RunUnderLocks(std::span<const store::Key> keys, DbIndex db,
                     absl::FunctionRef<std::vector<std::string_view>(store::Keyspace&)> fn);
+  // The same of all databases, as FLUSHALL, if this node leads its group; whether it does.
+  bool EmptyIfLeading();
   // After mutations outside of commands: serves who waits for what they made ready.
   void ServeWaiters();
 

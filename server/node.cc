@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "server/access.h"
 #include "server/apply_config.h"
+#include "server/cluster/empty_node.h"
 #include "server/cluster/node_announcement.h"
 #include "server/cluster/replicated_group.h"
 #include "server/descriptors.h"
@@ -146,15 +147,18 @@ absl::Status Node::StartMember() {
     return absl::InvalidArgumentError(
         "cluster-sharding no (cluster.sharding: off) needs cluster-enabled yes (cluster.enabled)");
   }
-  auto member =
-      ClusterMember::Start(options_.cluster, options_.listen.bind, options_.listen.port,
-                           {.listener = between_nodes_,
-                            .make_group =
-                                [this](const cluster::NodeId& self) {
-                                  return std::make_unique<ReplicatedGroup>(*this, self);
-                                },
-                            .services = {replication_.StreamService(),
-                                         cluster::MakeSlotTransferService(*slot_imports_)}});
+  auto member = ClusterMember::Start(
+      options_.cluster, options_.listen.bind, options_.listen.port,
+      {.listener = between_nodes_,
+       .make_group =
+           [this](const cluster::NodeId& self) {
+             return std::make_unique<ReplicatedGroup>(*this, self);
+           },
+       .services = {replication_.StreamService(), cluster::MakeSlotTransferService(*slot_imports_)},
+       .empty =
+           [this](const std::function<bool()>& given_up) {
+             return EmptyByItself(*this, given_up);
+           }});
   if (!member.ok()) return member.status();
   cluster_ = *std::move(member);
   replication_.ServeStreamsAt(cluster_->bus_port());

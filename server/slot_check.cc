@@ -37,6 +37,27 @@ std::string_view Dispatcher::LeaselessText() {
                                               : commands::errors::kNoLease;
 }
 
+bool Dispatcher::EmptyIfLeading() {
+  now_ = SystemClock().NowMillis();
+  locks_.AddAll();
+  locks_.Lock();
+  const bool leads = node_.replication().part() == GroupPart::kLeads;
+  if (leads) {
+    store::Keyspace keyspace(node_.store(), locks_, effects_, 0, now_);
+    const std::vector<std::string_view> words = {"FLUSHALL"};
+    effects_.OpenUnit();
+    const auto last = static_cast<DbIndex>(node_.store().databases() - 1);
+    keyspace.FlushDatabases(0, last, store::FlushMode::kBySize);
+    effects_.EndCall({.db = 0, .argv = words}, commands::CallEffects(effects_.wanted()));
+    effects_.CloseUnit();
+    if (!effects_.ready().empty()) awakener_.Serve(now_);
+  }
+  Unlock();
+  ServeWaiters();
+  if (leads) node_.services().persistence().NoteFlushAll(nullptr);
+  return leads;
+}
+
 bool Dispatcher::IsHere(const Prepared& p) const {
   if (p.info == nullptr) return false;
   return (p.info->flags & commands::kOnlySentinel) == 0 || node_.group_watch() != nullptr;
@@ -66,15 +87,15 @@ std::string_view Dispatcher::RefuseUnsettled(const ClientState& client, const Pr
   const commands::CommandSpec& spec = *p.info->spec;
   const std::span<const store::Key> keys = KeysOf(p);
   const bool exec = (spec.flags & commands::kLocksQueued) != 0;
-  bool writes = (spec.flags & commands::kWrite) != 0;
+  uint32_t flags = spec.flags;
   for (const QueuedCommand& queued : client.queue) {
-    writes = writes || (exec && (queued.spec->flags & commands::kWrite) != 0);
+    if (exec) flags |= queued.spec->flags;
   }
   const SlotRequest request = {
       .slot = slot_,
       .first_slot = keys.empty() ? slot_ : keys.front().slot,
-      .writes = writes,
-      .shard_channels = (spec.flags & commands::kPubSubCommand) != 0,
+      .writes = (flags & commands::kWrite) != 0,
+      .shard_channels = (flags & commands::kPubSubCommand) != 0,
       .asking = client.asking != 0 || (spec.flags & commands::kAsking) != 0,
       .readonly = client.readonly.load(std::memory_order_relaxed),
       .moves_keys = spec.moves_keys,

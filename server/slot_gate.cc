@@ -30,7 +30,7 @@ bool ServesSlot(const cluster::ClusterView& view, const SlotRequest& request) {
   if (request.slot < 0 || view.health() != cluster::ClusterHealth::kOk) return false;
   const auto slot = static_cast<Slot>(request.slot);
   if (view.IsSettled(slot)) return !request.leaseless;
-  return request.readonly && !request.writes && view.IsFollowed(slot);
+  return request.readonly && !request.writes && view.IsFollowedAtRest(slot);
 }
 
 namespace {
@@ -47,22 +47,24 @@ std::string Redirect(std::string_view how, Slot slot, const cluster::Node& to,
   return fmt::format("{} {} {}:{}", how, slot, cluster::EndpointOf(to, type), to.port);
 }
 
-// Whether the mark says that the slot's keys go from this node, which owns it, or come to it.
+// Whether the mark says that the slot's keys go from here, where it is served, or come here: to the
+// leader, or to a follower where the call may be a follower's to answer.
 bool IsOpenHere(const cluster::Topology& topology, const cluster::SlotMark& mark,
-                const cluster::NodeId& me, bool mine) {
-  if (mine) return !mark.migrating_to.IsZero();
+                const cluster::NodeId& me, bool served, bool by_follower) {
+  if (served) return !mark.migrating_to.IsZero();
   const cluster::Group* importer = topology.FindGroup(mark.importing);
-  return importer != nullptr && importer->leader == me;
+  if (importer == nullptr) return false;
+  return importer->leader == me || (by_follower && importer->IsFollower(me));
 }
 
 // What is said of a slot that is on its way from or to this node; nothing: what is said of others.
 std::optional<std::string> JudgeOpen(const cluster::Topology& topology, const SlotRequest& request,
-                                     const cluster::SlotMark& mark, bool mine,
+                                     const cluster::SlotMark& mark, bool served,
                                      cluster::EndpointType endpoints,
                                      absl::FunctionRef<KeysHere()> count) {
   if (request.moves_keys) return "";
   const KeysHere keys = request.shard_channels ? KeysHere{} : count();
-  if (mine) {
+  if (served) {
     if (keys.absent == 0) return "";
     if (keys.present > 0) return std::string(errors::kTryAgain);
     const cluster::GroupIndex group = topology.GroupIndexOf(mark.migrating_to);
@@ -94,8 +96,11 @@ std::string RefuseSlot(const cluster::ClusterView& view, const SlotRequest& requ
     if (!refusal.empty()) return refusal;
   }
   const cluster::SlotMark* mark = topology->MarkOf(slot);
-  if (mark != nullptr && IsOpenHere(*topology, *mark, view.my_id(), mine)) {
-    auto verdict = JudgeOpen(*topology, request, *mark, mine, view.endpoint_type(), count);
+  // What a follower does not find may be where the slot goes.
+  const bool by_follower = request.readonly && !request.writes && !request.shard_channels;
+  const bool served = mine || (by_follower && view.IsFollowed(slot));
+  if (mark != nullptr && IsOpenHere(*topology, *mark, view.my_id(), served, by_follower)) {
+    auto verdict = JudgeOpen(*topology, request, *mark, served, view.endpoint_type(), count);
     if (verdict) return *std::move(verdict);
   }
   if (mine) return {};

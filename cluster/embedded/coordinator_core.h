@@ -97,7 +97,8 @@ class EmbeddedCoordinator::Core final : private EntryHandler {
   absl::Status BeginStay();
   void EndStay();
   absl::Status MoveTo(CoordinatorIdentity next);  // Another cluster.
-  absl::Status BeAlone(bool hard, std::string_view why);
+  // `known`: what had been agreed on, of which a node that keeps its id keeps the epochs.
+  absl::Status BeAlone(bool hard, std::string_view why, const TopologyPtr& known = nullptr);
   void OnRound();
   void FollowCluster();
   void Found();  // The log's first entry.
@@ -155,6 +156,7 @@ class EmbeddedCoordinator::Core final : private EntryHandler {
   bool StepVoters();
   bool StrikeVoters();
   void TellVoters();
+  void SettleEpochs();
   std::set<NodeId> Voting() const;
   void ProposeVoters(std::vector<NodeId> voters);
   void AnnounceSelf();
@@ -190,6 +192,7 @@ class EmbeddedCoordinator::Core final : private EntryHandler {
   bool started_ = false;
 
   bool changing_peers_ = false;
+  uint64_t settled_version_ = 0;  // Of the topology in which no two leaders have one epoch.
   Clock::time_point upkeep_again_;
   Clock::time_point announce_again_;
   std::map<consensus::PeerId, Clock::time_point> strangers_;  // Peers without a node, since when.

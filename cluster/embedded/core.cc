@@ -24,6 +24,16 @@ TopologyPtr WithVoters(const Topology& topology, std::vector<NodeId> voters) {
   return *Topology::FromParts(std::move(parts));
 }
 
+// Of a cluster of one: with the epochs that it knew.
+TopologyPtr WithEpochs(const Topology& alone, const Topology& known) {
+  TopologyParts parts = alone.parts();
+  const Node* before = known.Find(parts.nodes.front().id);
+  if (before != nullptr) parts.nodes.front().config_epoch = before->config_epoch;
+  parts.epoch = known.epoch();
+  parts.groups.front().epoch = known.epoch();
+  return *Topology::FromParts(std::move(parts));
+}
+
 absl::StatusOr<TopologyPtr> FirstTopology(const EmbeddedOptions& options,
                                           const std::vector<Node>& members) {
   return options.one_group
@@ -190,6 +200,7 @@ void EmbeddedCoordinator::Core::EndStay() {
   if (stay_ != nullptr) requests_->EndStay();
   stay_.reset();
   changing_peers_ = false;
+  settled_version_ = 0;
   asking_whereabouts_ = false;
 }
 
@@ -209,10 +220,13 @@ absl::Status EmbeddedCoordinator::Core::MoveTo(CoordinatorIdentity next) {
   return absl::OkStatus();
 }
 
-absl::Status EmbeddedCoordinator::Core::BeAlone(bool hard, std::string_view why) {
+absl::Status EmbeddedCoordinator::Core::BeAlone(bool hard, std::string_view why,
+                                                const TopologyPtr& known) {
   const NodeId node = hard ? NodeId::Random() : identity_.node;
   LogNotice("this node leaves its cluster and is alone again", {{"why", why}});
-  const absl::Status moved = MoveTo(AloneIdentity(node, identity_.stay + 1));
+  CoordinatorIdentity next = AloneIdentity(node, identity_.stay + 1);
+  if (!hard && known != nullptr) next.first = WithEpochs(*next.first, *known);
+  const absl::Status moved = MoveTo(std::move(next));
   if (!moved.ok()) LogError("the node can't leave its cluster", {{"error", Std(moved.message())}});
   return moved;
 }
@@ -283,9 +297,9 @@ void EmbeddedCoordinator::Core::Reset(bool hard, Done done) {
 void EmbeddedCoordinator::Core::DoReset(bool hard, Done done) {
   if (admissions_ > 0 || IsLeaving() || resetting_)
     return done(absl::UnavailableError("the cluster is changing: try again"));
-  const auto leave = [this, hard, done = std::move(done)] {
+  const auto leave = [this, hard, known = bulletin_->topology(), done = std::move(done)] {
     resetting_ = false;
-    done(BeAlone(hard, "it is reset"));
+    done(BeAlone(hard, "it is reset", known));
   };
   if (IsAlone() || stay_ == nullptr) return leave();
   resetting_ = true;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the leader takes care of, one change of the members at a time: that those vote who should,
-// that nobody takes part who is no node of the topology, that the topology tells who votes. And
-// what each node does: it announces its addresses and wishes, and asks others what became of it
-// when it hears of no leader.
+// that nobody takes part who is no node of the topology, that the topology tells who votes,
+// that no two leaders have one config epoch. And what each node does: it announces its addresses
+// and wishes, and asks others what became of it when it hears of no leader.
 #include <algorithm>
 #include <utility>
 
@@ -39,6 +39,7 @@ void EmbeddedCoordinator::Core::UpkeepRound() {
   if (!stay_->IsLeader() || changing_peers_) return;
   if (RemoveStrangers() || StrikeVoters() || StepVoters()) return;
   TellVoters();
+  SettleEpochs();
 }
 
 // Peers whose node is not in the topology: it was removed, or has never been taken in to the end.
@@ -121,6 +122,24 @@ void EmbeddedCoordinator::Core::TellVoters() {
   const std::set<NodeId> voting = Voting();
   std::vector<NodeId> voters(voting.begin(), voting.end());
   if (voters != stay_->agreed().topology()->voters()) ProposeVoters(std::move(voters));
+}
+
+// Nodes bring their config epochs along, so two that lead may have the same: then the one of the
+// larger id takes the next, as in Redis one of them does.
+void EmbeddedCoordinator::Core::SettleEpochs() {
+  const TopologyPtr topology = stay_->agreed().topology();
+  if (changing_peers_ || topology->version() == settled_version_) return;
+  std::set<Epoch> taken;
+  for (NodeIndex i = 0; i < topology->nodes().size(); ++i) {
+    const Node& node = topology->nodes()[i];
+    if (node.config_epoch == 0 || topology->GroupsLedBy(i).empty()) continue;
+    if (taken.insert(node.config_epoch).second) continue;
+    changing_peers_ = true;
+    requests_->Propose({.change = BumpEpoch{node.id}}, NewRequest(),
+                       [this](const absl::Status&) { changing_peers_ = false; });
+    return;
+  }
+  settled_version_ = topology->version();
 }
 
 std::set<NodeId> EmbeddedCoordinator::Core::Voting() const {

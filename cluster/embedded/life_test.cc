@@ -155,7 +155,12 @@ TEST_F(EmbeddedLife, AResetNodeIsAloneAndTheOthersKnow) {
   const NodeId id = soft.id();
   ASSERT_TRUE(Propose(soft, AddSlots{id, {1, 2}}).ok());
   const int clusters = soft.watcher().clusters();
+  ASSERT_TRUE(Propose(soft, BumpEpoch{id}).ok());
+  const Epoch epoch = soft.topology()->epoch();
+  const Epoch own = soft.topology()->Find(id)->config_epoch;
   ASSERT_TRUE(TestCluster::Reset(soft, false).ok());
+  EXPECT_GE(soft.topology()->epoch(), epoch);
+  EXPECT_EQ(soft.topology()->Find(id)->config_epoch, own);
   EXPECT_EQ(soft.watcher().clusters(), clusters + 1);
   EXPECT_EQ(soft.id(), id);
   EXPECT_EQ(soft.topology()->nodes().size(), 1u);
@@ -173,6 +178,20 @@ TEST_F(EmbeddedLife, AResetNodeIsAloneAndTheOthersKnow) {
   hard.Stop();
   hard.Start();
   EXPECT_TRUE(TestCluster::Until([&] { return hard.topology()->nodes().size() == 2; }));
+}
+
+TEST_F(EmbeddedLife, TwoThatBringOneConfigEpochComeToHaveTwo) {
+  cluster_.StartAlone(2);
+  TestNode& a = cluster_.node(0);
+  TestNode& b = cluster_.node(1);
+  ASSERT_TRUE(Propose(a, SetConfigEpoch{.id = a.id(), .epoch = 7}).ok());
+  ASSERT_TRUE(Propose(b, SetConfigEpoch{.id = b.id(), .epoch = 7}).ok());
+  ASSERT_TRUE(TestCluster::Meet(a, b).ok());
+  EXPECT_TRUE(cluster_.All([&](const Topology& t) {
+    const Node* first = t.Find(a.id());
+    const Node* second = t.Find(b.id());
+    return first != nullptr && second != nullptr && first->config_epoch != second->config_epoch;
+  }));
 }
 
 TEST_F(EmbeddedLife, WhatANodeAnnouncesTheOthersHear) {

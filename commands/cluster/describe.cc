@@ -141,12 +141,14 @@ NodeId NameOf(const Topology& topology, const cluster::GroupId& id) {
   return group->leader.IsZero() ? group->in_sync.front() : group->leader;
 }
 
-// What this node is giving away and getting.
+// What this node's shard is giving away and getting.
 void AppendMarks(std::string& line, const Topology& topology, NodeIndex me) {
-  const NodeId& my_id = topology.nodes()[me].id;
+  const NodeIndex leader = PlaceOf(topology, me).leader;
+  if (leader == kNoNode) return;
+  const NodeId& its_id = topology.nodes()[leader].id;
   for (const cluster::SlotMark& mark : topology.marks()) {
-    const bool leaves = topology.OwnerIndex(mark.slot) == me && !mark.migrating_to.IsZero();
-    const bool comes = !mark.importing.IsZero() && NameOf(topology, mark.importing) == my_id;
+    const bool leaves = topology.OwnerIndex(mark.slot) == leader && !mark.migrating_to.IsZero();
+    const bool comes = !mark.importing.IsZero() && NameOf(topology, mark.importing) == its_id;
     if (!leaves && !comes) continue;
     line += " [";
     AppendNumber(line, mark.slot);

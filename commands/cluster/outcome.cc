@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/cluster/outcome.h"
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include "base/strings.h"
+#include "commands/scripting/admission.h"
 
 namespace henge::commands {
 namespace {
+
+constexpr std::chrono::milliseconds kTransactionPatience{1000};
+constexpr std::string_view kNotWithin =
+    "ERR The nodes of a cluster can't agree within a transaction or script";
 
 // Shared by the client's worker and the thread that tells what became of it.
 class Pending {
@@ -48,6 +55,10 @@ class Pending {
   std::function<void()> wake_;
 };
 
+void Reply(CommandContext& ctx, const Answer& answer) {
+  answer.error ? ctx.reply.Error(answer.text) : ctx.reply.Simple(answer.text);
+}
+
 void Write(BlockedReply& reply, const Answer& answer) {
   answer.error ? reply.Error(answer.text) : reply.Simple(answer.text);
 }
@@ -67,15 +78,10 @@ Answer OkOrError(const absl::Status& status) {
 void ReplyWhenDone(CommandContext& ctx, const cluster::ClusterView& view,
                    absl::FunctionRef<void(cluster::ProposalDone)> begin, Conclude conclude,
                    int64_t patience_ms) {
-  if (ctx.in_exec && !view.DecidesAlone()) {
-    return ctx.reply.Error("ERR The nodes of a cluster can't agree within a transaction or script");
-  }
+  if (ctx.in_exec && !view.DecidesAlone()) return ctx.reply.Error(kNotWithin);
   const auto pending = std::make_shared<Pending>();
   begin([pending](const absl::Status& status) { pending->Finish(status); });
-  if (const auto status = pending->status()) {
-    const Answer answer = conclude(*status);
-    return answer.error ? ctx.reply.Error(answer.text) : ctx.reply.Simple(answer.text);
-  }
+  if (const auto status = pending->status()) return Reply(ctx, conclude(*status));
   pending->WakeBy(ctx.services.Block(
       ctx.client, patience_ms, [pending, conclude = std::move(conclude)](BlockedReply& reply) {
         static const auto kNotWaitedFor =
@@ -84,8 +90,35 @@ void ReplyWhenDone(CommandContext& ctx, const cluster::ClusterView& view,
       }));
 }
 
+namespace {
+
+// Who agrees needs no worker; but it may need a shard that the transaction has locked.
+bool MayWaitWithin(CommandContext& ctx) {
+  const store::LockSet& locks = ctx.keyspace.locks();
+  for (size_t i = 0; i < ctx.keyspace.store().shards(); ++i) {
+    if (locks.Holds(static_cast<ShardIndex>(i))) return false;
+  }
+  return scripting::ScriptOf(ctx) == nullptr;
+}
+
+void ProposeWithin(CommandContext& ctx, cluster::ClusterView& view, cluster::Change change,
+                   const Conclude& conclude) {
+  if (!MayWaitWithin(ctx)) return ctx.reply.Error(kNotWithin);
+  const auto told = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> outcome = told->get_future();
+  view.Propose(std::move(change), [told](const absl::Status& status) { told->set_value(status); });
+  const bool known = outcome.wait_for(kTransactionPatience) == std::future_status::ready;
+  Reply(ctx, conclude(known ? outcome.get()
+                            : absl::DeadlineExceededError("a transaction waits no longer")));
+}
+
+}  // namespace
+
 void ProposeAndReply(CommandContext& ctx, cluster::ClusterView& view, cluster::Change change,
                      Conclude conclude) {
+  if (ctx.in_exec && !view.DecidesAlone()) {
+    return ProposeWithin(ctx, view, std::move(change), conclude);
+  }
   ReplyWhenDone(
       ctx, view,
       [&](cluster::ProposalDone done) { view.Propose(std::move(change), std::move(done)); },

@@ -5,8 +5,10 @@
 //   begin(done) ── told within the call ────────────────────> reply now
 //               └─ not yet: the client is parked ── done ──> its worker replies
 //
-// A client that goes is not told; what was begun goes on. In a transaction or script nobody can
-// wait, so what others must agree on is refused there before it is begun.
+// A client that goes is not told; what was begun goes on. In a transaction nobody can be parked: a
+// change of the topology is waited for there with the worker, for a moment, as redis-cli repairs
+// slots in one; but not with keys locked, nor in a script. All else is refused there before it is
+// begun.
 #pragma once
 
 #include <absl/functional/function_ref.h>

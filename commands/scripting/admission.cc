@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/scripting/admission.h"
 
+#include <fmt/format.h>
+
 #include <string>
 
+#include "base/crc16.h"
+#include "cluster/api.h"
 #include "commands/scripting/engine.h"
 
 namespace henge::commands::scripting {
@@ -15,13 +19,27 @@ constexpr std::string_view kWritesReadOnly =
 constexpr std::string_view kShortOfMemory =
     "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
 
+// Where a script that says it writes is to be called instead; empty: here, or nobody knows.
+std::string MovedTo(CommandContext& ctx, const Interpreter::Arguments& arguments) {
+  const cluster::ClusterView* view = ctx.services.cluster();
+  if (view == nullptr || arguments.keys.empty()) return {};
+  const Slot slot = KeySlot(arguments.keys.front());
+  if (!view->IsFollowed(slot)) return {};
+  const auto owner = view->OwnerOf(slot);
+  if (owner == nullptr) return {};
+  return fmt::format("MOVED {} {}:{}", slot, cluster::EndpointOf(*owner, view->endpoint_type()),
+                     owner->port);
+}
+
 // Why a script that says what it does may not run now.
-std::string Refusal(CommandContext& ctx, uint32_t flags, bool called_read_only) {
+std::string Refusal(CommandContext& ctx, uint32_t flags, bool called_read_only,
+                    const Interpreter::Arguments& arguments) {
   ScriptHost& host = ctx.services.scripting();
   if ((flags & kNoCluster) != 0 && ctx.services.cluster() != nullptr) {
     return std::string(kNoClusterSet);
   }
   if ((flags & kNoWrites) == 0) {
+    if (std::string moved = MovedTo(ctx, arguments); !moved.empty()) return moved;
     if (std::string refused = host.WritesRefused(); !refused.empty()) return refused;
     if (called_read_only) return std::string(kWritesReadOnly);
   }
@@ -59,12 +77,13 @@ ScriptRun* ScriptOf(CommandContext& ctx) {
   return run != nullptr ? run : engine->functions.running();
 }
 
-bool Admit(ScriptRun& run, uint32_t flags) {
+bool Admit(ScriptRun& run, uint32_t flags, const Interpreter::Arguments& arguments) {
   CommandContext& ctx = run.ctx;
   const bool called_read_only = (ctx.spec.flags & kReadonly) != 0;
   const bool flagged = (flags & kNoFlags) == 0;
   if (flagged) {
-    if (const std::string refusal = Refusal(ctx, flags, called_read_only); !refusal.empty()) {
+    if (const std::string refusal = Refusal(ctx, flags, called_read_only, arguments);
+        !refusal.empty()) {
       ctx.reply.Error(refusal);
       return false;
     }

@@ -22,6 +22,6 @@ inline bool InScript(CommandContext& ctx) { return ScriptOf(ctx) != nullptr; }
 
 // Whether a script with these flags may run now, called as it is: if so, `run` says what it may do.
 // Replies if not.
-bool Admit(ScriptRun& run, uint32_t flags);
+bool Admit(ScriptRun& run, uint32_t flags, const Interpreter::Arguments& arguments);
 
 }  // namespace henge::commands::scripting

@@ -23,7 +23,7 @@ void RunScript(CommandContext& ctx, ArgReader& args, Finder find) {
   if (compiled == nullptr) return;
   const scripting::Script& script = *compiled->script;
   ScriptRun run{ctx, script.sha};
-  if (!scripting::Admit(run, script.flags)) return;
+  if (!scripting::Admit(run, script.flags, *arguments)) return;
   engine->scripts.Run(run, *compiled, *arguments);
 }
 

@@ -36,7 +36,7 @@ void FunctionCall(CommandContext& ctx, ArgReader& args) {
   if (!arguments) return;
   ScriptRun run{ctx, callable->function->name};
   run.eval = false;
-  if (!scripting::Admit(run, callable->function->flags)) return;
+  if (!scripting::Admit(run, callable->function->flags, *arguments)) return;
   engine->functions.Run(run, *callable, *arguments);
 }
 

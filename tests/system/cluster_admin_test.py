@@ -292,7 +292,23 @@ class SubcommandsTest(harness.TestCase):
                             client.execute_command("CLUSTER KEYSLOT", f"key:{n}")) > 0)
             target.client().execute_command("CLUSTER SETSLOT", slot, "IMPORTING", view[source.port].id)
             client.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", view[target.port].id)
-        redis_cli("fix", self.at)
+            redis_cli("fix", self.at)
+            self.check()
+            self.assert_all_keys_are_there()
+            # On its way back, its keys are at the source: that becomes the owner, by a transaction of redis-cli.
+            client.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", view[target.port].id)
+            with target.client() as owner:
+                owner.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", view[source.port].id)
+                keys = owner.execute_command("CLUSTER GETKEYSINSLOT", slot, 100)
+                owner.execute_command("MIGRATE", source.host, source.port, "", 0, 5000, "KEYS", *keys)
+            redis_cli("fix", self.at)
+        self.check()
+        self.assert_all_keys_are_there()
+        self.assertEqual(lines(source)[source.port].slots, view[source.port].slots)
+        # Nobody owns it.
+        source.client().execute_command("CLUSTER DELSLOTS", slot)
+        harness.wait_until(lambda: cluster_info(source)["cluster_state"] == "fail")
+        redis_cli("fix", self.at, stdin="yes\n")
         self.check()
         self.assert_all_keys_are_there()
 
