@@ -127,10 +127,11 @@ class FollowingStreams::Parts::Stream final
       parts_.following_.fetch_add(1, kRelaxed);
       LogVerbose("This node follows another's messages", {{"node", peer_.view()}});
     }
+    // First, so that a client which has a message finds it counted.
+    parts_.received_.fetch_add(static_cast<uint64_t>(reply_.messages_size()), kRelaxed);
     for (const bus::RelayedMessage& message : reply_.messages()) {
       parts_.listener_.OnRelayed(message.channel(), message.payload());
     }
-    parts_.received_.fetch_add(static_cast<uint64_t>(reply_.messages_size()), kRelaxed);
     if (reply_.acknowledged() != 0) parts_.feed_.OnAcknowledged(id_, reply_.acknowledged());
     StartRead(&reply_);
   }
