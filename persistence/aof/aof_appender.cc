@@ -265,6 +265,7 @@ absl::Status AofAppender::EndSync(const SyncJob& job, absl::Status status) {
   synced_ = job.lsn;
   synced_size_ = job.size;
   if (job.lsn > held_ || (job.lsn == held_ && job.size > held_size_)) Hold(job.lsn, job.size);
+  tell_();
   if (gate_ != nullptr) gate_->Publish(CommitMark::kDurable, synced_);
   return absl::OkStatus();
 }

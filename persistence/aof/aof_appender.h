@@ -28,10 +28,12 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -64,6 +66,8 @@ class AofAppender {
               std::unique_ptr<JournalReader> reader, AofFiles::Increment increment,
               const StreamPlaces* places = nullptr);
 
+  // Called before the gate hears what is durable: who is let through by that finds it told.
+  void SetTeller(std::function<void()> tell) { tell_ = std::move(tell); }
   void SetPolicy(FsyncPolicy policy) { policy_.store(policy, std::memory_order_relaxed); }
   FsyncPolicy policy() const { return policy_.load(std::memory_order_relaxed); }
   void SetTimestamps(bool on) { timestamps_.store(on, std::memory_order_relaxed); }
@@ -127,6 +131,7 @@ class AofAppender {
   const Clock& clock_;
   const StreamPlaces* const places_;
   const std::unique_ptr<JournalReader> reader_;
+  std::function<void()> tell_ = [] {};
   std::atomic<FsyncPolicy> policy_{FsyncPolicy::kEverySecond};
   std::atomic<bool> timestamps_{false};
   std::atomic<Lsn> cut_{kNoCut};

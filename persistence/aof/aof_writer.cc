@@ -45,6 +45,7 @@ std::unique_ptr<JournalReader> AofWriter::NewReader() {
 void AofWriter::Attach(std::unique_ptr<JournalReader> reader, AofFiles::Increment increment) {
   appender_.emplace(files_, gate_, clock_, std::move(reader), std::move(increment),
                     options_.places);
+  appender_->SetTeller([this] { PublishStatus(); });
   ApplyOptions();
   PublishStatus();
   attached_.store(true, std::memory_order_release);
