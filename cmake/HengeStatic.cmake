@@ -9,10 +9,15 @@ file(GLOB all ${archives}/libabsl_*.a)
 foreach(name grpc++ grpc gpr address_sorting upb cares re2 ssl crypto z protobuf yaml-cpp)
   list(APPEND all ${archives}/lib${name}.a)
 endforeach()
+# gRPC's plugins for xDS (a service mesh steers a channel) are two megabytes, and Henge's channels have no use for them.
+# Debian's own object that stands for "no such plugins" takes the place of the one that registers them.
+set(no_xds ${PROJECT_BINARY_DIR}/grpc_plugin_registry_noextra.cc.o)
+execute_process(COMMAND ${CMAKE_AR} x ${archives}/libgrpc_unsecure.a grpc_plugin_registry_noextra.cc.o
+                WORKING_DIRECTORY ${PROJECT_BINARY_DIR} COMMAND_ERROR_IS_FATAL ANY)
 list(JOIN all "," all)
 add_library(henge_static INTERFACE)
 # They need each other in circles; one item, so that CMake keeps it together.
-target_link_libraries(henge_static INTERFACE "-Wl,--start-group,${all},--end-group")
+target_link_libraries(henge_static INTERFACE "-Wl,${no_xds},--start-group,${all},--end-group")
 
 function(henge_link_statically target archive)
   set_target_properties(${target} PROPERTIES INTERFACE_LINK_LIBRARIES henge_static)
