@@ -27,14 +27,6 @@ namespace {
 
 constexpr size_t kForeseenByExec = 16;  // Waiters on each key, whose locks are taken beforehand.
 
-// The arguments as others may see them.
-std::vector<std::string_view> Shown(const CommandContext& context) {
-  std::vector<std::string_view> shown(context.argv.begin(), context.argv.end());
-  for (size_t i = 0; context.redacted != 0 && i < shown.size(); ++i)
-    if (context.IsRedacted(i)) shown[i] = "(redacted)";
-  return shown;
-}
-
 // For CLIENT LIST. What EXEC runs was remembered when it was queued.
 void Remember(commands::ClientState& client, const CommandInfo& info) {
   client.last_command.store(info.spec, std::memory_order_relaxed);
@@ -686,9 +678,10 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
   Unlock();
 
   if (node_.monitors().active()) {
-    NoteForMonitors(client, spec.flags, Shown(context));
+    if (!session.exec_parked()) NoteForMonitors(client, spec.flags, Shown(context));
     TellMonitors();
   }
+  if (session.exec_parked()) return Outcome::kDone;  // The last of its parts is accounted for.
   if (ended == 0) ended = Ticks();
   const bool failed = session.reply().errors() != errors_before;
   const uint64_t ticks = ended - last_ticks_;
@@ -697,42 +690,6 @@ Dispatcher::Outcome Dispatcher::Call(Session& session, const Prepared& p,
   Account({client, *p.info, ticks, failed, failed ? session.reply().last_error_code() : ""},
           [&] { return Shown(context); });
   return Outcome::kDone;
-}
-
-void Dispatcher::RunQueued(CommandContext& exec, QueuedCommand& command) {
-  const std::vector<std::string_view> argv(command.args.begin(), command.args.end());
-  std::vector<store::Key> keys;
-  const Prepared p = Prepare(argv, keys);
-  commands::ClientState& client = exec.client;
-  store::Keyspace keyspace = exec.keyspace.InDatabase(client.db.load(std::memory_order_relaxed));
-  const std::span<const std::string_view> all(argv);
-  commands::ArgReader args(all.subspan(p.info->container == nullptr ? 1 : 2), keys);
-  CommandContext context{client, exec.reply, keyspace, exec.services, *command.spec, argv, true};
-  context.effects = commands::CallEffects(effects_.wanted());
-  const uint64_t changes_before = effects_.changes();
-  const uint64_t start = Ticks();
-  const uint64_t errors_before = exec.reply.errors();
-  const auto mark = exec.reply.buffer().GetMark();
-  const bool script = (command.spec->flags & commands::kRunsScript) != 0;
-  if (script && node_.monitors().active()) NoteForMonitors(client, 0, argv);
-  command.spec->handler(context, args);
-  TrackReads(client, *command.spec, keys);
-  if ((effects_.changes() != changes_before || context.effects.always()) && !script) {
-    effects_.EndCall({.db = keyspace.db(),
-                      .argv = argv,
-                      .keys = keys,
-                      .words_go = true,
-                      .names_not_all = p.names_not_all},
-                     context.effects);
-  }
-  if (client.reply_mode == commands::ReplyMode::kOff &&
-      (command.spec->flags & commands::kRepliesByPush) == 0) {
-    exec.reply.buffer().TruncateTo(mark);
-  }
-  if (node_.monitors().active()) NoteForMonitors(client, command.spec->flags, Shown(context));
-  const bool failed = exec.reply.errors() != errors_before;
-  Account({client, *p.info, Ticks() - start, failed, failed ? exec.reply.last_error_code() : ""},
-          [&] { return Shown(context); });
 }
 
 void Dispatcher::NoteForMonitors(const commands::ClientState& client, uint32_t flags,

@@ -46,7 +46,11 @@ class Dispatcher {
   // Hints, a little before the key is used: the second once what the first asked for may be there.
   void PrefetchBucket(const store::Key& key, DbIndex db);
   void PrefetchEntry(const store::Key& key, DbIndex db);
+  // How EXEC runs its queue; see exec.cc.
   void RunQueued(commands::CommandContext& exec, commands::QueuedCommand& command);
+  // The worker's thread, outside of commands. Runs what a parked EXEC has left, which may park it
+  // again. False if that must wait, as new commands do.
+  bool GoOnWithExec(Session& session);
   // See ScriptHost::RunCommand.
   std::string_view RunScripted(commands::scripting::ScriptRun& run,
                                std::span<const std::string_view> argv, proto::ReplyWriter& reply);
@@ -184,6 +188,8 @@ class Dispatcher {
   bool LockScripted(const Prepared& p, std::span<const store::Key> keys);
   // Whether the call, or what EXEC runs, is a script.
   bool RunsScript(const commands::ClientState& client, uint32_t flags) const;
+  // The arguments as others may see them.
+  static std::vector<std::string_view> Shown(const commands::CommandContext& context);
   // What statistics, the slow log and the latency monitor are told of a call that is over.
   struct Ended {
     const commands::ClientState& client;

@@ -109,9 +109,15 @@ void Session::ForeseeMore() {
 
 size_t Session::Execute(const net::Batch& batch) {
   TakeMessages();
+  size_t taken = 0;
+  RunAndHold([&] { taken = dispatcher_.ExecuteBatch(*this, batch); });
+  return taken;
+}
+
+void Session::RunAndHold(absl::FunctionRef<void()> run) {
   const Lsn before = dispatcher_.effects().last_lsn();
   const uint64_t joins_before = joins();
-  const size_t taken = dispatcher_.ExecuteBatch(*this, batch);
+  run();
   if (joins() != joins_before) HoldUntilPeersKnow();
   if (const Lsn lsn = dispatcher_.effects().last_lsn(); lsn != before) {
     node_.journaling().WakeReaders();
@@ -119,7 +125,6 @@ size_t Session::Execute(const net::Batch& batch) {
   }
   if (state_.close_after_reply) connection_.CloseAfterFlush();
   if (OverLimits()) connection_.worker().Close(connection_);  // Not sent: it would not be read.
-  return taken;
 }
 
 void Session::OnProtocolError(std::string_view text) {
@@ -153,7 +158,7 @@ std::string_view Session::LimitExceeded() {
   const ClientLimits& limits = node_.limits();
   if (connection_.query_bytes() > limits.query_buffer.load(std::memory_order_relaxed))
     return kQueryBuffer;
-  const uint64_t pending = connection_.out().pending();
+  const uint64_t pending = connection_.out().pending() + deferred_.size() + invalidations_.size();
   if (pending <= kUnlimitedReply) {
     soft_limit_since_ = 0;
     return {};
@@ -283,6 +288,7 @@ void Session::StopTimer() {
 std::function<void()> Session::Block(int64_t timeout_ms,
                                      std::function<void(commands::BlockedReply&)> done) {
   blocked_done_ = std::move(done);
+  blocked_silently_ = state_.reply_mode != commands::ReplyMode::kOn;
   ++blocks_;
   state_.blocked.store(true, std::memory_order_relaxed);
   connection_.Suspend();
@@ -307,14 +313,39 @@ void Session::UnblockBy(std::string_view error) {
   const auto done = std::exchange(blocked_done_, nullptr);
   if (wait_goal_) node_.replication().acknowledgements().Forget(state_.id);
   wait_goal_.reset();
+  const auto mark = reply_.buffer().GetMark();
   if (!error.empty()) {
     reply_.Error(error);
   } else {
     BlockedEnd end(reply_, false);
     done(end);
   }
+  if (blocked_silently_) reply_.buffer().TruncateTo(mark);
+  if (exec_parked_) return GoOnWithExec();
   connection_.FlushSoon();
   connection_.Resume();
+}
+
+void Session::GoOnWithExec() {
+  const auto mark = reply_.buffer().GetMark();
+  const bool silent = blocked_silently_;
+  bool ran = false;
+  RunAndHold([&] { ran = dispatcher_.GoOnWithExec(*this); });
+  blocked_silently_ = silent;  // Also if a later command of it has parked the client.
+  if (over_limit_) return;     // It is being closed.
+  connection_.FlushSoon();
+  if (!ran) {
+    state_.paused.store(true, std::memory_order_relaxed);
+    return StartTimer(kRoomCheckMs, &Session::CheckPause);
+  }
+  if (silent) reply_.buffer().TruncateTo(mark);
+  if (exec_parked_) return;
+  if (has_deferred()) SendDeferred();
+  connection_.Resume();
+}
+
+bool Session::DefersPushes() const {
+  return exec_parked_ || dispatcher_.defers_pushes(*this) || Served(blocked_call_);
 }
 
 // --- Waiting for keys ---
@@ -404,6 +435,10 @@ void Session::Recheck(const std::shared_ptr<BlockedCall>& call) {
 
 void Session::Push(std::string_view bytes) {
   if (connection_.closing() || state_.reply_mode == commands::ReplyMode::kOff) return;
+  if (exec_parked_) {
+    deferred_ += bytes;
+    return;
+  }
   connection_.FlushSoon();  // First: it may lend the connection a buffer.
   reply_.buffer().Append(bytes);
   if (!AfterWork()) connection_.worker().Close(connection_);
@@ -416,7 +451,7 @@ void Session::TakeMessages() {
 void Session::Deliver(pubsub::MessageRun& run) {
   if (connection_.closing() || over_limit_) return;
   const bool resp3 = reply_.resp3();
-  if (dispatcher_.defers_pushes(*this) || Served(blocked_call_)) {
+  if (DefersPushes()) {
     return run.ForEach(resp3, [this](std::string_view head, const BlobRef& body) {
       deferred_.append(head).append(body->view());
     });
@@ -441,7 +476,7 @@ void Session::OnExpelled(std::string_view channel) {
   const std::string push =
       fmt::format("{}3\r\n$12\r\nsunsubscribe\r\n${}\r\n{}\r\n:{}\r\n", reply_.resp3() ? '>' : '*',
                   channel.size(), channel, count(pubsub::Kind::kShardChannel));
-  if (dispatcher_.defers_pushes(*this) || Served(blocked_call_)) {
+  if (DefersPushes()) {
     deferred_ += push;
     return;
   }
@@ -461,7 +496,7 @@ void Session::PushInvalidation(std::string_view bytes) {
           session->invalidations_ += push;
         });
   }
-  if (dispatcher_.defers_pushes(*this) || Served(blocked_call_)) {
+  if (DefersPushes()) {
     invalidations_ += bytes;
     return;
   }
@@ -612,6 +647,7 @@ void Session::CheckPause() {
                                                     std::memory_order_relaxed);
   }
   state_.paused.store(false, std::memory_order_relaxed);
+  if (exec_parked_) return GoOnWithExec();
   connection_.Resume();  // The gate holds it back again if the pause was prolonged.
 }
 

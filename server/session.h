@@ -3,6 +3,8 @@
 // dispatcher. One per connection, on its worker's thread.
 #pragma once
 
+#include <absl/functional/function_ref.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -67,6 +69,10 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   // this very wait.
   std::function<void()> Block(int64_t timeout_ms,
                               std::function<void(commands::BlockedReply&)> done);
+  // Whether it waits in the middle of EXEC, whose reply is written in part: what is no reply is
+  // kept back until it is whole. The worker's thread, as is setting it.
+  bool exec_parked() const { return exec_parked_; }
+  void set_exec_parked(bool parked) { exec_parked_ = parked; }
   // The worker's thread. Ends a Block.
   void Unblock(bool by_error);
   void UnblockBy(std::string_view error);  // Empty: by none.
@@ -80,7 +86,9 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   // Messages published so far go before what is written next.
   void TakeMessages();
   // What the client's own command pushed to it, now that its reply is written.
-  bool has_deferred() const { return !deferred_.empty() || !invalidations_.empty(); }
+  bool has_deferred() const {
+    return !exec_parked_ && (!deferred_.empty() || !invalidations_.empty());
+  }
   void SendDeferred();
   // Keeps replies until what was journaled before `lsn` is safe, if it must be.
   void HoldReplies(Lsn lsn);
@@ -112,6 +120,12 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   std::function<void()> HoldBack();
 
  private:
+  // Runs commands, and keeps back what they reply as long as it must be.
+  void RunAndHold(absl::FunctionRef<void()> run);
+  // What a parked EXEC has left, as soon as that may run.
+  void GoOnWithExec();
+  // Whether a push must wait for the reply that is being written.
+  bool DefersPushes() const;
   // Says what the client takes to whoever adds it up.
   void CountMemory();
   // Remembers the largest reply for a while, for CLIENT LIST.
@@ -156,8 +170,10 @@ class Session final : public net::ConnectionHandler, public pubsub::Subscriber {
   UnixMillis soft_limit_since_ = 0;
   store::Key foreseen_;  // Its bytes are in the worker's scratch buffer: for this round only.
   bool has_timer_ = false;
-  bool over_limit_ = false;  // And is being closed.
-  int64_t counted_ = 0;      // Bytes last told to ClientEviction.
+  bool exec_parked_ = false;
+  bool blocked_silently_ = false;  // CLIENT REPLY OFF or SKIP: no one wants the reply of the Block.
+  bool over_limit_ = false;        // And is being closed.
+  int64_t counted_ = 0;            // Bytes last told to ClientEviction.
 };
 #ifndef HENGE_SANITIZED
 // One of ten thousand idle ones should not take the allocator's next size, which is 1280.

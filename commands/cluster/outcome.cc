@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/cluster/outcome.h"
 
-#include <chrono>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,10 +11,6 @@
 
 namespace henge::commands {
 namespace {
-
-constexpr std::chrono::milliseconds kTransactionPatience{1000};
-constexpr std::string_view kNotWithin =
-    "ERR The nodes of a cluster can't agree within a transaction or script";
 
 // Shared by the client's worker and the thread that tells what became of it.
 class Pending {
@@ -63,7 +57,20 @@ void Write(BlockedReply& reply, const Answer& answer) {
   answer.error ? reply.Error(answer.text) : reply.Simple(answer.text);
 }
 
+absl::Status NotWaitedFor() {
+  return absl::CancelledError("Not waited for: the cluster may still agree");
+}
+
 }  // namespace
+
+bool MayPark(CommandContext& ctx) {
+  if (!ctx.in_exec) return true;
+  const store::LockSet& locks = ctx.keyspace.locks();
+  for (size_t i = 0; i < ctx.keyspace.store().shards(); ++i) {
+    if (locks.Holds(static_cast<ShardIndex>(i))) return false;
+  }
+  return scripting::ScriptOf(ctx) == nullptr;
+}
 
 Answer OkOrError(const absl::Status& status) {
   if (status.ok()) return {.text = "OK"};
@@ -78,47 +85,20 @@ Answer OkOrError(const absl::Status& status) {
 void ReplyWhenDone(CommandContext& ctx, const cluster::ClusterView& view,
                    absl::FunctionRef<void(cluster::ProposalDone)> begin, Conclude conclude,
                    int64_t patience_ms) {
-  if (ctx.in_exec && !view.DecidesAlone()) return ctx.reply.Error(kNotWithin);
+  const bool may_park = MayPark(ctx);
+  if (!may_park && !view.DecidesAlone()) return ctx.reply.Error(kNotWithin);
   const auto pending = std::make_shared<Pending>();
   begin([pending](const absl::Status& status) { pending->Finish(status); });
   if (const auto status = pending->status()) return Reply(ctx, conclude(*status));
+  if (!may_park) return Reply(ctx, conclude(NotWaitedFor()));
   pending->WakeBy(ctx.services.Block(
       ctx.client, patience_ms, [pending, conclude = std::move(conclude)](BlockedReply& reply) {
-        static const auto kNotWaitedFor =
-            absl::CancelledError("Not waited for: the cluster may still agree");
-        Write(reply, conclude(pending->status().value_or(kNotWaitedFor)));
+        Write(reply, conclude(pending->status().value_or(NotWaitedFor())));
       }));
 }
 
-namespace {
-
-// Who agrees needs no worker; but it may need a shard that the transaction has locked.
-bool MayWaitWithin(CommandContext& ctx) {
-  const store::LockSet& locks = ctx.keyspace.locks();
-  for (size_t i = 0; i < ctx.keyspace.store().shards(); ++i) {
-    if (locks.Holds(static_cast<ShardIndex>(i))) return false;
-  }
-  return scripting::ScriptOf(ctx) == nullptr;
-}
-
-void ProposeWithin(CommandContext& ctx, cluster::ClusterView& view, cluster::Change change,
-                   const Conclude& conclude) {
-  if (!MayWaitWithin(ctx)) return ctx.reply.Error(kNotWithin);
-  const auto told = std::make_shared<std::promise<absl::Status>>();
-  std::future<absl::Status> outcome = told->get_future();
-  view.Propose(std::move(change), [told](const absl::Status& status) { told->set_value(status); });
-  const bool known = outcome.wait_for(kTransactionPatience) == std::future_status::ready;
-  Reply(ctx, conclude(known ? outcome.get()
-                            : absl::DeadlineExceededError("a transaction waits no longer")));
-}
-
-}  // namespace
-
 void ProposeAndReply(CommandContext& ctx, cluster::ClusterView& view, cluster::Change change,
                      Conclude conclude) {
-  if (ctx.in_exec && !view.DecidesAlone()) {
-    return ProposeWithin(ctx, view, std::move(change), conclude);
-  }
   ReplyWhenDone(
       ctx, view,
       [&](cluster::ProposalDone done) { view.Propose(std::move(change), std::move(done)); },

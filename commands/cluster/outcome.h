@@ -5,16 +5,16 @@
 //   begin(done) ── told within the call ────────────────────> reply now
 //               └─ not yet: the client is parked ── done ──> its worker replies
 //
-// A client that goes is not told; what was begun goes on. In a transaction nobody can be parked: a
-// change of the topology is waited for there with the worker, for a moment, as redis-cli repairs
-// slots in one; but not with keys locked, nor in a script. All else is refused there before it is
-// begun.
+// A client that goes is not told; what was begun goes on. In a transaction EXEC is parked, and what
+// is left of it runs after the reply (server/exec.cc): redis-cli repairs slots in one. Where it has
+// keys locked, and in a script, nobody can be parked: it is refused before it is begun.
 #pragma once
 
 #include <absl/functional/function_ref.h>
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "cluster/api.h"
 #include "commands/context.h"
@@ -28,6 +28,12 @@ struct Answer {
 
 // From what became of it to the reply; runs on the client's worker, without locks.
 using Conclude = std::function<Answer(const absl::Status&)>;
+
+// Whether the client may be parked: no script can be left in the middle, nor can a transaction that
+// has keys locked. All shards are unlocked then, unless the call itself has locked them.
+bool MayPark(CommandContext& ctx);
+inline constexpr std::string_view kNotWithin =
+    "ERR The nodes of a cluster can't agree within a transaction or script";
 
 // +OK, or the error in words.
 Answer OkOrError(const absl::Status& status);

@@ -91,7 +91,10 @@ void Importing(const SetSlot& call, std::string_view name) {
 void ToNode(const SetSlot& call, std::string_view name) {
   const auto node = OtherEnd(call, name, "Unknown node ");
   if (!node) return;
-  if (call.IsMine() && *node != call.me && call.ctx.keyspace.CountInSlot(call.slot) != 0) {
+  const bool leaves = call.IsMine() && *node != call.me;
+  // Counting locks a shard, which must be the only one.
+  if (leaves && !MayPark(call.ctx)) return call.ctx.reply.Error(kNotWithin);
+  if (leaves && call.ctx.keyspace.CountInSlot(call.slot) != 0) {
     return call.Refuse("Can't assign hashslot " + std::to_string(call.slot) +
                        " to a different node while I still hold keys for this hash slot.");
   }

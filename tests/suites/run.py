@@ -47,13 +47,10 @@ PORTS = 500
 HEADING = re.compile(r"\[(\w+) (\w+) (\S+)\] (\d+)$")
 LEGACY_TEST = re.compile(r"\d\d:\d\d:\d\d> (.*?): ")
 LEGACY_END = re.compile(r"(OK|FAILED: .*)$")  # Perhaps lines below.
-# What is changed in the copy: where its ports are; and it resets its nodes within a transaction, in which
-# Henge's can't agree on anything.
+# What is changed in the copy: where its ports are.
 LEGACY_CHANGES = (
     ("tests/instances.tcl", "set ::redis_base_port 30000", "set ::redis_base_port {port}"),
     ("tests/instances.tcl", "set ::redis_port_count 1024", "set ::redis_port_count {ports}"),
-    ("tests/cluster/tests/includes/init-tests.tcl", "        R $id MULTI\n", ""),
-    ("tests/cluster/tests/includes/init-tests.tcl", "        R $id EXEC\n", ""),
 )
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # Behind what the harness says while it waits, without a line's end.

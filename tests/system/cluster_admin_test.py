@@ -8,6 +8,7 @@ import harness
 import made_cluster
 import redis
 from made_cluster import SLOTS, address, cluster_info, lines, redis_cli
+from wire import Closed, Push, Wire, WireError, encode
 
 
 class CreateTest(harness.TestCase):
@@ -320,6 +321,91 @@ class SubcommandsTest(harness.TestCase):
         client = self.cluster.client()
         self.assertEqual([int(client.call(f"imported:{n}", "GET", f"imported:{n}")) for n in range(500)], list(range(500)))
         self.assertEqual(origin.client().dbsize(), 500)
+
+
+class TransactionTest(harness.TestCase):
+    """EXEC, when a command in its queue waits until the nodes agree."""
+
+    def setUp(self):
+        # One worker has to serve everybody; and nobody gives up soon while others stand still.
+        settings = {"io-threads": 1, "cluster-node-timeout": 5000}
+        cluster = made_cluster.Cluster(self, count=3, replicas=0, settings=settings)
+        self.node, *self.others = cluster.servers
+        self.client = self.node.client(decode_responses=True)
+        self.addCleanup(self.client.close)
+        self.wire = Wire((self.node.host, self.node.port), timeout=60)
+        self.addCleanup(self.wire.close)
+        self.slot, self.owner = next((last, leader[2].decode()) for _, last, leader, *_
+                                     in self.wire.call("CLUSTER", "SLOTS") if leader[1] != self.node.port)
+
+    def ask(self, *calls):
+        """Sends them in a transaction, and one behind; reads the replies before EXEC's."""
+        self.wire.send(b"".join(encode(*call) for call in (["MULTI"], *calls, ["EXEC"], ["ECHO", "behind"])))
+        self.assertEqual([self.wire.read() for _ in range(len(calls) + 1)], ["OK"] + ["QUEUED"] * len(calls))
+
+    def stop_others(self):
+        """From then on nothing can be agreed on: they do stand still."""
+        for other in self.others:
+            other.pause()
+        for other in self.others:
+            os.waitpid(other.process.pid, os.WUNTRACED)
+
+    def importing(self):
+        return ["CLUSTER", "SETSLOT", self.slot, "IMPORTING", self.owner]
+
+    def await_parked(self):
+        """Gives the client's id. The worker that EXEC waits on answers this."""
+        def parked():
+            return [line["id"] for line in self.client.client_list() if line["cmd"] == "exec" and "b" in line["flags"]]
+        return harness.wait_until(parked)[0]
+
+    def test_its_replies_come_in_order_and_with_a_key_locked_nothing_waits(self):
+        self.ask(["PING"], self.importing(), ["CLUSTER", "MYID"], ["CLUSTER", "SETSLOT", self.slot, "STABLE"], ["PING"])
+        own = lines(self.node)[self.node.port].id.encode()
+        self.assertEqual(self.wire.read(), ["PONG", "OK", own, "OK", "PONG"])
+        self.assertEqual(self.wire.read(), b"behind")
+        # Not while keys are locked.
+        key = next(f"key:{n}" for n in range(100)
+                   if not isinstance(self.wire.call("GET", f"key:{n}"), WireError))
+        self.ask(["SET", key, "1"], self.importing(), ["GET", key])
+        first, refused, last = self.wire.read()
+        self.assertEqual((first, last), ("OK", b"1"))
+        self.assertRegex(refused, "can't agree within a transaction")
+        self.assertEqual(self.wire.read(), b"behind")
+
+    def test_others_are_served_meanwhile_and_who_is_killed_does_not_go_on(self):
+        self.wire.call("HELLO", 3)
+        self.wire.call("SUBSCRIBE", "news")
+        self.stop_others()
+        self.ask(self.importing(), ["CONFIG", "SET", "slowlog-max-len", "77"])
+        self.await_parked()
+        self.assertTrue(self.client.ping())
+        self.client.publish("news", "meanwhile")
+        self.assertEqual(self.client.config_get("slowlog-max-len")["slowlog-max-len"], "128")
+        for other in self.others:
+            other.resume()
+        self.assertEqual(self.wire.read(), ["OK", "OK"])
+        self.assertEqual(self.wire.read(), Push([b"message", b"news", b"meanwhile"]))
+        self.assertEqual(self.wire.read(), b"behind")
+        self.assertEqual(self.client.config_get("slowlog-max-len")["slowlog-max-len"], "77")
+
+        self.stop_others()
+        self.ask(self.importing(), ["CONFIG", "SET", "slowlog-max-len", "88"])
+        client_id = self.await_parked()
+        self.client.client_unblock(client_id, error=True)
+        unblocked, last = self.wire.read()
+        self.assertRegex(unblocked, "^UNBLOCKED")
+        self.assertEqual((last, self.wire.read()), ("OK", b"behind"))
+        self.ask(["CLUSTER", "SETSLOT", self.slot, "STABLE"], ["CONFIG", "SET", "slowlog-max-len", "99"])
+        self.await_parked()
+        self.client.client_kill_filter(_id=client_id)
+        with self.assertRaises(Closed):
+            self.wire.read()
+        for other in self.others:
+            other.resume()
+        # When this is agreed on, what the transaction waited for would be known.
+        self.client.execute_command("CLUSTER", "SETSLOT", self.slot, "STABLE")
+        self.assertEqual(self.client.config_get("slowlog-max-len")["slowlog-max-len"], "88")
 
 
 if __name__ == "__main__":
