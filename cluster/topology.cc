@@ -62,6 +62,7 @@ void AddGroups(Digest& digest, const std::vector<Group>& groups) {
     digest.Add(group.leader.view());
     digest.Add(group.followers);
     digest.Add(group.in_sync);
+    digest.Add(group.deposed);
     digest.Add(group.epoch);
     digest.Add(group.revision);
     digest.Add(group.home.view());
@@ -126,6 +127,7 @@ void Sort(TopologyParts& parts) {
   for (Group& group : parts.groups) {
     std::sort(group.followers.begin(), group.followers.end());
     std::sort(group.in_sync.begin(), group.in_sync.end());
+    std::sort(group.deposed.begin(), group.deposed.end());
   }
   std::sort(parts.marks.begin(), parts.marks.end(),
             [](const SlotMark& a, const SlotMark& b) { return a.slot < b.slot; });
@@ -168,6 +170,10 @@ bool Group::IsFollower(const NodeId& node) const {
 
 bool Group::IsInSync(const NodeId& node) const {
   return std::binary_search(in_sync.begin(), in_sync.end(), node);
+}
+
+bool Group::IsDeposed(const NodeId& node) const {
+  return std::binary_search(deposed.begin(), deposed.end(), node);
 }
 
 TopologyPtr Topology::Empty() { return *FromParts({}); }

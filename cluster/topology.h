@@ -13,8 +13,9 @@
 //   1. Nodes: ids unique and not zero, an address each, no address twice among those with a host,
 //      finite weights in (0, 1000]; at most kMaxMembers.
 //   2. Groups: ids unique and not zero; the leader is a node and no follower; no follower twice,
-//      all of them nodes; the in-sync set is of members, not empty, and holds the leader; no node's
-//      config epoch and no group's epoch is above the document's.
+//      all of them nodes; the in-sync set is of members, not empty, and holds the leader; who is
+//      deposed follows and is in sync; no node's config epoch and no group's epoch is above the
+//      document's.
 //   3. A slot belongs to one group or none.
 //   4. By hand, each node is in exactly one group, as in Redis. By the ring, a node is in any
 //      number, once in each; no two groups are the same virtual node.
@@ -89,6 +90,7 @@ struct Group {
   NodeId leader;                  // Zero while leaderless.
   std::vector<NodeId> followers;  // Sorted.
   std::vector<NodeId> in_sync;    // Sorted; who has every acknowledged write. The leader too.
+  std::vector<NodeId> deposed;    // Sorted; of those: led, until a judge promoted another.
   Epoch epoch = 0;                // Grows with each leader; fences the ones before.
   uint64_t revision = 0;          // Grows with each change of the members above.
   NodeId home;                    // By the ring: whose virtual node this is; else zero.
@@ -98,6 +100,7 @@ struct Group {
   bool IsMember(const NodeId& node) const { return node == leader || IsFollower(node); }
   bool IsFollower(const NodeId& node) const;
   bool IsInSync(const NodeId& node) const;
+  bool IsDeposed(const NodeId& node) const;
   bool operator==(const Group&) const = default;
 };
 

@@ -206,6 +206,41 @@ TEST_F(DetectorTest, DoesNotBelieveABeatThatCameLate) {
   EXPECT_FALSE(judge_->IsSilent(Id(2), now_));
 }
 
+// The report by which a follower was promoted may be of a process that has ended since. As long as
+// it has not said whom it acknowledges with, the old leader is asked, too.
+TEST_F(DetectorTest, AsksTheOldLeaderWhenTheNewOneRestartsBeforeItServes) {
+  Do(SetInSync{group_, {Id(0), Id(1)}, 0, 3});
+  EXPECT_FALSE(Pass(2000, {0, 1, 2, 3}));
+  auto promote = Pass(5000, {1, 2, 3});
+  ASSERT_TRUE(promote);
+  Do(*promote);
+  const auto restarted = [&](uint64_t offset) {
+    Beat(1, offset, DataState::kRecovered, 2);
+    return Pass(100, {2, 3});
+  };
+  for (int i = 0; i < 50; ++i) EXPECT_FALSE(restarted(5));
+  EXPECT_EQ(Leases(), 0u);
+  for (int i = 0; i < 30 && !(promote = restarted(5)); ++i) Beat(0, 10, DataState::kRecovered, 2);
+  ASSERT_TRUE(promote);
+  EXPECT_EQ(promote->to, Id(0));  // It has more.
+}
+
+TEST_F(DetectorTest, AsksNobodyElseWhenTheNewLeaderRestartsAfterItSaidThatItIsAlone) {
+  Do(SetInSync{group_, {Id(0), Id(1)}, 0, 3});
+  EXPECT_FALSE(Pass(2000, {0, 1, 2, 3}));
+  auto promote = Pass(5000, {1, 2, 3});
+  ASSERT_TRUE(promote);
+  Do(*promote);
+  Do(SetInSync{group_, {Id(1)}, epoch(), topology_->FindGroup(group_)->revision});
+  promote.reset();
+  for (int i = 0; i < 30 && !promote; ++i) {
+    Beat(1, 5, DataState::kRecovered, 2);
+    promote = Pass(100, {2, 3});
+  }
+  ASSERT_TRUE(promote);
+  EXPECT_EQ(promote->to, Id(1));
+}
+
 // Power failed: who was to lead last need not be who has most.
 TEST_F(DetectorTest, OfThoseWhoCameBackTheOneWithMostLeads) {
   constexpr auto kFound = DataState::kRecovered;

@@ -98,6 +98,7 @@ void GroupDuty::OnAnswer(const BeatAnswer& answer) {
       host_.BecomeLive();
     }
     host_.SetLease(lease_.until());
+    if (!group().deposed.empty()) ReviewInSync();
   }
 }
 

@@ -21,13 +21,14 @@ std::optional<SetInSync> InSyncKeeper::Review(const Group& group,
     const bool fit = at != followers.end() && at->fit;
     const bool in_sync = group.IsInSync(id);
     if (fit || !in_sync) unfit_since_.erase(id);
-    const bool stays =
-        in_sync && (fit || now - unfit_since_.try_emplace(id, now).first->second < patience_);
+    const bool stays = in_sync && !group.IsDeposed(id) && !fit &&
+                       now - unfit_since_.try_emplace(id, now).first->second < patience_;
     if (fit && !in_sync) joining.insert(id);
     if (fit || stays) members.push_back(id);
   }
   std::sort(members.begin(), members.end());
-  if (members == group.in_sync || proposed_ || now < next_) return std::nullopt;
+  const bool same = members == group.in_sync && group.deposed.empty();
+  if (same || proposed_ || now < next_) return std::nullopt;
   proposed_ = true;
   next_ = now + kPauseMicros;
   joining_ = std::move(joining);

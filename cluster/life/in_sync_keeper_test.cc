@@ -89,6 +89,24 @@ TEST_F(InSyncKeeperTest, ForgetsAnUnfitnessThatIsOver) {
   EXPECT_FALSE(Review({}));
 }
 
+// Who led before, and does not follow by now, would hold everything up.
+TEST_F(InSyncKeeperTest, DoesNotWaitForTheDeposed) {
+  group_.in_sync = Ids({0, 1, 3});
+  group_.deposed = Ids({3});
+  const auto change = Review({});
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->members, Ids({0, 1}));
+  EXPECT_EQ(keeper_.Counted(group_), Ids({1, 3}));  // Until it is applied.
+}
+
+TEST_F(InSyncKeeperTest, SaysThatTheDeposedIsInSyncIfItIs) {
+  group_.in_sync = Ids({0, 1, 2});
+  group_.deposed = Ids({2});
+  const auto change = Review({1, 2});
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->members, Ids({0, 1, 2}));
+}
+
 TEST_F(InSyncKeeperTest, PutsChangesInOneAndRests) {
   group_.in_sync = Ids({0, 3});
   EXPECT_FALSE(Review({}));

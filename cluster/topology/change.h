@@ -71,9 +71,11 @@ struct RemoveFollower {  // By hand the node leads a group of its own then.
   NodeId node;
 };
 // A new leader, of the in-sync; or the present one again. Raises the group's epoch to the
-// document's next and ends the group's migrations. The old leader follows; it stays in sync only
-// after a handover, which is what it gave up by itself. Otherwise this is a judgement, and the term
-// is the office's.
+// document's next and ends the group's migrations. The old leader follows, still in sync: it has
+// all that was acknowledged until the new one acknowledges without it. After a handover it gave up
+// by itself. Otherwise this is a judgement, the term is the office's, and the old leader is
+// deposed: if it does not follow at once, nobody waits for it. The new leader's first SetInSync
+// says so; as long as there was none, who chooses a leader asks the old one, too.
 struct Promote {
   GroupId group;
   NodeId to;
@@ -86,7 +88,7 @@ struct StepDown {
   GroupId group;
   Epoch expected_epoch = 0;
 };
-struct SetInSync {  // By the leader.
+struct SetInSync {  // By the leader. Nobody is deposed any more.
   GroupId group;
   std::vector<NodeId> members;
   Epoch expected_epoch = 0;

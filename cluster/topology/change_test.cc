@@ -155,7 +155,8 @@ TEST_F(ChangeTest, PromotesTheInSyncInAHigherEpoch) {
   Do(Promotion(0, 2));
   EXPECT_EQ(In(0).leader, Id(2));
   EXPECT_TRUE(In(0).IsFollower(Id(0)));
-  EXPECT_EQ(In(0).in_sync, std::vector{Id(2)});
+  EXPECT_EQ(In(0).in_sync.size(), 2u);
+  EXPECT_EQ(In(0).deposed, std::vector{Id(0)});
   EXPECT_EQ(EpochOf(0), topology_->epoch());
   EXPECT_EQ(topology_->Find(Id(2))->config_epoch, topology_->epoch());
   EXPECT_EQ(topology_->OwnerOf(3)->id, Id(2));
@@ -163,6 +164,33 @@ TEST_F(ChangeTest, PromotesTheInSyncInAHigherEpoch) {
   Do(Promotion(0, 2));  // The same again: it restarted.
   EXPECT_GT(EpochOf(0), before);
   EXPECT_EQ(In(0).leader, Id(2));
+  EXPECT_TRUE(In(0).IsDeposed(Id(0)));
+}
+
+// Whoever led is asked, too, as long as the new leader has not said whom it acknowledges with.
+TEST_F(ChangeTest, KeepsTheDeposedInSyncUntilTheNewLeaderSaysWhoIs) {
+  Do(Promotion(0, 2));
+  const TopologyPtr promoted = topology_;
+  Do(SetInSync{GroupOf(0), {Id(2)}, EpochOf(0), In(0).revision});
+  EXPECT_EQ(In(0).in_sync, std::vector{Id(2)});
+  EXPECT_TRUE(In(0).deposed.empty());
+  topology_ = promoted;
+  Do(SetInSync{GroupOf(0), In(0).in_sync, EpochOf(0), In(0).revision});  // It is back already.
+  EXPECT_EQ(In(0).in_sync.size(), 2u);
+  EXPECT_TRUE(In(0).deposed.empty());
+  topology_ = promoted;
+  Do(Promotion(0, 0));  // Back to whom had it.
+  EXPECT_EQ(In(0).leader, Id(0));
+  EXPECT_EQ(In(0).deposed, std::vector{Id(2)});
+  topology_ = promoted;
+  Promote handover = Promotion(0, 0);
+  handover.handover = true;
+  Do(handover);
+  EXPECT_TRUE(In(0).deposed.empty());
+  EXPECT_TRUE(In(0).IsInSync(Id(2)));
+  topology_ = promoted;
+  Do(RemoveFollower{GroupOf(0), Id(0)});
+  EXPECT_TRUE(In(2).deposed.empty());
 }
 
 TEST_F(ChangeTest, JudgesInTheTermInOfficeOnly) {

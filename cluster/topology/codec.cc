@@ -42,6 +42,7 @@ void WriteGroups(const Topology& topology, wire::Document& out) {
     written.set_leader(TextOrNone(group.leader));
     for (const NodeId& id : group.followers) written.add_followers(id.str());
     for (const NodeId& id : group.in_sync) written.add_in_sync(id.str());
+    for (const NodeId& id : group.deposed) written.add_deposed(id.str());
     written.set_epoch(group.epoch);
     written.set_revision(group.revision);
     written.set_home(TextOrNone(group.home));
@@ -52,7 +53,8 @@ void WriteGroups(const Topology& topology, wire::Document& out) {
 
 void ReadGroup(WireReader& reader, const wire::Group& in, TopologyParts& parts) {
   if (in.followers_size() > static_cast<int>(kMaxFollowers) ||
-      in.in_sync_size() > static_cast<int>(kMaxFollowers) + 1) {
+      in.in_sync_size() > static_cast<int>(kMaxFollowers) + 1 ||
+      in.deposed_size() > static_cast<int>(kMaxFollowers)) {
     return reader.Fail("a group has too many members");
   }
   const auto index = static_cast<GroupIndex>(parts.groups.size());
@@ -60,6 +62,7 @@ void ReadGroup(WireReader& reader, const wire::Group& in, TopologyParts& parts) 
                           .leader = reader.NodeOrNone(in.leader()),
                           .followers = reader.Nodes(in.followers()),
                           .in_sync = reader.Nodes(in.in_sync()),
+                          .deposed = reader.Nodes(in.deposed()),
                           .epoch = in.epoch(),
                           .revision = in.revision(),
                           .home = reader.NodeOrNone(in.home()),

@@ -51,6 +51,7 @@ absl::Status Draft::Drop(const GroupId& id, const NodeId& node) {
   }
   EraseSorted(group.followers, node);
   EraseSorted(group.in_sync, node);
+  EraseSorted(group.deposed, node);
   ++group.revision;
   return absl::OkStatus();
 }
@@ -150,10 +151,11 @@ absl::Status Draft::operator()(const Promote& change) {
   group.epoch = ++parts_.epoch;
   ++group.revision;
   EraseSorted(group.followers, change.to);
+  EraseSorted(group.deposed, change.to);
   group.leader = change.to;
   if (!old.IsZero() && old != change.to) {
     InsertSorted(group.followers, old);
-    if (!change.handover) EraseSorted(group.in_sync, old);
+    if (!change.handover) InsertSorted(group.deposed, old);
   }
   parts_.nodes[from_.IndexOf(change.to)].config_epoch = group.epoch;
   EndMigrationsOf(group.id);
@@ -196,6 +198,7 @@ absl::Status Draft::operator()(const SetInSync& change) {
     return Senseless("a leader is always in sync");
   }
   group.in_sync = std::move(members);
+  group.deposed.clear();
   ++group.revision;
   return absl::OkStatus();
 }

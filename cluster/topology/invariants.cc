@@ -75,6 +75,17 @@ bool IsStrictlySorted(const std::vector<NodeId>& ids) {
   return std::adjacent_find(ids.begin(), ids.end(), std::greater_equal<>()) == ids.end();
 }
 
+absl::Status CheckDeposed(const Group& group) {
+  const auto name = Abs(group.id);
+  if (!IsStrictlySorted(group.deposed)) return Broken("group ", name, " has deposed a node twice");
+  for (const NodeId& node : group.deposed) {
+    if (!group.IsFollower(node) || !group.IsInSync(node)) {
+      return Broken("group ", name, " has deposed a node that is no follower in sync");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckGroup(const Group& group, const TopologyParts& parts) {
   const auto name = Abs(group.id);
   if (group.id.IsZero()) return Broken("a group has no id");
@@ -102,7 +113,7 @@ absl::Status CheckGroup(const Group& group, const TopologyParts& parts) {
   if (!group.leader.IsZero() && !group.IsInSync(group.leader)) {
     return Broken("group ", name, " has a leader that is not in sync");
   }
-  return absl::OkStatus();
+  return CheckDeposed(group);
 }
 
 absl::Status CheckMemberships(const TopologyParts& parts) {
@@ -247,7 +258,8 @@ absl::Status CheckGroupStep(const Group& before, const Group& after) {
     return Broken("group ", name, " has another leader in the same epoch");
   }
   const bool same_members = after.followers == before.followers &&
-                            after.in_sync == before.in_sync && after.leader == before.leader;
+                            after.in_sync == before.in_sync && after.deposed == before.deposed &&
+                            after.leader == before.leader;
   if (!same_members && after.revision == before.revision) {
     return Broken("group ", name, " has other members in the same revision");
   }

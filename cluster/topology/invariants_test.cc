@@ -72,6 +72,8 @@ TEST(Invariants, RefuseEachBreak) {
       {"leader not in sync", [](auto& p) { p.groups[0].in_sync = {Id(1)}; }},
       {"nobody in sync", [](auto& p) { p.groups[0].in_sync.clear(); }},
       {"in sync twice", [](auto& p) { p.groups[0].in_sync.push_back(Id(1)); }},
+      {"deposed leader", [](auto& p) { p.groups[0].deposed = {Id(0)}; }},
+      {"deposed stranger", [](auto& p) { p.groups[0].deposed = {Id(2)}; }},
       {"node in two groups", [](auto& p) { p.groups[1].followers.push_back(Id(1)); }},
       {"node in no group",
        [](auto& p) { p.groups[0].followers.clear(), p.groups[0].in_sync = {Id(0)}; }},
@@ -138,6 +140,7 @@ TEST(Invariants, RefuseStepsBack) {
   EXPECT_FALSE(step([](auto& p) { p.groups[0].epoch = 3; }));
   EXPECT_FALSE(step([](auto& p) { p.groups[0].revision = 1; }));
   EXPECT_FALSE(step([](auto& p) { p.groups[0].in_sync = {Id(0)}; }));
+  EXPECT_FALSE(step([](auto& p) { p.groups[0].deposed = {Id(1)}; }));
   const auto swap_leader = [](TopologyParts& p) {
     p.groups[0].leader = Id(1);
     p.groups[0].followers = {Id(0)};

@@ -166,6 +166,7 @@ class Placing {
       if (group.IsInSync(follower) && !all_in_sync) continue;
       EraseSorted(group.followers, follower);
       EraseSorted(group.in_sync, follower);
+      EraseSorted(group.deposed, follower);
       ++group.revision;
     }
   }

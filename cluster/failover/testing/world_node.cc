@@ -170,7 +170,8 @@ void World::ReviewMember(size_t i, const Group& group, Replica& replica, const N
                          bool synced) {
   const bool in_sync = group.IsInSync(id);
   const auto reached = replica.reached.try_emplace(id, now_).first->second;
-  if (synced == in_sync || (in_sync && now_ - reached < 300 * kMilli)) return;
+  const bool waits = in_sync && !group.IsDeposed(id) && now_ - reached < 300 * kMilli;
+  if (synced == in_sync || waits) return;
   SetInSync change{group.id, group.in_sync, group.epoch, group.revision};
   if (in_sync) {
     std::erase(change.members, id);
