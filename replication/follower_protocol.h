@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "replication/history.h"
+
 namespace henge::replication {
 
 struct FollowerIntroduction {
@@ -26,9 +28,10 @@ struct FollowerIntroduction {
   // What is here already: the history's id, and the next byte's offset. Empty: nothing.
   std::string history_id;
   int64_t next_offset = -1;
-  bool failover = false;      // The other one is asked to lead.
-  bool wants_stream = false;  // If the leader is a Henge, a stream between Henges;
-  bool stream_only = false;   // if it gives none, nothing.
+  std::vector<EarlierName> earlier;  // For a stream.
+  bool failover = false;             // The other one is asked to lead.
+  bool wants_stream = false;         // If the leader is a Henge, a stream between Henges;
+  bool stream_only = false;          // if it gives none, nothing.
 };
 
 class FollowerProtocol {

@@ -12,6 +12,8 @@ void History::Branch(int64_t offset) { Rename(RandomHex(kIdDigits), offset); }
 void History::Rename(std::string_view id, int64_t offset) {
   second_id_ = id_;
   second_offset_ = offset + 1;
+  if (earlier_.size() == kMostEarlierNames) earlier_.pop_back();
+  earlier_.insert(earlier_.begin(), EarlierName{id_, offset});
   id_ = id;
 }
 
@@ -19,6 +21,7 @@ void History::Adopt(std::string_view id) {
   id_ = id;
   second_id_.assign(kIdDigits, '0');
   second_offset_ = kNoOffset;
+  earlier_.clear();
 }
 
 bool History::Includes(std::string_view id, int64_t next, int64_t offset) const {

@@ -7,8 +7,17 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace henge::replication {
+
+// What the first `end` bytes of a history were called before.
+struct EarlierName {
+  std::string id;
+  int64_t end = 0;
+  bool operator==(const EarlierName&) const = default;
+};
+inline constexpr size_t kMostEarlierNames = 8;
 
 class History {
  public:
@@ -23,6 +32,8 @@ class History {
   // this history's any more under that name.
   const std::string& second_id() const { return second_id_; }
   int64_t second_offset() const { return second_offset_; }
+  // The second first, and those before it, as far as they are remembered.
+  const std::vector<EarlierName>& earlier() const { return earlier_; }
 
   // A promoted follower goes on under an id of its own; what was before, up to `offset`, stays
   // known by the old one.
@@ -39,6 +50,7 @@ class History {
   std::string id_;
   std::string second_id_;
   int64_t second_offset_ = kNoOffset;
+  std::vector<EarlierName> earlier_;
 };
 
 }  // namespace henge::replication

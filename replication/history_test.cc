@@ -36,6 +36,20 @@ TEST(History, ABranchKeepsThePastUnderTheOldId) {
   EXPECT_TRUE(history.Includes(history.id(), 151, 150));
 }
 
+TEST(History, RemembersAFewNames) {
+  History history;
+  std::vector<std::string> ids{history.id()};
+  for (int64_t i = 1; i <= 20; ++i) {
+    history.Branch(100 * i);
+    ids.push_back(history.id());
+  }
+  ASSERT_EQ(history.earlier().size(), kMostEarlierNames);
+  EXPECT_EQ(history.earlier()[0], (EarlierName{ids[19], 2000}));
+  EXPECT_EQ(history.earlier()[7], (EarlierName{ids[12], 1300}));
+  history.Adopt(ids[0]);
+  EXPECT_TRUE(history.earlier().empty());
+}
+
 TEST(History, AnotherDatasetForgetsThePast) {
   History history;
   history.Branch(100);

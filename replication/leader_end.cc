@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 namespace henge::replication {
 namespace {
@@ -27,13 +29,20 @@ Resync ChooseResync(const Holding& holding, std::string_view history_id, int64_t
                                                                                 : Resync::kFull;
 }
 
-int64_t CommonBytes(const Holding& holding, std::string_view history_id, int64_t next_offset) {
-  const History& history = holding.history;
-  const int64_t theirs = next_offset - 1;
-  if (theirs < 0) return -1;
-  if (history_id == history.id()) return std::min(theirs, holding.end);
-  if (history_id != history.second_id() || history.second_offset() < 1) return -1;
-  return std::min({theirs, history.second_offset() - 1, holding.end});
+int64_t CommonBytes(const Holding& holding, const StreamHello& hello) {
+  if (hello.next_offset < 1) return -1;
+  const auto names = [](std::string_view id, int64_t end, const std::vector<EarlierName>& earlier) {
+    std::vector<EarlierName> all{{std::string(id), end}};
+    all.insert(all.end(), earlier.begin(), earlier.end());
+    return all;
+  };
+  int64_t common = -1;
+  for (const auto& theirs : names(hello.history_id, hello.next_offset - 1, hello.earlier)) {
+    for (const auto& ours : names(holding.history.id(), holding.end, holding.history.earlier())) {
+      if (theirs.id == ours.id) common = std::max(common, std::min(theirs.end, ours.end));
+    }
+  }
+  return std::min(common, hello.next_offset - 1);
 }
 
 absl::StatusOr<Resync> LeaderEnd::OnHello(const StreamHello& hello, const Holding& holding,
@@ -50,7 +59,7 @@ absl::StatusOr<Resync> LeaderEnd::OnHello(const StreamHello& hello, const Holdin
   }
   if (absl::Status status = CheckServes(holding.epochs); !status.ok()) return status;
   const Resync resync = ChooseResync(holding, hello.history_id, hello.next_offset);
-  common_ = CommonBytes(holding, hello.history_id, hello.next_offset);
+  common_ = CommonBytes(holding, hello);
   if (resync == Resync::kFull) {
     OnPlaceLost();
   } else {

@@ -45,9 +45,9 @@ enum class Resync : uint8_t { kPartial, kFull };
 // The same for either protocol.
 Resync ChooseResync(const Holding& holding, std::string_view history_id, int64_t next_offset);
 
-// How many bytes of the history that the follower names are this one's, too, at most; -1: it is not
-// known here.
-int64_t CommonBytes(const Holding& holding, std::string_view history_id, int64_t next_offset);
+// How many bytes of the follower's history are this one's, too, by all the names that both
+// remember; -1: they know none in common.
+int64_t CommonBytes(const Holding& holding, const StreamHello& hello);
 
 class LeaderEnd {
  public:

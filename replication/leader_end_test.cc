@@ -67,6 +67,34 @@ TEST(LeaderEnd, SharesNoSnapshotOfAnotherName) {
   EXPECT_TRUE(end.OnRecords(90, 10, {2, 2}).ok()) << "records need not wait for the snapshot";
 }
 
+StreamHello HelloOf(const History& history, int64_t end) {
+  return {.history_id = history.id(), .next_offset = end + 1, .earlier = history.earlier()};
+}
+
+// One was promoted at 183, and hardly anybody heard of it; another, which had 182 of the same
+// leader, was promoted in its place. What the first must keep in a file begins at 182.
+TEST(LeaderEnd, FindsWhatIsCommonByEarlierNames) {
+  History first;
+  Had second;
+  second.history = first;
+  first.Branch(183);
+  second.history.Branch(182);
+  const Holding holding = second.At(0, 195);
+  EXPECT_EQ(CommonBytes(holding, HelloOf(first, 190)), 182);
+  first.Branch(190);
+  EXPECT_EQ(CommonBytes(holding, HelloOf(first, 190)), 182);
+  EXPECT_EQ(CommonBytes(holding, HelloOf(second.history, 190)), 190);
+  EXPECT_EQ(CommonBytes(holding, HelloOf(second.history, 200)), 195);
+  EXPECT_EQ(CommonBytes(holding, HelloOf(History(), 190)), -1);
+  EXPECT_EQ(CommonBytes(holding, {}), -1);
+  StreamHello hostile = HelloOf(second.history, 50);
+  hostile.earlier = {{second.history.earlier()[0].id, 1000}, {second.history.id(), -5}};
+  EXPECT_EQ(CommonBytes(holding, hostile), 50);
+  LeaderEnd end;
+  EXPECT_EQ(*end.OnHello(HelloOf(first, 190), holding, 0), Resync::kFull);
+  EXPECT_EQ(end.OnSnapshot(second.history.id(), 195, 1, holding)->common, 182);
+}
+
 TEST(LeaderEnd, HearsNoNonsense) {
   const Had had;
   LeaderEnd end = Greeted(had, 51);

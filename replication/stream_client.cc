@@ -82,6 +82,11 @@ absl::Status StreamClient::Open(const StreamHello& hello) {
   wire.set_epoch(hello.epoch);
   wire.set_history_id(hello.history_id);
   wire.set_next_offset(static_cast<uint64_t>(hello.next_offset));
+  for (const EarlierName& name : hello.earlier) {
+    PastName& written = *wire.add_earlier();
+    written.set_history_id(name.id);
+    written.set_end(static_cast<uint64_t>(name.end));
+  }
   wire.set_rdb_version(static_cast<uint32_t>(hello.rdb_version));
   wire.set_port(static_cast<uint32_t>(hello.port));
   wire.set_address(hello.address);

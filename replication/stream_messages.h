@@ -8,6 +8,9 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
+
+#include "replication/history.h"
 
 namespace henge::replication {
 
@@ -22,6 +25,7 @@ struct StreamHello {
   uint64_t epoch = 0;
   std::string history_id;
   int64_t next_offset = 0;
+  std::vector<EarlierName> earlier;  // Of that history.
   int rdb_version = 0;
   int port = 0;
   std::string address;

@@ -3,7 +3,9 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/strings.h"
 #include "henge/replication.grpc.pb.h"
@@ -33,12 +35,19 @@ class ServedStream final : public FollowerStream {
     FollowerMessage message;
     if (!stream_.Read(&message) || !message.has_hello()) return std::nullopt;
     const Hello& wire = message.hello();
+    const int names = std::min(wire.earlier_size(), static_cast<int>(kMostEarlierNames));
+    std::vector<EarlierName> earlier;
+    for (int i = 0; i < names; ++i) {
+      const auto& name = wire.earlier(i);
+      earlier.push_back({name.history_id(), static_cast<int64_t>(name.end())});
+    }
     return StreamHello{.version = wire.version(),
                        .token = wire.token(),
                        .group = wire.group(),
                        .epoch = wire.epoch(),
                        .history_id = wire.history_id(),
                        .next_offset = static_cast<int64_t>(wire.next_offset()),
+                       .earlier = std::move(earlier),
                        .rdb_version = static_cast<int>(wire.rdb_version()),
                        .port = static_cast<int>(wire.port()),
                        .address = wire.address(),

@@ -69,7 +69,13 @@ TEST(Stream, CarriesWordsBothWays) {
   {
     const Served served(*service);
     StreamClient client("127.0.0.1", served.port());
-    ASSERT_TRUE(client.Open({.token = "t", .history_id = "h", .next_offset = 12, .port = 7}).ok());
+    ASSERT_TRUE(client
+                    .Open({.token = "t",
+                           .history_id = "h",
+                           .next_offset = 12,
+                           .earlier = {{"g", 9}, {"f", 3}},
+                           .port = 7})
+                    .ok());
     const auto alive = client.Read();
     ASSERT_TRUE(alive.ok()) << alive.status();
     EXPECT_EQ(std::get<StreamAlive>(*alive).epoch, 3u);
@@ -96,6 +102,7 @@ TEST(Stream, CarriesWordsBothWays) {
   }
   EXPECT_EQ(leader.hello.token, "t");
   EXPECT_EQ(leader.hello.next_offset, 12);
+  EXPECT_EQ(leader.hello.earlier, (std::vector<EarlierName>{{"g", 9}, {"f", 3}}));
   EXPECT_EQ(leader.hello.port, 7);
 }
 

@@ -150,6 +150,7 @@ absl::Status LeaderLink::FollowStream(const replication::FollowerProtocol::Invit
                      .epoch = node_.replication().epochs().newest,
                      .history_id = me.history_id,
                      .next_offset = me.next_offset,
+                     .earlier = me.earlier,
                      .rdb_version = persistence::kRdbNewestVersion,
                      .port = announced != 0 ? announced : node_.options().listen.port,
                      .address = settings.replica_announce_ip.load(),

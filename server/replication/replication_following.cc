@@ -61,6 +61,7 @@ void Replication::Introduce(replication::FollowerIntroduction& me) {
   const bool as_before = own_name_ && history_.second_offset() == offset() + 1;
   me.history_id = as_before ? history_.second_id() : history_.id();
   me.next_offset = offset() + 1;
+  me.earlier = history_.earlier();
 }
 
 void Replication::Journal(std::string_view bytes,
