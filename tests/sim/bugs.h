@@ -16,6 +16,7 @@ enum class Bug : uint8_t {
   kTermUnchecked,       // A judgement of an earlier term is applied.
   kJoiningNotCounted,   // An acknowledgement does not wait for who is proposed to be in sync.
   kJoinsLacking,        // Who lacks something of what was acknowledged is proposed to be in sync.
+  kForgetsDeposed,      // Who led is out of sync at once, before the next has said so.
   kInSyncUnchecked,     // The in-sync set changes whatever its proposer saw.
   kBelievesOldLeaders,  // Followers do not look at epochs.
   kFollowsUnconfirmed,  // A process believes the topology that its disk had.

@@ -15,6 +15,7 @@ struct DataDisk {
   replication::History history;
   std::vector<uint32_t> log;  // One write at each offset.
   Epoch data_epoch = 0;
+  Epoch full_epoch = 0;  // The last of whose leader it had all there was.
   Epoch newest_epoch = 0;
 };
 

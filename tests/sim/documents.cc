@@ -8,12 +8,25 @@ using cluster::TopologyPtr;
 absl::StatusOr<TopologyPtr> Documents::Apply(const TopologyPtr& topology,
                                              const std::string& change_bytes,
                                              const cluster::ExpectingChange& change) {
-  if (!shared_) return cluster::Apply(*topology, change.change, change.expected_version);
+  if (!shared_) return Compute(topology, change);
   const auto [at, is_new] = applied_.try_emplace(std::pair(topology.get(), change_bytes));
   if (is_new) {
-    at->second = {topology, cluster::Apply(*topology, change.change, change.expected_version)};
+    at->second = {topology, Compute(topology, change)};
   }
   return at->second.after;
+}
+
+absl::StatusOr<TopologyPtr> Documents::Compute(const TopologyPtr& topology,
+                                               const cluster::ExpectingChange& change) const {
+  auto next = cluster::Apply(*topology, change.change, change.expected_version);
+  const bool promotes = std::holds_alternative<cluster::Promote>(change.change);
+  if (bug_ != Bug::kForgetsDeposed || !promotes || !next.ok()) return next;
+  cluster::TopologyParts parts = (*next)->parts();
+  for (cluster::Group& group : parts.groups) {
+    for (const cluster::NodeId& node : group.deposed) std::erase(group.in_sync, node);
+    group.deposed.clear();
+  }
+  return cluster::Topology::FromParts(std::move(parts));
 }
 
 std::string Documents::Save(const TopologyPtr& topology) {

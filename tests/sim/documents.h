@@ -11,12 +11,13 @@
 
 #include "cluster/topology.h"
 #include "cluster/topology/codec.h"
+#include "tests/sim/bugs.h"
 
 namespace henge::sim {
 
 class Documents {
  public:
-  explicit Documents(bool shared) : shared_(shared) {}
+  Documents(bool shared, Bug bug) : shared_(shared), bug_(bug) {}
 
   absl::StatusOr<cluster::TopologyPtr> Apply(const cluster::TopologyPtr& topology,
                                              const std::string& change_bytes,
@@ -29,7 +30,11 @@ class Documents {
     cluster::TopologyPtr before;  // Kept, so that its address stays its own.
     absl::StatusOr<cluster::TopologyPtr> after;
   };
+  absl::StatusOr<cluster::TopologyPtr> Compute(const cluster::TopologyPtr& topology,
+                                               const cluster::ExpectingChange& change) const;
+
   const bool shared_;
+  const Bug bug_;
   absl::flat_hash_map<std::pair<const cluster::Topology*, std::string>, Result> applied_;
   absl::flat_hash_map<std::string, cluster::TopologyPtr> saved_;
 };

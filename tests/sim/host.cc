@@ -14,6 +14,7 @@ void Host::Begin() {
 Replica& Host::Of(const cluster::GroupId& group) {
   if (replica_ != nullptr && replica_->id() != group) {
     replica_->Leave();
+    replica_->Forget();
     world_.machine(self_).data.clear();
     world_.Discard(self_, std::move(replica_));
   }

@@ -6,7 +6,9 @@ namespace henge::sim {
 void KeptWrites::OnAcknowledge(uint32_t write, Concern concern, size_t node, uint64_t life) {
   ++account_.acknowledged;
   kept_.emplace(write, Acknowledged{concern, node, life});
-  if (concern == Concern::kInSync) replicated_.insert(write);
+  if (concern != Concern::kInSync) return;
+  ++acknowledged_insync_;
+  replicated_.insert(write);
 }
 
 void KeptWrites::OnReplicated(uint32_t write) { replicated_.insert(write); }
@@ -60,16 +62,28 @@ void KeptWrites::OnServes(size_t node, Log log, bool live) {
   }
 }
 
-void KeptWrites::OnRevives(Log log) { LoseAllBut({log.begin(), log.end()}, /*live=*/false); }
+void KeptWrites::OnRevives(size_t node, Log log, const std::set<uint32_t>& held) {
+  const std::set<uint32_t> has(log.begin(), log.end());
+  for (const auto& [write, of] : kept_) {
+    if (has.contains(write) || !held.contains(write) || !replicated_.contains(write)) continue;
+    verdict_.Violated("kept", fmt::format("node {} is given a lease for what it found, which lacks "
+                                          "write {}, and somebody in sync has that live",
+                                          node, write));
+  }
+  LoseAllBut(has, /*live=*/false);
+}
 
-void KeptWrites::OnDrop(size_t node, uint64_t life, Log writes) {
-  for (const uint32_t write : writes) {
-    const auto lost = lost_.find(write);
-    const auto kept = kept_.find(write);
-    const bool known = lost != lost_.end() || kept != kept_.end();
-    if (!known) continue;  // It was never acknowledged.
-    const Acknowledged& of = lost != lost_.end() ? lost->second : kept->second;
-    if (of.node == node && of.life == life) dropped_.insert(write);
+void KeptWrites::OnDrop(Log writes) { dropped_.insert(writes.begin(), writes.end()); }
+
+void KeptWrites::OnFollows(size_t node, uint64_t life, Log log, size_t leader,
+                           uint64_t leader_life) {
+  for (const uint32_t write : log) {
+    for (auto* of : {&kept_, &lost_}) {
+      const auto at = of->find(write);
+      if (at == of->end() || at->second.node != node || at->second.life != life) continue;
+      at->second.node = leader;
+      at->second.life = leader_life;
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -103,6 +104,38 @@ void TransferSome(World& world) {
   if (machine.up()) machine.process->coordinator().Transfer(PeerOf(Some(world)));
 }
 
+// By whoever is up, as an operator's client would.
+void Propose(World& world, const cluster::Change& change) {
+  Machine& machine = world.machine(Some(world));
+  if (machine.up()) machine.process->Propose(change);
+}
+
+void MoveSlotsOfSome(World& world) {
+  const TopologyPtr topology = world.NewestTopology();
+  const Group* from = SomeGroup(world, topology);
+  const Group* to = SomeGroup(world, topology);
+  if (from == nullptr || from == to) return;
+  std::vector<cluster::SlotRange> slots = topology->RangesOfGroup(topology->GroupIndexOf(from->id));
+  if (slots.empty()) return;
+  if (world.OneIn(3)) slots.back().first = std::midpoint(slots.back().last, slots.back().first);
+  if (world.OneIn(3)) slots.erase(slots.begin(), slots.end() - 1);
+  Propose(world, cluster::MoveSlots{.from = from->id,
+                                    .to = to->id,
+                                    .slots = slots,
+                                    .from_epoch = from->epoch,
+                                    .to_epoch = to->epoch});
+}
+
+void SplitSome(World& world) {
+  const TopologyPtr topology = world.NewestTopology();
+  const Group* group = SomeGroup(world, topology);
+  if (group == nullptr || group->followers.empty()) return;
+  const auto& followers = group->followers;
+  Propose(world,
+          cluster::RemoveFollower{.group = group->id,
+                                  .node = followers[world.random().Below(followers.size())]});
+}
+
 // What the disks of all of the group's in-sync have.
 std::vector<uint32_t> OnAllDisks(const World& world, const Group& group) {
   std::vector<uint32_t> common;
@@ -127,7 +160,7 @@ std::vector<uint32_t> OnAllDisks(const World& world, const Group& group) {
 void Befall(World& world) {
   const Mishaps& of = world.scenario().mishaps;
   using Happen = void (*)(World&);
-  const std::array<std::pair<unsigned, Happen>, 13> all{{
+  const std::array<std::pair<unsigned, Happen>, 15> all{{
       {of.crash, CrashSome},
       {of.start, StartSome},
       {of.pause,
@@ -142,6 +175,8 @@ void Befall(World& world) {
       {of.power, CutPower},
       {of.slow_disk, SlowDown},
       {of.transfer, TransferSome},
+      {of.slots, MoveSlotsOfSome},
+      {of.split, SplitSome},
   }};
   unsigned sum = 0;
   for (const auto& [weight, happen] : all) sum += weight;

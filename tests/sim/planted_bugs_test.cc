@@ -59,6 +59,7 @@ INSTANTIATE_TEST_SUITE_P(
                               "judges come and go", 4700},
                       Planted{Bug::kJoiningNotCounted, "JoiningNotCounted", "kept"},
                       Planted{Bug::kJoinsLacking, "JoinsLacking", "kept"},
+                      Planted{Bug::kForgetsDeposed, "ForgetsDeposed", "kept"},
                       Planted{Bug::kInSyncUnchecked, "InSyncUnchecked", "kept"},
                       Planted{Bug::kBelievesOldLeaders, "BelievesOldLeaders", "epoch"},
                       Planted{Bug::kServesBeforeLive, "ServesBeforeLive", "kept"},

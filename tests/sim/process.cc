@@ -61,6 +61,7 @@ void Process::Tick() {
   if (ticks_ % 2 == 0) Beat();
   if (Replica* replica = host_.replica()) replica->Tick();
   if (world_.writing) Write();
+  if (world_.scenario().homes && ticks_ % 2 == 0) LookForHome();
   if (shut_down_by_ != 0) TickShutDown();
   if (std::exchange(sat_term_, seat_.term()) == seat_.term() || seat_.term() == 0) return;
   ++world_.counts.offices;
@@ -151,6 +152,25 @@ void Process::HandOver() {
                  std::make_shared<cluster::Question>([&world = world_](const absl::Status& told) {
                    if (told.ok()) ++world.counts.hand_overs;
                  }));
+  world_.Moment(self_);
+}
+
+void Process::Propose(const cluster::Change& change) {
+  petitions_.Ask(change, [](const absl::Status&) {});
+}
+
+// As HomeWatch does (server/cluster/home_watch.h).
+void Process::LookForHome() {
+  if (moving_) return;
+  const auto change = homes_.Look(*coordinator_.topology(), id_, {}, clock_.MonotonicMicros());
+  if (!change) return;
+  world_.Tell("node {} proposes that node {} goes to {}", self_, world_.IndexOf(change->node),
+              change->group.view().substr(0, 4));
+  moving_ = true;
+  petitions_.Ask(*change, [this](const absl::Status& outcome) {
+    moving_ = false;
+    world_.counts.moves += outcome.ok();
+  });
   world_.Moment(self_);
 }
 

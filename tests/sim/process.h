@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cluster/life/desk.h"
 #include "cluster/life/group_duty.h"
+#include "cluster/life/home_search.h"
 #include "cluster/life/judge_seat.h"
 #include "cluster/life/petitions.h"
 #include "tests/sim/host.h"
@@ -50,6 +51,7 @@ class Process final : public cluster::TopologyWatcher {
   void TakeAnswer(cluster::BeatAnswer answer);
   void HandOver();  // CLUSTER FAILOVER: some follower in sync is to lead, if this node leads.
   void Force(const cluster::GroupId& group, const cluster::NodeId& to);  // At the judge.
+  void Propose(const cluster::Change& change);
   void ShutDown();  // Hands over what it leads, if it can, and ends.
 
   void OnTopology(const cluster::TopologyPtr& topology) override;
@@ -62,6 +64,7 @@ class Process final : public cluster::TopologyWatcher {
   void Beat();
   void Write();
   void TickShutDown();
+  void LookForHome();
   void SendAnswer(const cluster::BeatAnswer& answer);
 
   World& world_;
@@ -75,6 +78,8 @@ class Process final : public cluster::TopologyWatcher {
   Host host_;
   cluster::JudgeSeat seat_;
   cluster::GroupDuty duty_;
+  cluster::HomeSearch homes_;
+  bool moving_ = false;  // It has proposed to go, and has no outcome yet.
   uint64_t topology_version_ = 0;
   bool confirmed_ = false;
   bool confirming_ = false;

@@ -269,7 +269,10 @@ void RaftCoordinator::Apply(const consensus::Committed& committed) {
 void RaftCoordinator::Adopt(TopologyPtr topology) {
   const uint64_t newest = world_.NewestVersion();
   world_.same_topology().OnAdopt(self_, topology_, topology);
-  if (topology->version() > newest) TellNews(*topology);
+  if (topology->version() > newest) {
+    TellNews(*topology);
+    world_.NoteInSync(*topology);
+  }
   topology_ = std::move(topology);
 }
 

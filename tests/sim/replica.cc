@@ -28,6 +28,7 @@ Replica::Replica(World& world, size_t self, const cluster::GroupId& group)
     history_ = disk->second.history;
     log_ = disk->second.log;
     data_epoch_ = disk->second.data_epoch;
+    full_epoch_ = disk->second.full_epoch;
     newest_epoch_ = disk->second.newest_epoch;
   }
   kept_from_ = synced_ = end();
@@ -69,19 +70,23 @@ void Replica::Assume() {
   const bool stays = part_ == Part::kFollows && link_ != nullptr && link_->leader() == leader_;
   if (link_ != nullptr && !stays) std::shared_ptr(link_)->CloseFollower();
   if (part_ != Part::kLeads || !live()) return;  // Else a lease will say that what there is counts.
+  Rise();
+}
+
+void Replica::Rise() {
   history_.Branch(end());
+  own_name_ = true;
   data_epoch_ = epoch_;
-  led_from_ = std::min(led_from_, log_.size());
 }
 
 void Replica::BecomeLive() {
-  if (live() || state_ == DataState::kLoading) return;
+  if (state_ == DataState::kLoading) return;
+  full_epoch_ = epoch_;
+  if (live()) return;
   state_ = DataState::kLive;
   revived_epoch_ = epoch_;
-  history_.Branch(end());
-  data_epoch_ = epoch_;
-  led_from_ = std::min(led_from_, log_.size());
-  world_.kept(id_).OnRevives(log_);
+  Rise();
+  world_.kept(id_).OnRevives(self_, log_, world_.HeldInSync(id_));
 }
 
 void Replica::SetLease(int64_t until) {
@@ -105,7 +110,11 @@ void Replica::OnServes() {
 
 cluster::GroupReport Replica::Report() const {
   const Epoch epoch = leads() ? epoch_ : data_epoch_;
-  return {.group = id_, .epoch = epoch, .data_epoch = epoch, .offset = log_.size(), .data = state_};
+  return {.group = id_,
+          .epoch = epoch,
+          .data_epoch = full_epoch_,
+          .offset = log_.size(),
+          .data = state_};
 }
 
 void Replica::Tick() {
@@ -136,8 +145,10 @@ void Replica::Connect() {
   connect_at_ = world_.Local(self_) + static_cast<int64_t>(world_.random().Below(200)) * kMilli;
   const bool reached = world_.Open(self_, leader_) && world_.Open(leader_, self_);
   if (!reached || !world_.machine(leader_).up()) return;
-  const replication::StreamHello hello{
-      .epoch = newest_epoch_, .history_id = history_.id(), .next_offset = end() + 1};
+  const replication::StreamHello hello{.epoch = newest_epoch_,
+                                       .history_id = history_.id(),
+                                       .next_offset = end() + 1,
+                                       .earlier = history_.earlier()};
   link_ = std::make_shared<Stream>(world_, id_, self_, leader_, hello);
   link_->Begin(hello);
 }
@@ -150,6 +161,7 @@ void Replica::Sync() {
                   log_.end());
   disk.history = history_;
   disk.data_epoch = data_epoch_;
+  disk.full_epoch = full_epoch_;
   disk.newest_epoch = newest_epoch_;
   synced_ = end();
 }
@@ -271,6 +283,7 @@ void Replica::LoseLink() { link_.reset(); }
 void Replica::GoOnUnder(std::string_view history_id, Epoch epoch) {
   world_.Tell("{}: node {} goes on in epoch {} at {}", Name(), self_, epoch, end());
   if (history_id != history_.id()) history_.Rename(history_id, end());
+  own_name_ = false;
   Believe(epoch);
 }
 
@@ -290,25 +303,34 @@ void Replica::Load(std::string_view history_id, const std::vector<uint32_t>& log
               epoch, log_.size());
   DropTail(log, common);
   history_.Adopt(history_id);
+  own_name_ = false;
   log_ = log;
   Believe(epoch);
   kept_from_ = end();
   synced_ = 0;
   disk_is_other_ = true;
   state_ = DataState::kNothing;  // Until it has what its leader had when it asked.
+  full_epoch_ = 0;
+}
+
+void Replica::LeaveTo(size_t leader, uint64_t life) {
+  world_.kept(id_).OnFollows(self_, world_.machine(self_).life, log_, leader, life);
 }
 
 void Replica::DropTail(const std::vector<uint32_t>& next, int64_t said) {
   size_t common = 0;
   while (common < log_.size() && common < next.size() && log_[common] == next[common]) ++common;
-  if (said >= 0 && static_cast<int64_t>(common) > said) {
+  // It may know of less: a name ends, for who went on under the next, where that one went on.
+  if (said > static_cast<int64_t>(common)) {
     world_.verdict().Violated("account", fmt::format("a leader says that node {} has {} writes of "
                                                      "its own history, and it has {}",
                                                      self_, said, common));
   }
-  const size_t from = std::exchange(led_from_, SIZE_MAX);
-  if (from == SIZE_MAX || world_.has(Bug::kDiscardsSilently)) return;
-  world_.kept(id_).OnDrop(self_, world_.machine(self_).life, std::span(log_).subspan(common));
+  if (world_.has(Bug::kDiscardsSilently)) return;
+  // By the names of histories alone, as a server does (server/replication/replication_epochs.cc).
+  int64_t from = said;
+  if (said < 0) from = own_name_ ? std::max<int64_t>(0, history_.second_offset() - 1) : end();
+  if (from < end()) world_.kept(id_).OnDrop(std::span(log_).subspan(static_cast<size_t>(from)));
 }
 
 void Replica::Append(std::span<const uint32_t> writes, Epoch epoch) {

@@ -67,8 +67,15 @@ class Replica {
   // `common`: how much of the data here is the leader's, too, at most; -1: it does not know.
   void Load(std::string_view history_id, const std::vector<uint32_t>& log, Epoch epoch,
             int64_t common);
+  // What it has now the leader's process has, too, which is the one to tell what becomes of it.
+  void LeaveTo(size_t leader, uint64_t life);
   void Append(std::span<const uint32_t> writes, Epoch epoch);
-  void HasAll() { state_ = cluster::DataState::kLive; }
+  // The node goes to another group: what it led with and nobody else has is told.
+  void Forget() { DropTail({}, -1); }
+  void HasAll() {
+    state_ = cluster::DataState::kLive;
+    full_epoch_ = data_epoch_;
+  }
   void Sync();  // The disk has all of it, then.
 
   const cluster::GroupId& id() const { return id_; }
@@ -89,6 +96,7 @@ class Replica {
     Concern concern;
   };
   void Assume();
+  void Rise();
   void OnServes();  // For the first time in the epoch.
   void Connect();
   void Acknowledge(uint32_t write, Concern concern);
@@ -111,11 +119,12 @@ class Replica {
   replication::History history_;
   std::vector<uint32_t> log_;
   Epoch data_epoch_ = 0;
+  Epoch full_epoch_ = 0;  // The last of whose leader it had all there was; told in beats.
   Epoch newest_epoch_ = 0;
   int64_t kept_from_ = 0;
   int64_t synced_ = 0;          // Of log_, on the disk.
   bool disk_is_other_ = false;  // What the disk has is no beginning of log_.
-  size_t led_from_ = SIZE_MAX;  // Where this process's own writes begin, as a leader.
+  bool own_name_ = false;       // Nobody else has written under the history's name.
 
   int64_t lease_until_ = INT64_MIN;
   Epoch served_epoch_ = 0;   // In which it had a lease.

@@ -126,7 +126,7 @@ const Scenario& ScenarioOf(uint64_t seed) { return Scenarios()[seed % Scenarios(
 
 Outcome RunSeed(uint64_t seed) { return RunScenario(ScenarioOf(seed), seed); }
 
-std::optional<int64_t> Outage(uint64_t seed, bool judge) {
+std::optional<OutageMs> Outage(uint64_t seed, bool judge) {
   constexpr int64_t kPatience = 20 * kSecond;
   World world(Scenarios()[0], seed, Bug::kNone);
   RunUntil(world, 8 * kSecond + static_cast<int64_t>(world.random().Below(1000)) * kMilli);
@@ -137,9 +137,14 @@ std::optional<int64_t> Outage(uint64_t seed, bool judge) {
   if ((world.machine(victim).id == topology->office().judge) != judge) return std::nullopt;
   const int64_t killed = world.now();
   world.Crash(victim);
+  const KeptWrites& kept = world.kept(group.id);
+  const uint64_t before = kept.acknowledged_insync();
   while (world.LeaderOf(group.id) == world.size() && world.RunNext(killed + kPatience)) {
   }
-  return (world.now() - killed) / kMilli;
+  const int64_t leads = world.now();
+  while (kept.acknowledged_insync() == before && world.RunNext(killed + kPatience)) {
+  }
+  return OutageMs{(leads - killed) / kMilli, (world.now() - killed) / kMilli};
 }
 
 std::optional<int64_t> OutageAfterFlaps(uint64_t seed) {

@@ -35,10 +35,14 @@ Outcome RunScenario(const Scenario& scenario, uint64_t seed, Bug bug = Bug::kNon
 Outcome RunSeed(uint64_t seed);
 const Scenario& ScenarioOf(uint64_t seed);
 
-// A calm cluster, whose leader is killed: milliseconds until another may acknowledge. `judge`: the
-// judge's node is the leader's, too, so that the coordinator must elect first; else it is not.
-// Nothing if the seed made it otherwise.
-std::optional<int64_t> Outage(uint64_t seed, bool judge);
+// A calm cluster, whose leader is killed: milliseconds until another may acknowledge, and until it
+// has acknowledged a write with concern `insync`. `judge`: the judge's node is the leader's, too,
+// so that the coordinator must elect first; else it is not. Nothing if the seed made it otherwise.
+struct OutageMs {
+  int64_t until_lease;
+  int64_t until_write;
+};
+std::optional<OutageMs> Outage(uint64_t seed, bool judge);
 
 // A calm cluster of three groups, whose judge is cut off four times, for up to two seconds each and
 // five the last, with less than a second between: milliseconds from the last end until every group

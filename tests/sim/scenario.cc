@@ -36,6 +36,12 @@ constexpr std::array kScenarios = {
              .nodes = 4,
              .leaders = 1,
              .mishaps = {.crash = 0, .weather = 1, .shut_down = 8}},
+    Scenario{.name = "groups that lose their slots or followers",
+             .nodes = 7,
+             .leaders = 3,
+             .chaos_ms = 20'000,
+             .mishaps = {.crash = 4, .start = 3, .clear = 7, .slots = 4, .split = 2},
+             .homes = true},
 };
 
 }  // namespace

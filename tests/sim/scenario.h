@@ -23,6 +23,8 @@ struct Mishaps {
   unsigned power = 0;      // Of all nodes at once.
   unsigned slow_disk = 0;  // A disk takes up to 400 ms for each sync; or is well again.
   unsigned transfer = 1;   // The coordinator's leader hands over.
+  unsigned slots = 0;      // All slots of a group go to another, or half of them.
+  unsigned split = 0;      // A follower is told to lead a group of its own.
 };
 
 struct Scenario {
@@ -33,6 +35,7 @@ struct Scenario {
   int64_t chaos_ms = 18'000;
   int64_t between_ms = 700;  // From one mishap to the next, at most.
   Mishaps mishaps = {};
+  bool homes = false;  // Nodes look for another group when theirs is empty or others are orphaned.
 };
 
 std::span<const Scenario> Scenarios();

@@ -18,6 +18,7 @@ Stream::Stream(World& world, const cluster::GroupId& group, size_t follower, siz
       group_(group),
       follower_(follower),
       leader_(leader),
+      leader_life_(world.machine(leader).life),
       follower_end_(hello, world.Local(follower) / kMilli) {}
 
 void Stream::Begin(const StreamHello& hello) { Say(to_leader_, ToLeader(hello)); }
@@ -175,6 +176,7 @@ void Stream::OnPartial(const Partial& partial) {
   if (!follower_end_.OnPartial(said, NowMs(follower_)).ok()) return CloseFollower();
   Replica& replica = *AtFollower();
   replica.GoOnUnder(said.history_id, said_epoch_);
+  replica.LeaveTo(leader_, leader_life_);
   all_ = said.end;
   if (world_.has(Bug::kLiveAtOnce)) all_ = 0;
   LookWhetherAll();
@@ -197,6 +199,7 @@ void Stream::OnFetched() {
   follower_end_.Learn(replica->newest_epoch());
   if (!follower_end_.OnSnapshot().ok()) return CloseFollower();
   replica->Load(full_.said.history_id, full_.log, said_epoch_, full_.said.common);
+  replica->LeaveTo(leader_, leader_life_);
   if (!follower_end_.OnLoaded().ok()) return CloseFollower();
   for (;;) {
     const auto piece = follower_end_.NextSpooled(UINT64_MAX);

@@ -96,6 +96,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   const cluster::GroupId group_;
   const size_t follower_;
   const size_t leader_;
+  const uint64_t leader_life_;
   replication::LeaderEnd leader_end_;
   replication::FollowerEnd follower_end_;
   bool follower_open_ = true;

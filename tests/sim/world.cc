@@ -25,7 +25,7 @@ World::World(const Scenario& scenario, uint64_t seed, Bug bug)
       verdict_(timeline_),
       one_leader_(verdict_),
       same_topology_(verdict_),
-      documents_(seed % 32 != 0),
+      documents_(seed % 32 != 0, bug),
       first_topology_(FirstTopology(scenario)),
       story_(std::getenv("HENGE_SIM_STORY") != nullptr) {
   SetLogLevel(story_ ? LogLevel::kNotice : LogLevel::kNothing);
@@ -170,6 +170,27 @@ void World::Moment(size_t i, int64_t within) {
 
 KeptWrites& World::kept(const GroupId& group) {
   return kept_.try_emplace(group, verdict_).first->second;
+}
+
+void World::NoteInSync(const cluster::Topology& topology) {
+  for (const cluster::Group& group : topology.groups()) {
+    const auto [at, is_new] = in_sync_.try_emplace(group.id, InSync{group.epoch, group.in_sync});
+    if (!is_new && at->second.epoch == group.epoch) at->second.members = group.in_sync;
+    at->second.epoch = group.epoch;
+  }
+}
+
+std::set<uint32_t> World::HeldInSync(const GroupId& group) const {
+  std::set<uint32_t> held;
+  const auto said = in_sync_.find(group);
+  if (said == in_sync_.end()) return held;
+  for (const NodeId& id : said->second.members) {
+    const Machine& machine = *machines_[IndexOf(id)];
+    const Replica* replica = machine.up() ? machine.process->Find(group) : nullptr;
+    if (replica != nullptr && replica->live())
+      held.insert(replica->log().begin(), replica->log().end());
+  }
+  return held;
 }
 
 size_t World::CountLeaders(const GroupId& group, size_t beside) const {

@@ -11,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -106,6 +107,11 @@ class World {
   uint32_t NextWrite() { return ++writes_; }
   KeptWrites& kept(const cluster::GroupId& group);
   std::map<cluster::GroupId, KeptWrites>& all_kept() { return kept_; }
+  // What the live processes have who are in sync by what the group's leaders said, whatever has
+  // become of that set by judgements.
+  std::set<uint32_t> HeldInSync(const cluster::GroupId& group) const;
+  // For that: a document that is newer than all before.
+  void NoteInSync(const cluster::Topology& topology);
   // Who may acknowledge for the group now, beside that one.
   size_t CountLeaders(const cluster::GroupId& group, size_t beside) const;
   // Who may acknowledge, or size().
@@ -142,6 +148,7 @@ class World {
     uint64_t offices = 0;
     uint64_t crashes = 0;
     uint64_t compactions = 0;
+    uint64_t moves = 0;     // To another group, by a node's own wish.
     uint64_t revivals = 0;  // By rule 2: nobody in sync had live data.
   };
   Counts counts;
@@ -157,6 +164,11 @@ class World {
   OneLeader one_leader_;
   SameTopology same_topology_;
   std::map<cluster::GroupId, KeptWrites> kept_;
+  struct InSync {
+    Epoch epoch = 0;
+    std::vector<cluster::NodeId> members;
+  };
+  std::map<cluster::GroupId, InSync> in_sync_;
   Documents documents_;
   cluster::TopologyPtr first_topology_;
   std::vector<std::unique_ptr<Machine>> machines_;
