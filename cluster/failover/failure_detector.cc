@@ -56,6 +56,10 @@ void FailureDetector::FollowGroups(int64_t now) {
   for (const Group& group : topology_->groups()) {
     const auto [at, is_new] = cases_.try_emplace(group.id, Case{.lease_out = first_judgement_});
     Case& of = at->second;
+    if (is_new || of.revision != group.revision) {
+      of.revision = group.revision;
+      of.members_since = topology_->version();
+    }
     if (!is_new && of.epoch == group.epoch) continue;
     const bool mine = of.promoting == of.epoch && group.leader == of.chosen;
     of.accepted = mine ? of.known : std::nullopt;
@@ -69,6 +73,13 @@ const GroupReport* FailureDetector::ReportOf(const GroupId& group, const NodeId&
   if (seen == nodes_.end()) return nullptr;
   const auto report = seen->second.reports.find(group);
   return report == seen->second.reports.end() ? nullptr : &report->second;
+}
+
+const GroupReport* FailureDetector::BelievedOf(const Group& group, const Case& of,
+                                               const NodeId& node, int64_t now) const {
+  const GroupReport* report = IsSilent(node, now) ? nullptr : ReportOf(group.id, node);
+  if (report == nullptr || report->data == DataState::kLive) return report;
+  return nodes_.at(node).topology_version < of.members_since ? nullptr : report;
 }
 
 const NodeLoad* FailureDetector::LoadOf(const NodeId& node) const {
@@ -117,6 +128,7 @@ void FailureDetector::Hear(const NodeBeat& beat, int64_t now) {
   if (beat.incarnation != seen.incarnation) seen.waiting.clear();
   seen.sent = beat.sent_micros;
   seen.heard = now;
+  seen.topology_version = beat.topology_version;
   seen.ever = true;
   seen.incarnation = beat.incarnation;
   seen.load = beat.load;
@@ -197,9 +209,7 @@ void FailureDetector::Judge(const Group& group, int64_t now, std::vector<Judgeme
   }
   const std::string complaint = Complaint(group, of, now);
   if (complaint.empty()) return;
-  const auto report_of = [&](const NodeId& id) {
-    return IsSilent(id, now) ? nullptr : ReportOf(group.id, id);
-  };
+  const auto report_of = [&](const NodeId& id) { return BelievedOf(group, of, id, now); };
   std::optional<NodeId> to;
   if (!of.forced.IsZero() && of.forced_epoch == group.epoch) {
     const GroupReport* report = report_of(of.forced);

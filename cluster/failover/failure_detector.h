@@ -36,7 +36,9 @@
 // process, and has restarted since, is not mistaken for one that has it.
 //
 // A beat that was sent before one that was heard already came late, on another stream. It counts
-// for nothing: what it says of the data was so before, perhaps of a process that has ended.
+// for nothing: what it says of the data was so before, perhaps of a process that has ended. One of
+// a node that did not know yet who is in sync counts for little: that it has less than all was so
+// before its leader said that it is in sync. By the second rule nobody leads on the strength of it.
 //
 // A node is silent when nothing was heard of it for the node timeout, counted from the taking of
 // office at the earliest. If this machine itself stood still for long, silence begins anew: it
@@ -110,7 +112,8 @@ class FailureDetector {
     int64_t heard = 0;
     bool ever = false;  // In this term.
     uint64_t incarnation = 0;
-    int64_t sent = 0;  // The newest that was heard, by its sender's clock.
+    int64_t sent = 0;               // The newest that was heard, by its sender's clock.
+    uint64_t topology_version = 0;  // That the node knew when it sent it.
     NodeLoad load = {};
     std::map<GroupId, GroupReport> reports = {};
     bool marking = false;               // A MarkNode is on its way.
@@ -118,7 +121,9 @@ class FailureDetector {
   };
   struct Case {
     int64_t lease_out = 0;           // No lease that was given lasts longer.
-    Epoch epoch = 0;                 // The group's, as last adopted.
+    Epoch epoch = 0;                 // The group's, as last adopted,
+    uint64_t revision = 0;           // and who its members are;
+    uint64_t members_since = 0;      // which every version from this one on says.
     int64_t fit_at = 0;              // When its leader was last heard to lead; or when it rose.
     std::optional<Epoch> promoting;  // A Promote of this epoch is on its way,
     NodeId chosen;                   // to this node; if it has no live data, then in the knowledge
@@ -136,6 +141,9 @@ class FailureDetector {
   bool IsAccepted(const Case& of, const NodeId& node) const;
   bool MayLead(const Group& group, const Case& of, const NodeId& node) const;
   const GroupReport* ReportOf(const GroupId& group, const NodeId& node) const;
+  // What it told lately, for ChooseLeader.
+  const GroupReport* BelievedOf(const Group& group, const Case& of, const NodeId& node,
+                                int64_t now) const;
   BeatAnswer AnswerTo(const Waiting& waiting);
   // Why the group needs another leader; empty if it does not.
   std::string Complaint(const Group& group, const Case& of, int64_t now) const;

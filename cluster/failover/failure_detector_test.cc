@@ -50,6 +50,7 @@ class DetectorTest : public ::testing::Test {
     judge_->Hear({.node = Id(i),
                   .incarnation = incarnation,
                   .sent_micros = now_,
+                  .topology_version = topology_->version(),
                   .groups = {{.group = group_, .epoch = epoch(), .offset = offset, .data = data}}},
                  now_);
   }
@@ -187,6 +188,7 @@ TEST_F(DetectorTest, DoesNotBelieveABeatThatCameLate) {
     judge_->Hear({.node = Id(i),
                   .incarnation = incarnation,
                   .sent_micros = sent,
+                  .topology_version = topology_->version(),
                   .groups = {{.group = group_, .epoch = epoch(), .offset = 5, .data = data}}},
                  now_);
   };
@@ -237,6 +239,25 @@ TEST_F(DetectorTest, AsksNobodyElseWhenTheNewLeaderRestartsAfterItSaidThatItIsAl
     Beat(1, 5, DataState::kRecovered, 2);
     promote = Pass(100, {2, 3});
   }
+  ASSERT_TRUE(promote);
+  EXPECT_EQ(promote->to, Id(1));
+}
+
+// It loaded all that its leader has, joined, and stood still before it said so; what it said last
+// is of before.
+TEST_F(DetectorTest, DoesNotBelieveThatAMemberHasLessFromBeforeItJoined) {
+  Do(SetInSync{group_, {Id(0)}, 0, 3});
+  EXPECT_FALSE(Pass(2000, {0, 1, 2, 3}));
+  Beat(1, 5, DataState::kRecovered);
+  Do(SetInSync{group_, {Id(0), Id(1)}, 0, topology_->FindGroup(group_)->revision});
+  const auto restarted = [&] {
+    Beat(0, 7, DataState::kRecovered, 2);
+    return Pass(100, {2, 3});
+  };
+  for (int i = 0; i < 14; ++i) ASSERT_FALSE(restarted()) << "node 1 may have more";
+  ASSERT_FALSE(judge_->IsSilent(Id(1), now_));
+  Beat(1, 9);
+  const auto promote = restarted();
   ASSERT_TRUE(promote);
   EXPECT_EQ(promote->to, Id(1));
 }

@@ -46,7 +46,10 @@ void World::Beat(size_t i) {
   const Peer& peer = *peers_[i];
   const size_t judge = IndexOf(peer.view->office().judge);
   if (judge == peers_.size()) return;
-  NodeBeat beat{.node = peer.id, .incarnation = peer.incarnation, .sent_micros = Local(peer)};
+  NodeBeat beat{.node = peer.id,
+                .incarnation = peer.incarnation,
+                .sent_micros = Local(peer),
+                .topology_version = peer.view->version()};
   for (const auto& [id, replica] : peer.replicas) {
     if (!replica.seen) continue;
     const Epoch epoch = replica.lease.leading() ? replica.lease.epoch() : replica.epoch;
