@@ -68,13 +68,23 @@ class FailoverTest(harness.TestCase):
         return made_cluster.Cluster(self, settings={"write-concern": "insync", "insync-followers-min": 0, "appendonly": "no",
                                                     **{k.replace("_", "-"): v for k, v in settings.items()}})
 
-    def test_a_follower_leads_when_its_leader_is_killed(self):
+    def under_writes(self):
+        """A cluster that is written to; and of it the leader of one group, and its follower."""
         cluster = self.cluster()
-        leader = cluster.leaders()[0]
-        follower, = cluster.followers_of(leader)
         writer = Appends(cluster)
         writer.start()
         writer.await_progress()
+        leader = cluster.leaders()[0]
+        follower, = cluster.followers_of(leader)
+        return cluster, writer, leader, follower
+
+    def shut_down(self, leader):
+        """It hands over first."""
+        self.assertEqual(leader.stop(), 0)
+        self.assertIn("A follower leads instead of this node", leader.log())
+
+    def test_a_follower_leads_when_its_leader_is_killed(self):
+        cluster, writer, leader, follower = self.under_writes()
         made_cluster.await_in_sync(leader)
         leader.kill()
         cluster.await_led_by(follower, leader)
@@ -89,12 +99,7 @@ class FailoverTest(harness.TestCase):
         self.assertEqual(leader.client().dbsize(), follower.client().dbsize())
 
     def test_a_leader_that_stood_still_acknowledges_nothing_more(self):
-        cluster = self.cluster()
-        leader = cluster.leaders()[0]
-        follower, = cluster.followers_of(leader)
-        writer = Appends(cluster)
-        writer.start()
-        writer.await_progress()
+        cluster, writer, leader, follower = self.under_writes()
         made_cluster.await_in_sync(leader)
         leader.pause()
         self.await_led_by_others(cluster, follower, leader)
@@ -128,32 +133,20 @@ class FailoverTest(harness.TestCase):
         self.assertEqual((writer.refused, writer.client.retries), (0, 0), (writer.error, writer.client.error))
 
     def test_a_leader_that_is_shut_down_hands_over_first(self):
-        cluster = self.cluster()
-        writer = Appends(cluster)
-        writer.start()
-        writer.await_progress()
-        leader = cluster.leaders()[0]
-        follower, = cluster.followers_of(leader)
-        self.assertEqual(leader.stop(), 0)
-        self.assertIn("A follower leads instead of this node", leader.log())
+        cluster, writer, leader, follower = self.under_writes()
+        self.shut_down(leader)
         cluster.await_led_by(follower, leader)
         writer.await_progress()
         writer.stop()
         self.assertEqual(writer.lost(cluster.client()), [])
 
     def test_a_leader_that_is_shut_down_waits_for_a_follower_that_is_about_to_be_in_sync(self):
-        cluster = self.cluster()
-        writer = Appends(cluster)
-        writer.start()
-        writer.await_progress()
-        leader = cluster.leaders()[0]
-        follower, = cluster.followers_of(leader)
+        cluster, writer, leader, follower = self.under_writes()
         made_cluster.await_in_sync(leader)
         follower.pause()
         harness.wait_until(lambda: leader.client().info("replication")["insync_followers"] == 0, LED_AGAIN_SECONDS)
         follower.resume()
-        self.assertEqual(leader.stop(), 0)
-        self.assertIn("A follower leads instead of this node", leader.log())
+        self.shut_down(leader)
         writer.await_progress()
         writer.stop()
         self.assertEqual(writer.lost(cluster.client()), [])
