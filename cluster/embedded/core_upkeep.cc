@@ -34,12 +34,13 @@ void EmbeddedCoordinator::Core::UpkeepRound() {
   upkeep_again_ = Clock::now() + kUpkeepAgain;
   if (bulletin_->leader()) leader_seen_ = Clock::now();
   AskWhereabouts();
-  if (stay_ == nullptr || stay_->agreed().cluster().empty() || resetting_) return;
-  AnnounceSelf();
+  if (stay_ == nullptr || stay_->agreed().cluster().empty()) return;
+  // A leader that is being reset goes on: it may have to take its own vote first.
+  if (!resetting_) AnnounceSelf();
   if (!stay_->IsLeader() || changing_peers_) return;
   if (RemoveStrangers() || StrikeVoters() || StepVoters()) return;
   TellVoters();
-  SettleEpochs();
+  if (!resetting_) SettleEpochs();
 }
 
 // Peers whose node is not in the topology: it was removed, or has never been taken in to the end.

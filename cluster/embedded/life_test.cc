@@ -180,6 +180,18 @@ TEST_F(EmbeddedLife, AResetNodeIsAloneAndTheOthersKnow) {
   EXPECT_TRUE(TestCluster::Until([&] { return hard.topology()->nodes().size() == 2; }));
 }
 
+TEST_F(EmbeddedLife, AResetNodeThatAloneVotesGivesItsVoteToTheOther) {
+  cluster_.StartMet(2);
+  ASSERT_TRUE(Voting(1));
+  TestNode* leader = cluster_.Leader();
+  ASSERT_NE(leader, nullptr);
+  TestNode& other = Another(*leader);
+  ASSERT_TRUE(TestCluster::Reset(*leader, false).ok());
+  EXPECT_EQ(leader->topology()->nodes().size(), 1u);
+  EXPECT_TRUE(TestCluster::Until([&] { return other.topology()->nodes().size() == 1; }));
+  EXPECT_TRUE(Propose(other, BumpEpoch{other.id()}).ok());
+}
+
 TEST_F(EmbeddedLife, TwoThatBringOneConfigEpochComeToHaveTwo) {
   cluster_.StartAlone(2);
   TestNode& a = cluster_.node(0);
