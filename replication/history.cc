@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "replication/history.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/random.h"
 
 namespace henge::replication {
@@ -13,8 +16,14 @@ void History::Rename(std::string_view id, int64_t offset) {
   second_id_ = id_;
   second_offset_ = offset + 1;
   if (earlier_.size() == kMostEarlierNames) earlier_.pop_back();
+  for (EarlierName& name : earlier_) name.end = std::min(name.end, offset);
   earlier_.insert(earlier_.begin(), EarlierName{id_, offset});
   id_ = id;
+}
+
+void History::Remember(std::vector<EarlierName> earlier) {
+  if (earlier.size() > kMostEarlierNames) earlier.resize(kMostEarlierNames);
+  earlier_ = std::move(earlier);
 }
 
 void History::Adopt(std::string_view id) {

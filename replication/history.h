@@ -42,6 +42,8 @@ class History {
   void Rename(std::string_view id, int64_t offset);
   // Another dataset takes this one's place.
   void Adopt(std::string_view id);
+  // What its leader says that it was called before.
+  void Remember(std::vector<EarlierName> earlier);
   // Whether one who has seen `id` up to, and without, `next` is on this history, of which there
   // are `offset` bytes.
   bool Includes(std::string_view id, int64_t next, int64_t offset) const;

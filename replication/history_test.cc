@@ -50,6 +50,16 @@ TEST(History, RemembersAFewNames) {
   EXPECT_TRUE(history.earlier().empty());
 }
 
+TEST(History, ANameEndsWhereTheHistoryParts) {
+  History history;
+  history.Remember({{"b", 200}, {"a", 100}});  // It has 90 of them when it is promoted.
+  const std::string id = history.id();
+  history.Branch(90);
+  EXPECT_EQ(history.earlier(), (std::vector<EarlierName>{{id, 90}, {"b", 90}, {"a", 90}}));
+  history.Remember(std::vector<EarlierName>(100));
+  EXPECT_EQ(history.earlier().size(), kMostEarlierNames);
+}
+
 TEST(History, AnotherDatasetForgetsThePast) {
   History history;
   history.Branch(100);

@@ -42,7 +42,7 @@ int64_t CommonBytes(const Holding& holding, const StreamHello& hello) {
       if (theirs.id == ours.id) common = std::max(common, std::min(theirs.end, ours.end));
     }
   }
-  return std::min(common, hello.next_offset - 1);
+  return std::min({common, hello.next_offset - 1, holding.end});
 }
 
 absl::StatusOr<Resync> LeaderEnd::OnHello(const StreamHello& hello, const Holding& holding,
@@ -70,7 +70,10 @@ absl::StatusOr<Resync> LeaderEnd::OnHello(const StreamHello& hello, const Holdin
 }
 
 StreamPartial LeaderEnd::Greeting(const Holding& holding) const {
-  return {.history_id = holding.history.id(), .epoch = holding.epochs.data, .end = holding.end};
+  return {.history_id = holding.history.id(),
+          .epoch = holding.epochs.data,
+          .end = holding.end,
+          .earlier = holding.history.earlier()};
 }
 
 void LeaderEnd::OnPlaceLost() { state_ = State::kAwaitsSnapshot; }
@@ -85,7 +88,12 @@ absl::StatusOr<StreamFull> LeaderEnd::OnSnapshot(std::string_view history_id, in
   }
   state_ = State::kSyncs;
   begin_ = sent_ = offset;
-  return StreamFull{std::string(history_id), offset, snapshot, holding.epochs.data, common_};
+  return StreamFull{.history_id = std::string(history_id),
+                    .offset = offset,
+                    .snapshot = snapshot,
+                    .epoch = holding.epochs.data,
+                    .common = common_,
+                    .earlier = holding.history.earlier()};
 }
 
 absl::StatusOr<uint64_t> LeaderEnd::OnRecords(int64_t offset, size_t bytes, const Epochs& epochs) {

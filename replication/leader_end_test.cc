@@ -95,6 +95,25 @@ TEST(LeaderEnd, FindsWhatIsCommonByEarlierNames) {
   EXPECT_EQ(end.OnSnapshot(second.history.id(), 195, 1, holding)->common, 182);
 }
 
+// Who has loaded what a leader has can find it by the leader's names, too, when it leads itself.
+TEST(LeaderEnd, TellsWhatItsHistoryWasCalled) {
+  History first;
+  Had second;
+  second.history = first;
+  first.Branch(183);
+  second.history.Branch(182);
+  LeaderEnd end;
+  ASSERT_EQ(*end.OnHello({.history_id = "?", .next_offset = 1}, second.At(0, 195), 0),
+            Resync::kFull);
+  Had third;
+  third.history.Adopt(second.history.id());
+  EXPECT_EQ(CommonBytes(third.At(0, 195), HelloOf(first, 190)), -1);
+  third.history.Remember(end.OnSnapshot(second.history.id(), 195, 1, second.At(0, 195))->earlier);
+  third.history.Branch(200);
+  EXPECT_EQ(CommonBytes(third.At(0, 210), HelloOf(first, 190)), 182);
+  EXPECT_EQ(end.Greeting(third.At(0, 210)).earlier, third.history.earlier());
+}
+
 TEST(LeaderEnd, HearsNoNonsense) {
   const Had had;
   LeaderEnd end = Greeted(had, 51);

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "henge/replication.grpc.pb.h"
 #include "persistence/rdb/crc64.h"
+#include "replication/past_names.h"
 
 namespace henge::replication {
 namespace {
@@ -82,11 +83,7 @@ absl::Status StreamClient::Open(const StreamHello& hello) {
   wire.set_epoch(hello.epoch);
   wire.set_history_id(hello.history_id);
   wire.set_next_offset(static_cast<uint64_t>(hello.next_offset));
-  for (const EarlierName& name : hello.earlier) {
-    PastName& written = *wire.add_earlier();
-    written.set_history_id(name.id);
-    written.set_end(static_cast<uint64_t>(name.end));
-  }
+  WriteNames(hello.earlier, *wire.mutable_earlier());
   wire.set_rdb_version(static_cast<uint32_t>(hello.rdb_version));
   wire.set_port(static_cast<uint32_t>(hello.port));
   wire.set_address(hello.address);
@@ -106,13 +103,19 @@ absl::StatusOr<LeaderSaid> StreamClient::Read() {
   if (!wire_->stream->Read(&message)) return WhyOver();
   if (message.has_partial()) {
     const Partial& partial = message.partial();
-    return StreamPartial{partial.history_id(), partial.epoch(),
-                         static_cast<int64_t>(partial.end())};
+    return StreamPartial{.history_id = partial.history_id(),
+                         .epoch = partial.epoch(),
+                         .end = static_cast<int64_t>(partial.end()),
+                         .earlier = ReadNames(partial.earlier())};
   }
   if (message.has_full()) {
     const Full& full = message.full();
-    return StreamFull{full.history_id(), static_cast<int64_t>(full.offset()), full.snapshot(),
-                      full.epoch(), full.has_common() ? static_cast<int64_t>(full.common()) : -1};
+    return StreamFull{.history_id = full.history_id(),
+                      .offset = static_cast<int64_t>(full.offset()),
+                      .snapshot = full.snapshot(),
+                      .epoch = full.epoch(),
+                      .common = full.has_common() ? static_cast<int64_t>(full.common()) : -1,
+                      .earlier = ReadNames(full.earlier())};
   }
   if (message.has_alive()) return StreamAlive{message.alive().epoch()};
   if (!message.has_records()) return Damaged("an unknown word");

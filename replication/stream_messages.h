@@ -41,7 +41,8 @@ struct StreamAcknowledgement {
 struct StreamPartial {
   std::string history_id;
   uint64_t epoch = 0;
-  int64_t end = 0;  // Of the leader's history, when it said so.
+  int64_t end = 0;                   // Of the leader's history, when it said so.
+  std::vector<EarlierName> earlier;  // Of the leader's history.
 };
 struct StreamFull {
   std::string history_id;
@@ -49,6 +50,7 @@ struct StreamFull {
   uint64_t snapshot = 0;
   uint64_t epoch = 0;
   int64_t common = -1;  // How much of the follower's history is the leader's; -1: not known.
+  std::vector<EarlierName> earlier;  // Of the leader's history.
 };
 struct StreamRecords {
   int64_t offset = 0;

@@ -3,13 +3,12 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "base/strings.h"
 #include "henge/replication.grpc.pb.h"
 #include "persistence/rdb/crc64.h"
+#include "replication/past_names.h"
 
 namespace henge::replication {
 namespace {
@@ -35,19 +34,13 @@ class ServedStream final : public FollowerStream {
     FollowerMessage message;
     if (!stream_.Read(&message) || !message.has_hello()) return std::nullopt;
     const Hello& wire = message.hello();
-    const int names = std::min(wire.earlier_size(), static_cast<int>(kMostEarlierNames));
-    std::vector<EarlierName> earlier;
-    for (int i = 0; i < names; ++i) {
-      const auto& name = wire.earlier(i);
-      earlier.push_back({name.history_id(), static_cast<int64_t>(name.end())});
-    }
     return StreamHello{.version = wire.version(),
                        .token = wire.token(),
                        .group = wire.group(),
                        .epoch = wire.epoch(),
                        .history_id = wire.history_id(),
                        .next_offset = static_cast<int64_t>(wire.next_offset()),
-                       .earlier = std::move(earlier),
+                       .earlier = ReadNames(wire.earlier()),
                        .rdb_version = static_cast<int>(wire.rdb_version()),
                        .port = static_cast<int>(wire.port()),
                        .address = wire.address(),
@@ -69,6 +62,7 @@ class ServedStream final : public FollowerStream {
     message.mutable_partial()->set_history_id(partial.history_id);
     message.mutable_partial()->set_epoch(partial.epoch);
     message.mutable_partial()->set_end(static_cast<uint64_t>(partial.end));
+    WriteNames(partial.earlier, *message.mutable_partial()->mutable_earlier());
     return stream_.Write(message);
   }
   bool Send(const StreamFull& full) override {
@@ -78,6 +72,7 @@ class ServedStream final : public FollowerStream {
     message.mutable_full()->set_snapshot(full.snapshot);
     message.mutable_full()->set_epoch(full.epoch);
     if (full.common >= 0) message.mutable_full()->set_common(static_cast<uint64_t>(full.common));
+    WriteNames(full.earlier, *message.mutable_full()->mutable_earlier());
     return stream_.Write(message);
   }
   bool Send(const StreamAlive& alive) override {

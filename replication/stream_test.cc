@@ -62,7 +62,8 @@ struct Leader final : StreamHandler {
 
 TEST(Stream, CarriesWordsBothWays) {
   Leader leader;
-  leader.full = StreamFull{"history", 100, 7};
+  leader.full =
+      StreamFull{.history_id = "history", .offset = 100, .snapshot = 7, .earlier = {{"e", 5}}};
   leader.snapshot = {std::string(300'000, 'a'), "b"};
   leader.records = {{100, "one"}, {103, std::string(3 * kMostStreamBytes, 'x')}};
   const auto service = MakeStreamService(leader);
@@ -82,6 +83,7 @@ TEST(Stream, CarriesWordsBothWays) {
     const auto first = client.Read();
     ASSERT_TRUE(first.ok()) << first.status();
     EXPECT_EQ(std::get<StreamFull>(*first).offset, 100);
+    EXPECT_EQ(std::get<StreamFull>(*first).earlier, (std::vector<EarlierName>{{"e", 5}}));
     std::string snapshot;
     const auto take = [&](std::string_view bytes) {
       snapshot += bytes;

@@ -200,6 +200,8 @@ class Replication final : public commands::ReplicationService {
   void AdoptEpoch(uint64_t link, uint64_t epoch);
   // False: it is not followed any more.
   bool Continue(uint64_t link, std::string_view history_id);
+  // What the leader's history, which is this one now, was called before.
+  void Remember(uint64_t link, const std::vector<replication::EarlierName>& earlier);
   // How much of the history is applied, and on the disk; -1: there is no file. Of this link's
   // leader only if it is still followed afterwards.
   std::pair<int64_t, int64_t> AppliedOffsets() const;

@@ -224,6 +224,11 @@ bool Replication::Continue(uint64_t link, std::string_view history_id) {
   return true;
 }
 
+void Replication::Remember(uint64_t link, const std::vector<replication::EarlierName>& earlier) {
+  const std::lock_guard lock(mu_);
+  if (IsCurrent(link)) history_.Remember(earlier);
+}
+
 std::pair<int64_t, int64_t> Replication::AppliedOffsets() const {
   const int64_t applied = offset();
   if (!node_.journaling().enabled()) return {applied, -1};

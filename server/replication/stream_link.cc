@@ -112,6 +112,7 @@ absl::Status StreamLink::OnFirst(const replication::LeaderSaid& said) {
     if (!node_.replication().Continue(link_, partial->history_id)) {
       return absl::CancelledError("it is not followed any more");
     }
+    node_.replication().Remember(link_, partial->earlier);
     LogNotice("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.",
               {{"history", partial->history_id}});
     AdoptEpoch();
@@ -250,6 +251,7 @@ absl::Status StreamLink::LoadSnapshot() {
   status =
       node_.replication().Load(link_, file.path(), full_.history_id, full_.offset, full_.common);
   if (!status.ok()) return status;
+  node_.replication().Remember(link_, full_.earlier);
   AdoptEpoch();
   const std::lock_guard lock(mu_);
   return Hear([&] { return end_.OnLoaded(); });

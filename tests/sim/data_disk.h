@@ -4,15 +4,15 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/types.h"
-#include "replication/history.h"
 
 namespace henge::sim {
 
 struct DataDisk {
-  replication::History history;
+  std::string history_id;     // What it was called before is in memory only.
   std::vector<uint32_t> log;  // One write at each offset.
   Epoch data_epoch = 0;
   Epoch full_epoch = 0;  // The last of whose leader it had all there was.

@@ -25,7 +25,7 @@ Replica::Replica(World& world, size_t self, const cluster::GroupId& group)
   const auto disk = disks.find(group);
   const bool found = disk != disks.end();
   if (found) {
-    history_ = disk->second.history;
+    history_.Adopt(disk->second.history_id);
     log_ = disk->second.log;
     data_epoch_ = disk->second.data_epoch;
     full_epoch_ = disk->second.full_epoch;
@@ -159,7 +159,7 @@ void Replica::Sync() {
   if (std::exchange(disk_is_other_, false)) disk.log.clear();
   disk.log.insert(disk.log.end(), log_.begin() + static_cast<ptrdiff_t>(disk.log.size()),
                   log_.end());
-  disk.history = history_;
+  disk.history_id = history_.id();
   disk.data_epoch = data_epoch_;
   disk.full_epoch = full_epoch_;
   disk.newest_epoch = newest_epoch_;

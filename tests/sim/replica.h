@@ -12,6 +12,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cluster/failover/beat.h"
@@ -67,6 +68,10 @@ class Replica {
   // `common`: how much of the data here is the leader's, too, at most; -1: it does not know.
   void Load(std::string_view history_id, const std::vector<uint32_t>& log, Epoch epoch,
             int64_t common);
+  // What the leader's history, which is this one now, was called before.
+  void Remember(std::vector<replication::EarlierName> earlier) {
+    history_.Remember(std::move(earlier));
+  }
   // What it has now the leader's process has, too, which is the one to tell what becomes of it.
   void LeaveTo(size_t leader, uint64_t life);
   void Append(std::span<const uint32_t> writes, Epoch epoch);

@@ -176,6 +176,7 @@ void Stream::OnPartial(const Partial& partial) {
   if (!follower_end_.OnPartial(said, NowMs(follower_)).ok()) return CloseFollower();
   Replica& replica = *AtFollower();
   replica.GoOnUnder(said.history_id, said_epoch_);
+  replica.Remember(said.earlier);
   replica.LeaveTo(leader_, leader_life_);
   all_ = said.end;
   if (world_.has(Bug::kLiveAtOnce)) all_ = 0;
@@ -199,6 +200,7 @@ void Stream::OnFetched() {
   follower_end_.Learn(replica->newest_epoch());
   if (!follower_end_.OnSnapshot().ok()) return CloseFollower();
   replica->Load(full_.said.history_id, full_.log, said_epoch_, full_.said.common);
+  replica->Remember(full_.said.earlier);
   replica->LeaveTo(leader_, leader_life_);
   if (!follower_end_.OnLoaded().ok()) return CloseFollower();
   for (;;) {
