@@ -96,7 +96,10 @@ absl::Status StreamLeader::OnFollow(const replication::StreamHello& hello,
 
 absl::Status StreamLeader::OnSnapshot(uint64_t snapshot, std::string_view token,
                                       absl::FunctionRef<bool(std::string_view)> send) {
-  if (!Knows(token, /*used=*/true)) return absl::PermissionDeniedError("the token is not known");
+  if (!Knows(token, /*used=*/true)) {
+    LogWarning("A snapshot was asked for with a token that is not ours", {{"snapshot", snapshot}});
+    return absl::PermissionDeniedError("the token is not known");
+  }
   return node_.replication().SendSnapshot(snapshot, send);
 }
 
