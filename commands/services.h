@@ -334,7 +334,7 @@ class Services {
   // Parks the client after this command: no reply is written now; when `timeout_ms` has passed (0:
   // never) or Unblock is called, `done` writes it. So it does when what is returned is called: by
   // any thread, at once or later; it does nothing if this wait is over, or the client gone.
-  // REQUIRES: not in_exec.
+  // REQUIRES: no script; in EXEC no shard is locked, and what it has left runs behind the reply.
   virtual std::function<void()> Block(ClientState& client, int64_t timeout_ms,
                                       std::function<void(BlockedReply&)> done) = 0;
   // Parks the client until its command can be served; no reply is written now. See blocking.h.
