@@ -311,6 +311,47 @@ class ReplicationTest(harness.TestCase):
                 stats = leader.client().info("stats")
                 self.assertEqual((stats["sync_full"], stats["sync_partial_ok"]), (0, 1))
 
+    def test_a_follower_shows_its_password_and_says_where_it_is(self):
+        leader = self.henge()
+        follower = self.henge({"masterauth": "wrong", "replica-announce-ip": "192.0.2.7",
+                               "replica-announce-port": 7777, "replica-priority": 9})
+        ours = leader.client()
+        ours.set("k", "v")
+        ours.config_set("requirepass", "secret")
+        follow(follower, leader)
+        harness.wait_until(lambda: "AUTH" in follower.log(), 20, "the refusal")
+        self.assertFalse(is_up(follower))
+        for user in "", "default":
+            follower.client().config_set("masteruser", user)
+            follower.client().config_set("masterauth", "secret")
+            follow(follower, leader)
+            harness.wait_until(lambda: is_up(follower), 20, "the link")
+            self.assertEqual(follower.client().get("k"), b"v")
+            follower.client().execute_command("REPLICAOF", "NO", "ONE")
+        follow(follower, leader)
+        shown = harness.wait_until(lambda: ours.execute_command("ROLE")[2], 20, "the follower")
+        self.assertEqual(shown[0][:2], [b"192.0.2.7", b"7777"])
+        known = ours.info("replication")["slave0"]
+        self.assertEqual((known["ip"], known["port"]), ("192.0.2.7", 7777))
+        self.assertEqual(follower.client().info("replication")["slave_priority"], 9)
+
+    def test_who_is_silent_for_the_timeout_is_cut_off(self):
+        leader, follower = self.henge({"repl-ping-replica-period": 1}), self.henge()
+        follow(follower, leader)
+        self.await_same(leader, follower)
+        for server in leader, follower:
+            server.client().config_set("repl-timeout", 3)
+        followers = lambda: leader.client().info("replication")["connected_slaves"]  # noqa: E731
+        follower.pause()
+        harness.wait_until(lambda: followers() == 0, 20, "the leader to give up")
+        follower.resume()
+        self.await_same(leader, follower)
+        leader.pause()
+        harness.wait_until(lambda: not is_up(follower), 20, "the follower to give up")
+        leader.resume()
+        self.await_same(leader, follower)
+        self.assertEqual(leader.client().info("stats")["sync_full"], 1)
+
     def test_who_waits_for_a_full_sync_longer_than_the_timeout_is_not_forgotten(self):
         leader = self.henge({"repl-diskless-sync-delay": 5})
         follower = self.henge({"repl-timeout": 3})
