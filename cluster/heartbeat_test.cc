@@ -16,23 +16,12 @@
 
 #include "cluster/bus_server.h"
 #include "cluster/cluster_state.h"
+#include "cluster/testing/free_port.h"
 
 namespace henge::cluster {
 namespace {
 
 NodeId Id(int i) { return NodeId::FromName("n" + std::to_string(i)); }
-
-uint16_t FreePort() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  close(fd);
-  return ntohs(address.sin_port);
-}
 
 bool Eventually(const std::function<bool()>& holds) {
   for (int i = 0; i < 1000; ++i) {

@@ -10,18 +10,12 @@
 #include <utility>
 
 #include "base/random.h"
-#include "cluster/embedded/entry_service.h"
+#include "cluster/testing/free_port.h"
 
 namespace henge::cluster {
 namespace {
 
 constexpr std::chrono::seconds kPatience{30};
-
-// One that nobody has now.
-uint16_t FreePort() {
-  auto server = BusServer::Start({}, {std::make_shared<EntryService>()});
-  return server.ok() ? (*server)->port() : 0;
-}
 
 }  // namespace
 

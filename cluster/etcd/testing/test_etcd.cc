@@ -2,12 +2,10 @@
 #include "cluster/etcd/testing/test_etcd.h"
 
 #include <absl/strings/str_cat.h>
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +17,7 @@
 
 #include "base/random.h"
 #include "cluster/etcd/etcd_client.h"
+#include "cluster/testing/free_port.h"
 
 namespace henge::cluster {
 namespace {
@@ -26,30 +25,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kPatience{30};
-// Below those that the kernel gives, between those of the system tests' servers and of their buses.
-constexpr uint16_t kFirstPort = 22'100, kPorts = 2'800;
-
-bool IsFree(uint16_t port) {
-  const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const int reuse = 1;  // As etcd does.
-  setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
-  const bool free = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  close(probe);
-  return free;
-}
-
-// Two in a row: for clients, and for peers that there are none of.
-uint16_t FreePorts() {
-  while (true) {
-    const auto port = static_cast<uint16_t>(kFirstPort + ThreadRandom().Below(kPorts));
-    if (IsFree(port) && IsFree(port + 1)) return port;
-  }
-}
-
 grpc::ClientContext& Within(grpc::ClientContext& context, milliseconds time) {
   context.set_deadline(std::chrono::system_clock::now() + time);
   return context;
@@ -59,7 +34,7 @@ grpc::ClientContext& Within(grpc::ClientContext& context, milliseconds time) {
 
 TestEtcd::TestEtcd()
     : folder_(std::filesystem::temp_directory_path() / ("henge-etcd-" + RandomHex(12))),
-      port_(FreePorts()),
+      port_(FreePort(/*in_a_row=*/2)),  // For clients, and for peers that there are none of.
       endpoint_(absl::StrCat("127.0.0.1:", port_)) {
   std::filesystem::create_directories(folder_);
 }

@@ -17,26 +17,9 @@
 #include <optional>
 #include <thread>
 
+#include "cluster/testing/free_port.h"
+
 namespace henge::cluster {
-
-// A socket bound to a port of the kernel's choice.
-inline int BoundSocket(uint16_t* port) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  *port = ntohs(address.sin_port);
-  return fd;
-}
-
-inline uint16_t FreePort() {
-  uint16_t port = 0;
-  close(BoundSocket(&port));
-  return port;
-}
 
 // At the port; -1 if it is in use.
 inline int ListeningSocket(uint16_t port) {
