@@ -243,7 +243,7 @@ TEST_F(ClusterOperationsTest, AnEndThatComesLateEndsNoOtherWait) {
   EXPECT_EQ(client.Receive(), "-ERR second\r\n");
 }
 
-TEST_F(ClusterOperationsTest, ATransactionWaitsForAChangeWithItsWorker) {
+TEST_F(ClusterOperationsTest, ATransactionParksAndGoesOn) {
   Client client(*node_);
   EXPECT_EQ(client.Ask({"MULTI"}), "+OK\r\n");
   EXPECT_EQ(client.Ask({"CLUSTER", "BUMPEPOCH"}), "+QUEUED\r\n");
@@ -251,7 +251,11 @@ TEST_F(ClusterOperationsTest, ATransactionWaitsForAChangeWithItsWorker) {
   while (deciding_.waiting() < 1) {
   }
   deciding_.End(absl::OkStatus());
-  EXPECT_THAT(client.Receive(), HasSubstr("*1\r\n+BUMPED "));
+  std::string reply;
+  while (!reply.ends_with("\r\n") || reply.size() <= std::string("*1\r\n").size()) {
+    reply += client.Receive();
+  }
+  EXPECT_THAT(reply, HasSubstr("*1\r\n+BUMPED "));
 }
 
 TEST_F(ClusterOperationsTest, NobodyWaitsWithLocksOrInAScript) {

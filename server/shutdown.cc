@@ -22,20 +22,33 @@ namespace {
 constexpr std::chrono::milliseconds kPausedCheck{100};
 constexpr std::chrono::milliseconds kFollowersCheck{10};
 
-// Whether the node leads a group with followers that may lead it, but none that could do so now.
-bool LeadsAlone(const cluster::ClusterView& view) {
+// How many followers of groups that it leads may lead them, and how many could do so now.
+struct Successors {
+  size_t some = 0;
+  size_t ready = 0;
+};
+
+Successors SuccessorsOf(const cluster::ClusterView& view) {
   const cluster::TopologyPtr topology = view.topology();
-  bool some = false;
+  Successors found;
   for (const cluster::Group& group : topology->groups()) {
     if (group.leader != view.my_id()) continue;
     for (const cluster::NodeId& follower : group.followers) {
       const cluster::Node* node = topology->Find(follower);
       if (node == nullptr || node->no_failover) continue;
-      if (group.IsInSync(follower) && !node->failed) return false;
-      some = true;
+      ++found.some;
+      if (group.IsInSync(follower) && !node->failed) ++found.ready;
     }
   }
-  return some;
+  return found;
+}
+
+bool LeadsFollowers(const cluster::ClusterView& view) { return SuccessorsOf(view).some > 0; }
+
+// Whether it leads followers, of whom none could lead instead.
+bool LeadsAlone(const cluster::ClusterView& view) {
+  const Successors successors = SuccessorsOf(view);
+  return successors.some > 0 && successors.ready == 0;
 }
 
 }  // namespace
@@ -143,21 +156,32 @@ bool Shutdown::MayLeaveAppendOnlyFile(bool force) {
 // In a cluster one of them leads from then on, rather than when this node was found to be silent.
 void Shutdown::HandOver() {
   if (node_.member() == nullptr || node_.replication().followers() == 0) return;
-  AwaitFollowerInSync();
   const int64_t patience_ms = node_.parameters().shutdown_timeout.load() * 1000;
-  const absl::Status status = node_.member()->HandOver(patience_ms);
-  if (status.ok()) return LogNotice("A follower leads instead of this node");
+  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(patience_ms);
+  AwaitFollowerInSync(until);
+  // Not now: who hands over may not have heard yet that one is in sync, or how far it is.
+  const std::chrono::milliseconds timeout(node_.parameters().cluster_node_timeout.load());
+  const Clock::time_point heard = std::min(until, Clock::now() + timeout);
+  absl::Status status = absl::OkStatus();
+  do {
+    status = node_.member()->HandOver(patience_ms);
+    if (status.ok()) return LogNotice("A follower leads instead of this node");
+  } while (absl::IsFailedPrecondition(status) && LeadsFollowers(node_.member()->view()) &&
+           MayWait(heard));
   LogWarning("No follower leads instead of this node", {{"why", Std(status.message())}});
 }
 
 // One that joined a moment ago is about to be.
-void Shutdown::AwaitFollowerInSync() {
-  const auto patience = std::chrono::seconds(node_.parameters().shutdown_timeout.load());
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (LeadsAlone(node_.member()->view()) && node_.replication().followers() != 0) {
-    if (aborted() || std::chrono::steady_clock::now() >= until) return;
-    std::this_thread::sleep_for(kFollowersCheck);
+void Shutdown::AwaitFollowerInSync(Clock::time_point until) {
+  while (LeadsAlone(node_.member()->view()) && MayWait(until)) {
   }
+}
+
+// For a follower; a moment passes.
+bool Shutdown::MayWait(Clock::time_point until) {
+  if (node_.replication().followers() == 0 || aborted() || Clock::now() >= until) return false;
+  std::this_thread::sleep_for(kFollowersCheck);
+  return true;
 }
 
 // What they lack when the server ends would be lost to them, or cost them a full copy.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -45,12 +46,14 @@ class Shutdown {
   bool under_way() const { return under_way_.load(std::memory_order_relaxed); }
 
  private:
+  using Clock = std::chrono::steady_clock;
   ShutdownRequest Next();
   // Whether the server may end.
   bool Prepare(const ShutdownRequest& request);
   bool MayLeaveAppendOnlyFile(bool force);
   void HandOver();
-  void AwaitFollowerInSync();
+  void AwaitFollowerInSync(Clock::time_point until);
+  bool MayWait(Clock::time_point until);
   void AwaitFollowers();
   bool Save();
   void HoldClients();
