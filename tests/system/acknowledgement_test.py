@@ -305,23 +305,6 @@ class FailoverTest(Case):
         follower.client().set("after", "failover")
         harness.wait_until(lambda: leader.client().get("after") == b"failover")
 
-    def test_by_force_the_leader_does_not_wait_for_all(self):
-        leader, follower = self.pair()
-        client = leader.client()
-        follower.pause()
-        client.set("k", "v")
-        client.execute_command("FAILOVER", "TO", "127.0.0.1", follower.port, "FORCE", "TIMEOUT", 100)
-        harness.wait_until(lambda: info(leader)["master_failover_state"] != "waiting-for-sync", 20,
-                           "the end of patience")
-        self.assertEqual(info(leader)["role"], "slave")
-        follower.resume()
-        harness.wait_until(lambda: is_up(leader), 20, "the link")
-        self.assertEqual((info(follower)["role"], info(leader)["master_failover_state"]),
-                         ("master", "no-failover"))
-        follower.client().set("after", "failover")
-        harness.wait_until(lambda: client.get("after") == b"failover")
-        self.assertEqual(client.get("k"), follower.client().get("k"))
-
     def test_to_redis_and_back(self):
         leader, follower = self.henge(), self.redis()
         follow(follower, leader)
